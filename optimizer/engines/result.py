@@ -1,0 +1,72 @@
+"""What an engine may say, in words that cannot be confused (after MathOpt's termination vocabulary)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Reason = Literal["OPTIMAL", "FEASIBLE", "NO_SOLUTION", "INFEASIBLE", "UNBOUNDED", "ERROR"]
+Limit = Literal["", "time", "memory", "node", "interrupted", "other"]
+
+
+@dataclass(frozen=True)
+class Termination:
+    """Why a solve ended. ``limit`` is set if and only if the reason is FEASIBLE or NO_SOLUTION."""
+
+    reason: Reason
+    limit: Limit = ""
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.limit != "") != (self.reason in ("FEASIBLE", "NO_SOLUTION")):
+            raise ValueError(f"limit {self.limit!r} does not go with reason {self.reason}")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of the story while an engine runs; bound and value in our sense (maximize), nan if none yet."""
+
+    seconds: float
+    value: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class SolveOptions:
+    """Limits and choices that every engine understands. ``gap`` is relative to the value, ``abs_gap`` is money."""
+
+    time_limit_s: float = 60.0
+    gap: float = 0.001
+    abs_gap: float = 0.0
+    threads: int = 1
+    seed: int = 0
+    memory_limit_mb: int | None = None
+    start: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class SolveResult:
+    """The end of one solve. ``values`` is the best point found (None if none), ``best_bound`` an upper bound.
+
+    ``objective`` and ``best_bound`` include the model's offset. The bound is what the engine claims, +inf if it has none.
+    """
+
+    termination: Termination
+    values: NDArray[np.float64] | None
+    objective: float
+    best_bound: float
+    engine: str
+    version: str
+    seconds: float
+    native_status: str = ""
+    trace: tuple[Progress, ...] = ()
+    log_tail: str = ""
+    stats: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        has_point = self.values is not None
+        if has_point != (self.termination.reason in ("OPTIMAL", "FEASIBLE")):
+            raise ValueError(f"{self.termination.reason} with{'' if has_point else 'out'} a point")

@@ -1,0 +1,280 @@
+"""Vectors of exact numbers.
+
+Money, weights and rates are decimals in the input and stay exact: a vector holds integers and one power of ten,
+``value = num / 10**scale``. As long as a proven bound fits, the integers are machine integers and everything is
+vectorised; beyond that they become Python integers, and for quotients that no decimal can hold, fractions. The caller
+sees one type and never a rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+INT64_SAFE = 2**62
+"""Every machine integer is kept below this, so that one more addition cannot overflow."""
+
+Ints = NDArray[np.int64]
+Number = int | Decimal | Fraction
+
+
+def _peak(num: NDArray[Any]) -> int:
+    """The largest absolute value in ``num``, as a Python integer (rounded up for fractions)."""
+    if num.size == 0:
+        return 0
+    if num.dtype == np.int64:
+        return max(abs(int(num.max())), abs(int(num.min())))
+    return max(int(abs(value)) + 1 for value in num)
+
+
+def _demote(num: NDArray[Any]) -> NDArray[Any]:
+    """Machine integers where they fit; the same vector otherwise."""
+    if num.dtype == np.int64:
+        return num
+    if all(isinstance(value, int) or value.denominator == 1 for value in num) and _peak(num) < INT64_SAFE:
+        return np.array([int(value) for value in num], dtype=np.int64)
+    return num
+
+
+class Exact:
+    """A vector of exact numbers, ``num / 10**scale`` elementwise.
+
+    ``num`` is int64 where that provably suffices, otherwise an object array of Python integers or fractions.
+    Supports ``+ - *`` with vectors, integer arrays and single numbers, indexing, sums, comparisons and maxima.
+    """
+
+    __slots__ = ("num", "scale")
+    __array_ufunc__ = None  # numpy must not take over `array * Exact`
+
+    def __init__(self, num: NDArray[Any], scale: int = 0) -> None:
+        self.num = num
+        self.scale = scale
+
+    # -- making -------------------------------------------------------------------------------------------------
+    @classmethod
+    def of(cls, values: Iterable[Number]) -> Exact:
+        """From Python numbers; floats are refused because they are not exact."""
+        items = list(values)
+        if any(isinstance(value, float) for value in items):
+            raise TypeError("floats are not exact; pass int, Decimal or Fraction")
+        fractions = [Fraction(value) for value in items]
+        scale = max((_decimal_places(value) or 0 for value in fractions), default=0)
+        num = np.empty(len(fractions), dtype=object)
+        factor = 10**scale
+        for position, value in enumerate(fractions):
+            scaled = value * factor
+            num[position] = int(scaled) if scaled.denominator == 1 else scaled
+        return cls(_demote(num), scale)
+
+    @classmethod
+    def zeros(cls, size: int) -> Exact:
+        return cls(np.zeros(size, dtype=np.int64), 0)
+
+    @classmethod
+    def full(cls, size: int, value: Number) -> Exact:
+        one = cls.of([value])
+        return one.take(np.zeros(size, dtype=np.int64))
+
+    @classmethod
+    def ints(cls, values: NDArray[Any]) -> Exact:
+        """From an array of whole numbers."""
+        return cls(np.asarray(values, dtype=np.int64), 0)
+
+    @classmethod
+    def concat(cls, parts: Iterable[Exact]) -> Exact:
+        pieces = list(parts)
+        scale = max((piece.scale for piece in pieces), default=0)
+        nums = [piece.rescaled(scale).num for piece in pieces]
+        if not nums:
+            return cls.zeros(0)
+        if any(num.dtype == object for num in nums):
+            nums = [num.astype(object) for num in nums]
+        return cls(np.concatenate(nums), scale)
+
+    # -- looking ------------------------------------------------------------------------------------------------
+    def __len__(self) -> int:
+        return len(self.num)
+
+    def __repr__(self) -> str:
+        return f"Exact({[str(value) for value in self.fractions()[:8]]}{'...' if len(self) > 8 else ''})"
+
+    def item(self, position: int) -> Fraction:
+        return Fraction(self.num[position]) / 10**self.scale if isinstance(self.num[position], Fraction) else Fraction(
+            int(self.num[position]), 10**self.scale
+        )
+
+    def fractions(self) -> list[Fraction]:
+        return [self.item(position) for position in range(len(self))]
+
+    def floats(self) -> NDArray[np.float64]:
+        """Nearest doubles, for engines and charts only."""
+        if self.num.dtype == np.int64 and self.scale <= 22 and _peak(self.num) < 2**53:
+            return cast(NDArray[np.float64], self.num / 10.0**self.scale)  # both exact: one correctly rounded division
+        return np.array([float(value) for value in self.fractions()], dtype=np.float64)
+
+    def texts(self, places: int = 12) -> list[str]:
+        """Plain decimals: all digits where they end, else rounded half-even to ``places``."""
+        return [decimal_text(value, places) for value in self.fractions()]
+
+    # -- shape --------------------------------------------------------------------------------------------------
+    def __getitem__(self, where: Any) -> Exact:
+        return Exact(self.num[where], self.scale)
+
+    def take(self, positions: NDArray[Any]) -> Exact:
+        return Exact(self.num[positions], self.scale)
+
+    def rescaled(self, scale: int) -> Exact:
+        """The same values with a larger power of ten."""
+        if scale == self.scale:
+            return self
+        if scale < self.scale:
+            raise ValueError("rescaling down would round")
+        return Exact(_times(self.num, 10 ** (scale - self.scale)), scale)
+
+    # -- arithmetic ---------------------------------------------------------------------------------------------
+    def __add__(self, other: Any) -> Exact:
+        left, right = _aligned(self, _lift(other, len(self)))
+        a, b = left.num, right.num
+        if a.dtype == np.int64 and b.dtype == np.int64 and _peak(a) + _peak(b) >= INT64_SAFE:
+            a = a.astype(object)
+        return Exact(a + b, left.scale)
+
+    def __neg__(self) -> Exact:
+        return Exact(-self.num, self.scale)
+
+    def __sub__(self, other: Any) -> Exact:
+        return self + (-_lift(other, len(self)))
+
+    def __rsub__(self, other: Any) -> Exact:
+        return _lift(other, len(self)) - self
+
+    def __mul__(self, other: Any) -> Exact:
+        right = _lift(other, len(self))
+        a, b = self.num, right.num
+        if a.dtype == np.int64 and b.dtype == np.int64 and _peak(a) * _peak(b) >= INT64_SAFE:
+            a = a.astype(object)
+        return Exact(a * b, self.scale + right.scale)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def over(self, divisors: NDArray[Any]) -> Exact:
+        """Elementwise quotient by positive whole numbers; stays decimal where the quotients are."""
+        return Exact.of(
+            value / int(divisor) for value, divisor in zip(self.fractions(), np.asarray(divisors), strict=True)
+        )
+
+    def floor_over(self, divisor: Number) -> NDArray[Any]:
+        """Largest whole n with n * divisor <= value, elementwise."""
+        return np.array([value // Fraction(divisor) for value in self.fractions()], dtype=object)
+
+    # -- sums ---------------------------------------------------------------------------------------------------
+    def sum(self) -> Fraction:
+        if self.num.dtype == np.int64 and _peak(self.num) * max(len(self), 1) < INT64_SAFE:
+            return Fraction(int(self.num.sum()), 10**self.scale)
+        return Fraction(sum(self.num.tolist())) / 10**self.scale
+
+    def sum_by(self, codes: NDArray[Any], size: int) -> Exact:
+        """Totals of the elements that share a code, for codes 0..size-1."""
+        num = self.num
+        if num.dtype == np.int64 and _peak(num) * max(len(self), 1) >= INT64_SAFE:
+            num = num.astype(object)
+        total = np.zeros(size, dtype=num.dtype)
+        np.add.at(total, np.asarray(codes), num)
+        return Exact(total, self.scale)
+
+    # -- order --------------------------------------------------------------------------------------------------
+    def maximum(self, other: Any) -> Exact:
+        left, right = _aligned(self, _lift(other, len(self)))
+        return Exact(np.where(left.num >= right.num, left.num, right.num), left.scale)
+
+    def minimum(self, other: Any) -> Exact:
+        left, right = _aligned(self, _lift(other, len(self)))
+        return Exact(np.where(left.num <= right.num, left.num, right.num), left.scale)
+
+    def where(self, mask: NDArray[np.bool_], other: Any) -> Exact:
+        """These values where ``mask`` holds, ``other`` elsewhere."""
+        left, right = _aligned(self, _lift(other, len(self)))
+        return Exact(np.where(mask, left.num, right.num), left.scale)
+
+    def _compare(self, other: Any, test: Callable[[Any, Any], Any]) -> NDArray[np.bool_]:
+        left, right = _aligned(self, _lift(other, len(self)))
+        return np.asarray(test(left.num, right.num), dtype=bool)
+
+    def __lt__(self, other: Any) -> NDArray[np.bool_]:
+        return self._compare(other, lambda a, b: a < b)
+
+    def __le__(self, other: Any) -> NDArray[np.bool_]:
+        return self._compare(other, lambda a, b: a <= b)
+
+    def __gt__(self, other: Any) -> NDArray[np.bool_]:
+        return self._compare(other, lambda a, b: a > b)
+
+    def __ge__(self, other: Any) -> NDArray[np.bool_]:
+        return self._compare(other, lambda a, b: a >= b)
+
+    def equals(self, other: Any) -> NDArray[np.bool_]:
+        """Elementwise equality (``==`` keeps Python's meaning of identity for containers)."""
+        return self._compare(other, lambda a, b: a == b)
+
+
+def _times(num: NDArray[Any], factor: int) -> NDArray[Any]:
+    if num.dtype == np.int64 and (_peak(num) * factor >= INT64_SAFE or factor >= INT64_SAFE):
+        num = num.astype(object)
+    return cast(NDArray[Any], num * factor)
+
+
+def _lift(value: Any, size: int) -> Exact:
+    if isinstance(value, Exact):
+        return value
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f":
+            raise TypeError("floats are not exact")
+        return Exact(value.astype(np.int64) if value.dtype.kind in "iub" else value, 0)
+    one = Exact.of([value.item() if isinstance(value, np.integer) else value])
+    return Exact(np.broadcast_to(one.num, (size,)), one.scale)
+
+
+def _aligned(left: Exact, right: Exact) -> tuple[Exact, Exact]:
+    scale = max(left.scale, right.scale)
+    return left.rescaled(scale), right.rescaled(scale)
+
+
+def _decimal_places(value: Fraction) -> int | None:
+    """How many decimals write ``value`` exactly; None if it never ends."""
+    rest, twos, fives = value.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    return max(twos, fives) if rest == 1 else None
+
+
+def decimal_text(value: Fraction | int, places: int = 12) -> str:
+    """A plain decimal: exact where the digits end, else rounded half-even to ``places`` decimals."""
+    value = Fraction(value)
+    ends = _decimal_places(value)
+    digits = places if ends is None else ends
+    whole = round_half_even(value * 10**digits)
+    sign = "-" if whole < 0 else ""
+    text = str(abs(whole)).rjust(digits + 1, "0")
+    if digits == 0:
+        return sign + text
+    text = f"{text[:-digits]}.{text[-digits:]}".rstrip("0").rstrip(".")
+    return (sign + text) if text.strip("0.") else "0"
+
+
+def round_half_even(value: Fraction) -> int:
+    """The nearest whole number, ties to even: the one named rounding rule."""
+    return round(value)
+
+
+def money_text(value: Fraction | int, places: int = 2) -> str:
+    """A total for display, in minor units, half-even, with thousands separated."""
+    minor = Decimal(round_half_even(Fraction(value) * 10**places)).scaleb(-places)
+    return f"{minor.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):,}"
