@@ -51,7 +51,7 @@ class SolveOptions:
 class SolveResult:
     """The end of one solve. ``values`` is the best point found (None if none), ``best_bound`` an upper bound.
 
-    ``objective`` and ``best_bound`` include the model's offset. The bound is what the engine claims, +inf if it has none.
+    ``objective`` and ``best_bound`` include the model's offset. The bound is the engine's claim, +inf if it has none.
     """
 
     termination: Termination
