@@ -59,6 +59,10 @@ class UsageError(AllotError):
     exit_code = BAD_INPUT
 
 
+class OutputError(AllotError):
+    """Something could not be written or put in place; the message names the path."""
+
+
 class EngineError(AllotError):
     """An engine crashed, was killed, or said something outside its own table of statuses."""
 
