@@ -1,0 +1,168 @@
+"""What a scenario may say: frozen models, exact numbers, unknown keys refused.
+
+Numbers are `Decimal` (the loader parses TOML with ``parse_float=Decimal``), so that 0.1 is one tenth. Times are in
+seconds, money in the scenario's currency.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_serializer, model_validator
+
+SCOPE_KINDS = ("tier", "channel", "segment", "customer", "zone")
+"""What a service floor may be stated for, besides ``overall``."""
+
+ENV_REFERENCE = re.compile(r"^(?:env:([A-Za-z_][A-Za-z0-9_]*)|\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?)$")
+"""A connection kept out of the file: ``env:NAME``, ``$NAME`` or ``${NAME}``."""
+
+
+def _number(value: Any) -> Any:
+    """TOML has types: a quoted number or a truth value in a number's place is a slip, not a number."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("a number")
+    return value
+
+
+def _flat_scopes(value: Any) -> Any:
+    """One level means overall; ``tier.A`` may be written as a quoted key or as a sub-table."""
+    if not isinstance(value, dict):
+        return {"overall": value}
+    flat: dict[str, Any] = {}
+    for key, level in value.items():
+        if isinstance(level, dict):
+            flat |= {f"{key}.{member}": inner for member, inner in level.items()}
+        else:
+            flat[key] = level
+    for scope in flat:
+        kind, dot, member = scope.partition(".")
+        if scope != "overall" and not (dot and member and kind in SCOPE_KINDS):
+            raise ValueError(f"scopes 'overall' or {', '.join(kind + '.X' for kind in SCOPE_KINDS)}, not {scope!r}")
+    return flat
+
+
+Amount = Annotated[Decimal, BeforeValidator(_number)]
+NotNegative = Annotated[Amount, Field(ge=0)]
+Share = Annotated[Amount, Field(ge=0, le=1)]
+
+
+class Frozen(BaseModel):
+    """The manners of every part of a scenario."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataRef(Frozen):
+    """Where one table is: a file (with a sheet, for Excel), or a query on a connection."""
+
+    path: str | None = None
+    sheet: str | None = None
+    sql: str | None = None
+    connection: SecretStr | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> DataRef:
+        if (self.path is None) == (self.sql is None):
+            raise ValueError("either a path, or sql with a connection")
+        if self.sql is not None and self.connection is None:
+            raise ValueError("a connection beside sql")
+        if self.connection is not None and self.sql is None:
+            raise ValueError("sql beside the connection")
+        if self.sheet is not None and self.path is None:
+            raise ValueError("a sheet only beside the path of a workbook")
+        return self
+
+    @field_serializer("connection")
+    def _redacted(self, connection: SecretStr | None) -> str | None:
+        return None if connection is None else redacted(connection.get_secret_value())
+
+
+def redacted(connection: str) -> str:
+    """A connection as it may be shown: without user, password or options."""
+    if ENV_REFERENCE.match(connection) or "://" not in connection:
+        return connection
+    scheme, _, rest = connection.partition("://")
+    place = rest.rpartition("@")[2].partition("?")[0]
+    return f"{scheme}://{place}"
+
+
+class Weights(Frozen):
+    """Factors of the objective's terms; every term is money."""
+
+    margin: NotNegative = Decimal(1)
+    service: NotNegative = Decimal(1)
+    shipping: NotNegative = Decimal(1)
+    penalties: NotNegative = Decimal(1)
+    holding: NotNegative = Decimal(1)
+
+
+class Service(Frozen):
+    """What counts as served, what it is worth (money per weighted unit, line or order) and the floors it must reach."""
+
+    measure: Literal["unit", "line", "order"] = "unit"
+    value: NotNegative = Decimal(0)
+    min_level: Annotated[dict[str, Share], BeforeValidator(_flat_scopes)] = Field(default_factory=dict)
+    tier_weight: dict[str, NotNegative] = Field(default_factory=dict)
+    priority_weight: dict[Annotated[int, Field(ge=1)], NotNegative] = Field(default_factory=dict)
+
+
+class SolveSettings(Frozen):
+    """How the model is solved. ``threads`` beyond the machine's cores are left unused by the engines."""
+
+    engine: Literal["auto", "highs", "cbc", "scip", "cpsat", "decompose"] = "auto"
+    time_limit_s: Annotated[Amount, Field(gt=0)] = Decimal(60)
+    gap: Share = Decimal("0.001")
+    threads: Annotated[int, Field(ge=1, le=1024, strict=True)] = 2
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = 0
+    memory_limit_mb: Annotated[int, Field(ge=64, strict=True)] | None = None
+    price_rows: Annotated[int, Field(ge=0, strict=True)] = 200
+
+
+class Change(Frozen):
+    """One what-if step on the rows of a table that match ``where``: set, then scale, then add; or drop; or append."""
+
+    table: str
+    where: dict[str, Any] = Field(default_factory=dict)
+    set: dict[str, Any] = Field(default_factory=dict)
+    scale: dict[str, Amount] = Field(default_factory=dict)
+    add: dict[str, Amount] = Field(default_factory=dict)
+    drop: bool = False
+    append: list[dict[str, Any]] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_action(self) -> Change:
+        edits = bool(self.set or self.scale or self.add)
+        if edits + self.drop + bool(self.append) != 1:
+            raise ValueError("one of set/scale/add, drop = true, or append")
+        if self.append and self.where:
+            raise ValueError("no where beside append")
+        return self
+
+
+class Scenario(Frozen):
+    """A whole scenario, bases merged in; what it changes in the tables is kept beside it by the loader."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    as_of: Annotated[datetime.date, Field(strict=True)]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
+    data: dict[str, DataRef]
+    weights: Weights = Field(default_factory=Weights)
+    service: Service = Field(default_factory=Service)
+    solve: SolveSettings = Field(default_factory=SolveSettings)
+
+
+def json_schema() -> dict[str, Any]:
+    """The scenario as a JSON schema, for editors that complete and check TOML."""
+    schema = Scenario.model_json_schema()
+    extra = {"base": {"type": "string"}, "change": {"type": "array", "items": Change.model_json_schema()}}
+    schema["properties"] |= extra
+    schema["required"] = [key for key in schema["required"] if key != "name"]
+    return schema
