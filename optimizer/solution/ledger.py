@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
-from optimizer.solution.amounts import contract_required, order_weight, unit_margin, unit_weight
+from optimizer.model.terms import Ratio, contract_required, order_weight, unit_margin, unit_weight
 from optimizer.solution.plan import Plan
 from optimizer.tables.scope import scope_members
 from optimizer.tables.tables import Tables
@@ -74,7 +74,7 @@ class Ledger:
 
     @cached_property
     def row_kg(self) -> Exact:
-        return unit_weight(self.tables)[self.plan.line] * self.plan.qty
+        return _quotient(unit_weight(self.tables).take(self.plan.line).times(self.plan.qty))
 
     @cached_property
     def row_margin(self) -> Exact:
@@ -205,3 +205,13 @@ class Ledger:
         """Money per contract: shortfall_penalty · shortfall."""
         penalty: Exact = self.tables.contracts["shortfall_penalty"]
         return penalty * self.contracts.shortfall
+
+
+def _quotient(ratio: Ratio) -> Exact:
+    """The ratios as one exact vector; only true quotients take the slow way."""
+    rest = np.flatnonzero(ratio.bottom != 1)
+    if len(rest) == 0:
+        return ratio.top
+    source = np.arange(len(ratio.top))
+    source[rest] = len(ratio.top) + np.arange(len(rest))
+    return Exact.concat([ratio.top, ratio.top[rest].over(ratio.bottom[rest])]).take(source)
