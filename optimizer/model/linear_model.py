@@ -6,8 +6,9 @@ Knows no business word. Always a maximization: ``max offset + objective @ x`` su
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,3 +83,86 @@ class LinearModel:
     def rows(self, family: str) -> Block:
         """The row block of a family; an empty one if the model has none."""
         return next((block for block in self.row_blocks if block.family == family), Block(family, 0, 0, {}))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """One family of columns before assembly; every bound is finite. ``granularity`` as in `LinearModel`."""
+
+    family: str
+    keys: Mapping[str, Ints]
+    upper: Floats
+    integral: bool = True
+    granularity: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.upper)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One family of rows before assembly, compressed by rows: row i holds entries ``indptr[i]:indptr[i+1]``.
+
+    ``dropped`` counts rows left out because they can never bind, whatever the other rows say.
+    """
+
+    family: str
+    keys: Mapping[str, Ints]
+    indptr: Ints
+    column: Ints | NDArray[np.int32]
+    value: Floats
+    lower: Floats
+    upper: Floats
+    coupling: bool = False
+    redundant: bool = False
+    scale: Floats | None = None
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.lower)
+
+
+def assemble(columns: Sequence[Columns], rows: Sequence[Rows], objective: Floats, offset: float = 0.0) -> LinearModel:
+    """Stack the families, in their order; families without a single row or column leave no block."""
+    columns = [block for block in columns if len(block)]
+    rows = [block for block in rows if len(block)]
+    starts = np.cumsum([0, *(len(block.value) for block in rows)])
+    upper = _joined([block.upper for block in columns], np.float64)
+    return LinearModel(
+        objective=objective,
+        offset=offset,
+        col_lower=np.zeros(len(upper)),
+        col_upper=upper,
+        integral=np.repeat([block.integral for block in columns], [len(block) for block in columns]).astype(bool),
+        granularity=_joined([_granularity(block) for block in columns], np.float64),
+        indptr=_joined([[0], *(block.indptr[1:] + start for block, start in zip(rows, starts, strict=False))], np.int64),
+        indices=_joined([block.column for block in rows], np.int32),
+        data=_joined([block.value for block in rows], np.float64),
+        row_lower=_joined([block.lower for block in rows], np.float64),
+        row_upper=_joined([block.upper for block in rows], np.float64),
+        column_blocks=_column_blocks(columns),
+        row_blocks=_row_blocks(rows),
+    )
+
+
+def _granularity(block: Columns) -> Floats:
+    return np.full(len(block), float(block.integral)) if block.granularity is None else block.granularity
+
+
+def _joined(parts: Sequence[Any], dtype: type) -> NDArray[Any]:
+    return np.concatenate([np.zeros(0, dtype=dtype), *parts], dtype=dtype, casting="unsafe")
+
+
+def _column_blocks(columns: Sequence[Columns]) -> tuple[Block, ...]:
+    ends = np.cumsum([len(block) for block in columns]).tolist()
+    return tuple(
+        Block(block.family, end - len(block), end, block.keys) for block, end in zip(columns, ends, strict=True)
+    )
+
+
+def _row_blocks(rows: Sequence[Rows]) -> tuple[Block, ...]:
+    ends = np.cumsum([len(block) for block in rows]).tolist()
+    return tuple(
+        Block(block.family, end - len(block), end, block.keys, block.coupling, block.redundant, block.scale)
+        for block, end in zip(rows, ends, strict=True)
+    )

@@ -1,0 +1,106 @@
+"""What the tables imply for each line, order and stock row: the numbers that the model is made of, exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.exact import Exact
+from optimizer.tables.tables import Table, Tables
+
+if TYPE_CHECKING:
+    from optimizer.scenario.schema import Scenario
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+FLOAT_EXACT = 2**53
+"""Whole numbers below this are doubles without rounding."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A vector of quotients ``top / bottom`` that need not end as decimals, such as kg of a line over its units."""
+
+    top: Exact
+    bottom: Ints
+
+    def take(self, positions: Ints) -> Ratio:
+        return Ratio(self.top.take(positions), self.bottom[positions])
+
+    def times(self, factor: Exact | Ints) -> Ratio:
+        return Ratio(self.top * factor, self.bottom)
+
+    def floats(self) -> Floats:
+        """Nearest doubles, each by one correctly rounded division."""
+        num, scale = self.top.num, 10**self.top.scale
+        if num.dtype == np.int64 and self.bottom.max(initial=1) * scale < FLOAT_EXACT and _below(num, FLOAT_EXACT):
+            return cast(Floats, num / (self.bottom * scale).astype(np.float64))
+        quotients = num.astype(object) / (self.bottom.astype(object) * scale)  # Python rounds each of these correctly
+        return quotients.astype(np.float64)
+
+
+def _below(num: Ints, limit: int) -> bool:
+    return bool(num.size == 0 or (num.max() < limit and num.min() > -limit))
+
+
+def atp(tables: Tables) -> Ints:
+    """Units available to promise of each stock row: max(0, on hand − reserved − safety stock)."""
+    stock = tables.stock
+    return cast(Ints, np.maximum(stock["on_hand_qty"] - stock["reserved_qty"] - stock["safety_stock_qty"], 0))
+
+
+def multiple(tables: Tables) -> Ints:
+    """Units in which each line may leave one warehouse: lcm(case pack of its product, its lot multiple)."""
+    return np.lcm(tables.products["case_pack"][tables.line_product], tables.order_lines["lot_multiple"])
+
+
+def unit_margin(tables: Tables) -> Exact:
+    """Money per unit of each line: unit_margin if given, else unit_price − unit_cost."""
+    lines = tables.order_lines
+    given = lines.given("unit_margin")
+    if given.all():
+        return cast(Exact, lines["unit_margin"])
+    derived = lines["unit_price"] - tables.products["unit_cost"].take(tables.line_product)
+    return cast(Exact, lines["unit_margin"].where(given, derived))
+
+
+def unit_weight(tables: Tables) -> Ratio:
+    """Kg per unit of each line: weight_kg / qty if given, else the product's unit weight."""
+    lines = tables.order_lines
+    given = lines.given("weight_kg")
+    weight = lines["weight_kg"].where(given, tables.products["unit_weight_kg"].take(tables.line_product))
+    return Ratio(weight, np.where(given, lines["qty"], 1))
+
+
+def order_weight(tables: Tables, scenario: Scenario) -> Exact:
+    """Service weight of each order: its own if given, else customer's × tier's × priority's."""
+    orders, customers, service = tables.orders, tables.customers, scenario.service
+    by_customer = customers["service_weight"] * _looked_up(service.tier_weight, customers["tier"])
+    by_priority = _looked_up(service.priority_weight, orders["priority"].tolist())
+    derived = by_customer.take(tables.order_customer) * by_priority
+    return cast(Exact, orders["service_weight"].where(orders.given("service_weight"), derived))
+
+
+def _looked_up(weights: Mapping[Any, Decimal], keys: Iterable[Any]) -> Exact:
+    """The weight of each key, 1 where none is named."""
+    place = {key: position for position, key in enumerate(weights, start=1)}
+    codes = np.array([place.get(key, 0) for key in keys], dtype=np.int64)
+    return Exact.of([1, *weights.values()]).take(codes)
+
+
+def contract_required(contracts: Table, ordered: Ints) -> Ints:
+    """Units each contract asks for: min(max(min_qty, ⌈min_fill_rate · ordered⌉), ordered), blanks as 0."""
+    rate = contracts["min_fill_rate"] * ordered
+    share = np.array([-(-value.numerator // value.denominator) for value in rate.fractions()], dtype=np.int64)
+    return np.minimum(np.maximum(contracts["min_qty"], share), ordered)
+
+
+def codes_of(ids: NDArray[np.object_], values: Iterable[str]) -> Ints:
+    """Position of each value in the list of ids, -1 where it does not occur."""
+    place = {name: position for position, name in enumerate(ids)}
+    return np.array([place.get(value, -1) for value in values], dtype=np.int64)
