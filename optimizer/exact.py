@@ -114,12 +114,17 @@ class Exact:
     def floats(self) -> NDArray[np.float64]:
         """Nearest doubles, for engines and charts only."""
         if self.num.dtype == np.int64 and self.scale <= 22 and _peak(self.num) < 2**53:
-            return cast(NDArray[np.float64], self.num / 10.0**self.scale)  # both exact: one correctly rounded division
+            return cast("NDArray[np.float64]", self.num / 10.0**self.scale)  # both exact: one correctly rounded division
         return np.array([float(value) for value in self.fractions()], dtype=np.float64)
 
     def texts(self, places: int = 12) -> list[str]:
         """Plain decimals: all digits where they end, else rounded half-even to ``places``."""
-        return [decimal_text(value, places) for value in self.fractions()]
+        if self.num.dtype != np.int64 or not 0 < self.scale <= 18:
+            return [decimal_text(value, places) for value in self.fractions()]
+        whole, rest = np.divmod(np.abs(self.num), 10**self.scale)  # machine integers: a million cells in a second
+        tails = [str(value).rjust(self.scale, "0").rstrip("0") for value in rest.tolist()]
+        texts = [f"{units}.{tail}" if tail else str(units) for units, tail in zip(whole.tolist(), tails, strict=True)]
+        return [f"-{text}" if minus else text for text, minus in zip(texts, (self.num < 0).tolist(), strict=True)]
 
     # -- shape --------------------------------------------------------------------------------------------------
     def __getitem__(self, where: Any) -> Exact:
@@ -165,9 +170,12 @@ class Exact:
 
     def over(self, divisors: NDArray[Any]) -> Exact:
         """Elementwise quotient by positive whole numbers; stays decimal where the quotients are."""
-        return Exact.of(
-            value / int(divisor) for value, divisor in zip(self.fractions(), np.asarray(divisors), strict=True)
-        )
+        by = np.asarray(divisors)
+        if self.num.dtype == np.int64 and by.dtype == np.int64:
+            quotient = _machine_quotient(self.num, by)
+            if quotient is not None:
+                return Exact(quotient[0], self.scale + quotient[1])
+        return Exact.of(value / int(divisor) for value, divisor in zip(self.fractions(), by, strict=True))
 
     def floor_over(self, divisor: Number) -> NDArray[Any]:
         """Largest whole n with n * divisor <= value, elementwise."""
@@ -223,10 +231,20 @@ class Exact:
         return self._compare(other, lambda a, b: a == b)
 
 
+def _machine_quotient(num: Ints, by: Ints) -> tuple[Ints, int] | None:
+    """``num / by`` as machine integers and a power of ten; None where a quotient never ends or might not fit."""
+    common = np.gcd(np.abs(num), by)
+    top, rest = num // common, by // common
+    places = next((places for places in range(19) if not np.any(10**places % rest)), None)
+    if places is None or _peak(top) * 10**places >= INT64_SAFE:
+        return None
+    return top * (10**places // rest), places
+
+
 def _times(num: NDArray[Any], factor: int) -> NDArray[Any]:
     if num.dtype == np.int64 and (_peak(num) * factor >= INT64_SAFE or factor >= INT64_SAFE):
         num = num.astype(object)
-    return cast(NDArray[Any], num * factor)
+    return cast("NDArray[Any]", num * factor)
 
 
 def _lift(value: Any, size: int) -> Exact:
