@@ -1,0 +1,247 @@
+"""The optimum of a tiny batch by exhaustive search, straight from the rows: no code of the product is used.
+
+Every plan that an order could follow alone is listed with its money and what it takes from shared resources; the orders
+are then combined one after the other, keeping the best money for each total of resources used.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from fractions import Fraction
+from typing import Any
+
+from tests.instances import Case, Row
+
+SCOPE_ORDER = ("channel", "zone_id", "order_id", "customer_id")
+
+
+def number(row: Row, column: str, default: Any = 0) -> Fraction:
+    value = row.get(column)
+    return Fraction(default if value is None else value)
+
+
+class Batch:
+    """The rows, looked up."""
+
+    def __init__(self, case: Case) -> None:
+        tables, settings = case["tables"], case["scenario"]
+        self.rows = defaultdict(list, tables)
+        self.settings = settings
+        self.customers = {row["customer_id"]: row for row in self.rows["customers"]}
+        self.products = {row["product_id"]: row for row in self.rows["products"]}
+        self.warehouses = {row["warehouse_id"]: row for row in self.rows["warehouses"]}
+        self.orders = {row["order_id"]: row for row in self.rows["orders"]}
+        self.stock: dict[tuple[str, str], int] = {}
+        for row in self.rows["stock"]:
+            atp = row["on_hand_qty"] - row.get("reserved_qty", 0) - row.get("safety_stock_qty", 0)
+            self.stock[row["warehouse_id"], row["product_id"]] = max(0, atp)
+        self.weight = {name: Fraction(settings.get(f"weights.{name}", 1))
+                       for name in ("margin", "service", "shipping", "penalties")}
+        self.measure = settings.get("service.measure", "unit")
+        self.value = Fraction(settings.get("service.value", 0))
+
+    def lines(self, order: str) -> list[Row]:
+        return [row for row in self.rows["order_lines"] if row["order_id"] == order]
+
+    def attributes(self, line: Row) -> dict[str, str]:
+        """Every scope column of one order line."""
+        order = self.orders[line["order_id"]]
+        customer = self.customers.get(order["customer_id"], {})
+        product = self.products.get(line["product_id"], {})
+        return {"customer_id": order["customer_id"], "segment": customer.get("segment", ""), "tier": customer.get("tier", ""),
+                "channel": order.get("channel", ""), "zone_id": order["zone_id"], "order_id": order["order_id"],
+                "product_id": line["product_id"], "family": product.get("family", "")}
+
+    def in_scope(self, rule: Row, line: Row) -> bool:
+        attributes = self.attributes(line)
+        return all(attributes[column] == rule[column] for column in attributes if column in rule)
+
+    def service_weight(self, order: str) -> Fraction:
+        row = self.orders[order]
+        if row.get("service_weight") is not None:
+            return Fraction(row["service_weight"])
+        customer = self.customers.get(row["customer_id"], {})
+        tier = self.settings.get("service.tier_weight", {}).get(customer.get("tier"), 1)
+        priority = self.settings.get("service.priority_weight", {}).get(str(row.get("priority", 3)), 1)
+        return number(customer, "service_weight", 1) * Fraction(tier) * Fraction(priority)
+
+    def kg(self, line: Row) -> Fraction:
+        if line.get("weight_kg") is not None:
+            return Fraction(line["weight_kg"]) / line["qty"]
+        return number(self.products.get(line["product_id"], {}), "unit_weight_kg")
+
+    def eligible(self, line: Row, warehouse: str) -> bool:
+        rules = [row for row in self.rows["eligibility"] if row["warehouse_id"] == warehouse]
+        if any(row["mode"] == "forbid" and self.in_scope(row, line) for row in rules):
+            return False
+        sets: dict[frozenset[str], bool] = defaultdict(bool)
+        for row in rules:
+            if row["mode"] == "only":
+                columns = frozenset(row) - {"rule_id", "warehouse_id", "mode"}
+                sets[columns] |= self.in_scope(row, line)
+        return all(sets.values())
+
+    def lanes(self, line: Row) -> list[Row]:
+        order = self.orders[line["order_id"]]
+        if order.get("hold"):
+            return []
+        return [
+            lane for lane in self.rows["lanes"]
+            if lane["zone_id"] == order["zone_id"]
+            and self.warehouses[lane["warehouse_id"]].get("is_open") != "false"
+            and order.get("service_id") in (None, lane["service_id"])
+            and order.get("service_level") in (None, lane["service_level"])
+            and self.eligible(line, lane["warehouse_id"])
+        ]
+
+
+def line_plans(batch: Batch, line: Row) -> list[dict[tuple[str, str], int]]:
+    """Every allowed quantity by (warehouse, service) of one line, its own rules respected."""
+    lanes = batch.lanes(line)
+    keys = [(lane["warehouse_id"], lane["service_id"]) for lane in lanes]
+    caps = [min(line["qty"], batch.stock.get((w, line["product_id"]), 0)) for w, _ in keys]
+    step = math.lcm(batch.products.get(line["product_id"], {}).get("case_pack", 1), line.get("lot_multiple", 1))
+    policy = batch.orders[line["order_id"]].get("delivery_policy", "partial")
+    plans = []
+    for amounts in itertools.product(*(range(cap + 1) for cap in caps)):
+        total = sum(amounts)
+        if total > line["qty"] or (total and total < line.get("min_fill_qty", 0)):
+            continue
+        if policy != "partial" and total not in (0, line["qty"]):
+            continue
+        by_warehouse: dict[str, int] = defaultdict(int)
+        for (warehouse, _), amount in zip(keys, amounts, strict=True):
+            by_warehouse[warehouse] += amount
+        if any(amount % step for amount in by_warehouse.values()) or not pins_hold(batch, line, by_warehouse):
+            continue
+        plans.append({key: amount for key, amount in zip(keys, amounts, strict=True) if amount})
+    return plans
+
+
+def pins_hold(batch: Batch, line: Row, shipped: dict[str, int]) -> bool:
+    for pin in batch.rows["pins"]:
+        if (pin["order_id"], pin["line_id"]) != (line["order_id"], line["line_id"]):
+            continue
+        amount, mode, qty = shipped.get(pin["warehouse_id"], 0), pin["mode"], pin.get("qty", 0)
+        if mode == "exactly" and amount != qty or mode == "at_least" and amount < qty:
+            return False
+        if mode == "at_most" and amount > qty or mode == "forbid" and amount:
+            return False
+    return True
+
+
+def order_plans(batch: Batch, order: str) -> list[tuple[Fraction, tuple[tuple[Any, Fraction], ...]]]:
+    """(money, resources used) of every plan the order could follow on its own."""
+    row, lines = batch.orders[order], batch.lines(order)
+    best: dict[tuple[tuple[Any, Fraction], ...], Fraction] = {}
+    for combination in itertools.product(*(line_plans(batch, line) for line in lines)):
+        full = [sum(plan.values()) == line["qty"] for plan, line in zip(combination, lines, strict=True)]
+        if row.get("delivery_policy") == "order_complete" and any(combination) and not all(full):
+            continue
+        shipments = {key for plan in combination for key in plan}
+        if row.get("max_shipments") is not None and len(shipments) > row["max_shipments"]:
+            continue
+        money, used = score(batch, order, lines, combination, full, shipments)
+        key = tuple(sorted(used.items(), key=repr))
+        if key not in best or best[key] < money:
+            best[key] = money
+    return [(money, key) for key, money in best.items()]
+
+
+def score(batch: Batch, order: str, lines: list[Row], combination: Any, full: list[bool], shipments: set[Any]) -> Any:
+    """Money of one order's plan, and what it takes from each shared resource."""
+    used: dict[Any, Fraction] = defaultdict(Fraction)
+    freight_of: dict[Any, Fraction] = defaultdict(Fraction)
+    money, zone = Fraction(0), batch.orders[order]["zone_id"]
+    lane_of = {(lane["warehouse_id"], lane["service_id"]): lane for lane in batch.rows["lanes"] if lane["zone_id"] == zone}
+    for line, plan in zip(lines, combination, strict=True):
+        product, kg = batch.products.get(line["product_id"], {}), batch.kg(line)
+        margin = line["unit_margin"] if line.get("unit_margin") is not None else line["unit_price"] - product["unit_cost"]
+        for (warehouse, service), amount in plan.items():
+            lane, house = lane_of[warehouse, service], batch.warehouses[warehouse]
+            money += batch.weight["margin"] * Fraction(margin) * amount
+            money -= batch.weight["shipping"] * number(house, "handling_cost_per_unit") * amount
+            freight_of[warehouse, service] += number(lane, "cost_per_unit") * amount + number(lane, "cost_per_kg") * kg * amount
+            used["stock", warehouse, line["product_id"]] += amount
+            for place, owner in ((("warehouse", warehouse), house), (("lane", warehouse, zone, service), lane)):
+                for resource, amount_used in (("capacity_units", amount), ("capacity_kg", kg * amount), ("capacity_lines", 1)):
+                    if owner.get(resource) is not None:
+                        used[(*place, resource)] += amount_used
+        for rule in batch.rows["contracts"]:
+            if batch.in_scope(rule, line):
+                used["contract", rule["contract_id"]] += sum(plan.values())
+    for warehouse, service in shipments:
+        lane, house = lane_of[warehouse, service], batch.warehouses[warehouse]
+        freight = max(number(lane, "min_charge"), number(lane, "fixed_cost") + freight_of[warehouse, service])
+        money -= batch.weight["shipping"] * freight
+        for place, owner in ((("warehouse", warehouse), house), (("lane", warehouse, zone, service), lane)):
+            if owner.get("capacity_shipments") is not None:
+                used[(*place, "capacity_shipments")] += 1
+        if number(house, "fixed_open_cost"):
+            used["open", warehouse] = Fraction(1)
+    served = {"unit": sum(sum(plan.values()) for plan in combination), "line": sum(full), "order": int(all(full))}[batch.measure]
+    money += batch.weight["service"] * batch.value * batch.service_weight(order) * served
+    for scope in batch.settings.get("service.min_level", {}):
+        if scope == "overall" or scope == f"channel.{batch.orders[order].get('channel')}":
+            used["floor", scope] += batch.service_weight(order) * served
+    return money, used
+
+
+def optimum(case: Case) -> Fraction | None:
+    """The exact optimum; None if no plan satisfies the hard rules."""
+    batch = Batch(case)
+    limits = {("stock", *key): Fraction(value) for key, value in batch.stock.items()}
+    for name, rows, keys in (("warehouse", batch.rows["warehouses"], ("warehouse_id",)),
+                             ("lane", batch.rows["lanes"], ("warehouse_id", "zone_id", "service_id"))):
+        for row in rows:
+            for resource in ("capacity_units", "capacity_kg", "capacity_lines", "capacity_shipments"):
+                if row.get(resource) is not None:
+                    limits[(name, *(row[key] for key in keys), resource)] = Fraction(row[resource])
+    for rule in batch.rows["contracts"]:
+        if rule.get("max_qty") is not None:
+            limits["contract", rule["contract_id"]] = Fraction(rule["max_qty"])
+    states: dict[Any, Fraction] = {(): Fraction(0)}
+    for order in batch.orders:
+        states = combine(states, order_plans(batch, order), limits)
+    values = [money - closing for used, money in states.items() if (closing := close(batch, dict(used))) is not None]
+    return max(values, default=None)
+
+
+def combine(states: dict[Any, Fraction], plans: Any, limits: dict[Any, Fraction]) -> dict[Any, Fraction]:
+    result: dict[Any, Fraction] = {}
+    for used, money in states.items():
+        for gain, taken in plans:
+            total = dict(used)
+            for key, amount in taken:
+                total[key] = Fraction(1) if key[0] == "open" else total.get(key, Fraction(0)) + amount
+            if any(total[key] > limits[key] for key, _ in taken if key in limits):
+                continue
+            state = tuple(sorted(total.items(), key=repr))
+            if state not in result or result[state] < money + gain:
+                result[state] = money + gain
+    return result
+
+
+def close(batch: Batch, used: dict[Any, Fraction]) -> Fraction | None:
+    """What the shared rules cost at the end; None if a hard one is broken."""
+    cost = sum((batch.weight["shipping"] * number(batch.warehouses[key[1]], "fixed_open_cost")
+                for key in used if key[0] == "open"), Fraction(0))
+    for rule in batch.rows["contracts"]:
+        if rule.get("min_qty") is None and rule.get("min_fill_rate") is None:
+            continue
+        ordered = sum(line["qty"] for line in batch.rows["order_lines"] if batch.in_scope(rule, line))
+        owed = min(max(rule.get("min_qty") or 0, math.ceil(number(rule, "min_fill_rate") * ordered)), ordered)
+        shortfall = max(Fraction(0), owed - used.get(("contract", rule["contract_id"]), Fraction(0)))
+        if shortfall and rule.get("shortfall_penalty") is None:
+            return None
+        cost += batch.weight["penalties"] * number(rule, "shortfall_penalty") * shortfall
+    for scope, level in batch.settings.get("service.min_level", {}).items():
+        demanded = sum(
+            (batch.service_weight(order) * {"unit": sum(line["qty"] for line in batch.lines(order)),
+                                            "line": len(batch.lines(order)), "order": 1}[batch.measure]
+             for order, row in batch.orders.items() if scope in ("overall", f"channel.{row.get('channel')}")), Fraction(0))
+        if used.get(("floor", scope), Fraction(0)) < Fraction(level) * demanded:
+            return None
+    return cost
