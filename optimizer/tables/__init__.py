@@ -1,0 +1,1 @@
+"""The input tables: read from anywhere, typed exactly, validated, sorted and frozen."""

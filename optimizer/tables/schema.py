@@ -235,9 +235,7 @@ _LANES = TableSchema(
         _amount("cost_per_unit", "of each unit", "money/unit", default=ZERO, magnitude=True),
         _amount("cost_per_kg", "of each kg", "money/kg", default=ZERO, magnitude=True),
         _amount("min_charge", "least freight of a shipment", "money/shipment", default=ZERO, magnitude=True),
-        Column(
-            "transit_days", "int", "days on the road", default=0, minimum=ZERO, maximum=HUNDRED_YEARS, unit="days"
-        ),
+        Column("transit_days", "int", "days on the road", default=0, minimum=ZERO, maximum=HUNDRED_YEARS, unit="days"),
         *_capacities("the lane", ("units", "kg", "shipments")),
     ),
     required=True,
@@ -267,9 +265,7 @@ _CONTRACTS = TableSchema(
         _id("contract_id", "the contract", key=True),
         *_scope(),
         _count("min_qty", "least units to allocate", unit="units"),
-        Column(
-            "min_fill_rate", "decimal", "least share of the ordered units", minimum=ZERO, maximum=ONE, unit="share"
-        ),
+        Column("min_fill_rate", "decimal", "least share of the ordered units", minimum=ZERO, maximum=ONE, unit="share"),
         _count("max_qty", "most units to allocate: a quota", unit="units"),
         _amount("shortfall_penalty", "cost of each unit short of the minimum; blank: it must hold", "money/unit"),
     ),

@@ -87,6 +87,7 @@ class Tables:
     pin_line: Ints
     pin_warehouse: Ints
     sources: tuple[Source, ...] = ()
+    changes: tuple[Mapping[str, Any], ...] = ()  # what a scenario changed in them: old -> new, and how many rows
 
     def replace(self, **changes: Any) -> Tables:
         """A what-if copy; the original stays as it is."""

@@ -1,0 +1,63 @@
+"""From raw tables to the frozen, validated input of a batch: the one way in, whatever the tables came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from optimizer.errors import InputError, Issue
+from optimizer.scenario.schema import Scenario
+from optimizer.tables.digest import table_digest
+from optimizer.tables.raw import Findings, RawTable
+from optimizer.tables.resolve import Draft, draft_tables
+from optimizer.tables.schema import LATER, LATER_TABLES, TABLES
+from optimizer.tables.tables import Source, Tables
+from optimizer.tables.typed import type_table
+from optimizer.tables.validate import validate
+
+
+def assemble(
+    raws: Mapping[str, RawTable],
+    scenario: Scenario,
+    found: Findings | None = None,
+    *,
+    unread: Iterable[str] = (),
+    changes: Iterable[Mapping[str, Any]] = (),
+) -> tuple[Tables, list[Issue]]:
+    """Type, sort, link and validate; all errors at once as `InputError`, otherwise the tables and the warnings.
+
+    ``unread`` names tables that were given and could not be read: what depends on them is not checked, because its
+    findings would only be echoes.
+    """
+    found = found or Findings()
+    for name in raws:
+        if name in LATER_TABLES:
+            refuse_table(name, raws[name].source, found)
+    typed = {name: type_table(raw, TABLES[name], found) for name, raw in raws.items() if name in TABLES}
+    draft = draft_tables(typed, unread)
+    validate(draft, scenario, found)
+    if found.errors:
+        raise InputError(found.errors, found.warnings)
+    return _frozen(draft, raws, tuple(changes)), found.warnings
+
+
+def refuse_table(name: str, source: str, found: Findings) -> None:
+    """A table that this version cannot use is refused, never silently ignored."""
+    found.say(source, f"no table {name!r}: {LATER_TABLES[name]} is {LATER}", f"remove {name} from the scenario",
+              "not_available", table=name, value=name)  # fmt: skip
+
+
+def _frozen(draft: Draft, raws: Mapping[str, RawTable], changes: tuple[Mapping[str, Any], ...]) -> Tables:
+    sources = tuple(
+        Source(name, raws[name].source, len(draft[name]), table_digest(draft[name])) for name in TABLES if name in raws
+    )
+    for positions in draft.links.values():
+        positions.setflags(write=False)
+    parts: dict[str, Any] = {name: draft[name] for name in TABLES} | draft.links
+    return Tables(
+        **parts,
+        zones=draft.zones,
+        services=draft.services,
+        sources=sources,
+        changes=changes,
+    )

@@ -1,0 +1,145 @@
+"""References become row positions; customers and products that have no table get rows of defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from optimizer.tables.raw import Findings, Ints, RawTable
+from optimizer.tables.schema import TABLES, TableSchema
+from optimizer.tables.tables import Table, Texts
+from optimizer.tables.typed import TypedTable, type_table
+
+IMPLIED = {
+    "products": (("order_lines", "product_id"), ("stock", "product_id")),
+    "customers": (("orders", "customer_id"),),
+}
+"""Tables that may be left out, and where their ids are then taken from."""
+
+
+def position(known: Texts, wanted: Texts) -> Ints:
+    """The position of each wanted id among the known ones, -1 where there is none."""
+    where = pc.index_in(pa.array(wanted, pa.string()), value_set=pa.array(known, pa.string()))
+    return np.asarray(pc.fill_null(where, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def pair_position(known: tuple[Ints, Ints], wanted: tuple[Ints, Ints]) -> Ints:
+    """The position of each wanted pair of codes among the known pairs, -1 where there is none; codes are 0 or more."""
+    size = int(max(known[1].max(initial=0), wanted[1].max(initial=0))) + 1
+    have, want = known[0] * size + known[1], wanted[0] * size + wanted[1]
+    order = np.argsort(have, kind="stable")
+    at = np.searchsorted(have, want, sorter=order)
+    inside = at < len(have)
+    found = np.full(len(want), -1, dtype=np.int64)
+    found[inside] = order[at[inside]]
+    found[inside] = np.where(have[found[inside]] == want[inside], found[inside], -1)
+    return np.where((wanted[0] < 0) | (wanted[1] < 0), -1, found)
+
+
+@dataclass
+class Draft:
+    """Typed tables with their references looked up, before anyone has said that they fit together.
+
+    ``tables`` lacks what could not be read. ``links`` holds the positions, -1 where an id is unknown.
+    """
+
+    typed: dict[str, TypedTable]
+    links: dict[str, Ints] = field(default_factory=dict)
+    zones: Texts = field(default_factory=lambda: np.zeros(0, dtype=object))
+    services: Texts = field(default_factory=lambda: np.zeros(0, dtype=object))
+    implied: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
+    unread_files: frozenset[str] = frozenset()
+
+    def has(self, *names: str) -> bool:
+        """Whether all these tables were read with all their required columns."""
+        return not self.unread.intersection(names)
+
+    def __getitem__(self, name: str) -> Table:
+        return self.typed[name].table
+
+
+def empty_typed(schema: TableSchema) -> TypedTable:
+    """The typed table without rows."""
+    columns = {name: pa.array([], pa.string()) for name in schema.names}
+    raw = RawTable(schema.name, "", columns, np.zeros(0, dtype=np.int64))
+    return type_table(raw, schema, Findings())
+
+
+def imply(name: str, ids: Iterable[str]) -> TypedTable:
+    """A table made of the ids that are used, everything else by default."""
+    key = TABLES[name].keys[0]
+    words = sorted({word for word in ids if word})
+    raw = RawTable(name, "", {key: pa.array(words, pa.string())}, np.zeros(len(words), dtype=np.int64))
+    return type_table(raw, TABLES[name], Findings())
+
+
+def draft_tables(typed: Mapping[str, TypedTable], unread: Iterable[str] = ()) -> Draft:
+    """All ten tables, the missing ones implied or empty, with every reference looked up."""
+    tables = dict(typed)
+    implied = []
+    for name, uses in IMPLIED.items():
+        if name not in tables and name not in unread:
+            ids = {word for table, column in uses if table in tables for word in tables[table].table[column].tolist()}
+            tables[name] = imply(name, ids)
+            implied.append(name)
+    broken = {name for name, table in tables.items() if not table.complete} | set(unread)
+    for name, schema in TABLES.items():
+        if name not in tables:
+            tables[name] = empty_typed(schema)
+            if schema.required:
+                broken.add(name)
+    draft = Draft(tables, implied=frozenset(implied), unread=frozenset(broken), unread_files=frozenset(unread))
+    _look_up(draft)
+    return draft
+
+
+def _look_up(draft: Draft) -> None:
+    orders, lines, lanes, pins = (draft[name] for name in ("orders", "order_lines", "lanes", "pins"))
+    warehouses, products, stock = draft["warehouses"]["warehouse_id"], draft["products"]["product_id"], draft["stock"]
+    draft.zones = _distinct(orders["zone_id"], lanes["zone_id"])
+    draft.services = _distinct(lanes["service_id"], orders["service_id"], pins["service_id"])
+    links: dict[str, Ints] = {
+        "order_customer": position(draft["customers"]["customer_id"], orders["customer_id"]),
+        "order_zone": position(draft.zones, orders["zone_id"]),
+        "line_order": position(orders["order_id"], lines["order_id"]),
+        "line_product": position(products, lines["product_id"]),
+        "stock_warehouse": position(warehouses, stock["warehouse_id"]),
+        "stock_product": position(products, stock["product_id"]),
+        "lane_warehouse": position(warehouses, lanes["warehouse_id"]),
+        "lane_zone": position(draft.zones, lanes["zone_id"]),
+        "lane_service": position(draft.services, lanes["service_id"]),
+        "eligibility_warehouse": position(warehouses, draft["eligibility"]["warehouse_id"]),
+        "pin_warehouse": position(warehouses, pins["warehouse_id"]),
+    }
+    links["pin_line"] = _pin_lines(orders, lines, links["line_order"], pins)
+    draft.links = links
+
+
+def _pin_lines(orders: Table, lines: Table, line_order: Ints, pins: Table) -> Ints:
+    """The order line each pin is about: the pair (order, line) looked up among the lines of the pinned orders."""
+    if len(pins) == 0:
+        return np.zeros(0, dtype=np.int64)
+    wanted_order = position(orders["order_id"], pins["order_id"])
+    near = np.flatnonzero(np.isin(line_order, wanted_order[wanted_order >= 0]))
+    names = np.asarray(sorted(set(pins["line_id"].tolist())), dtype=object)
+    known = (line_order[near], position(names, lines["line_id"][near]))
+    usable = known[1] >= 0
+    wanted = (wanted_order, position(names, pins["line_id"]))
+    at = pair_position((known[0][usable], known[1][usable]), wanted)
+    return np.where(at >= 0, near[usable][np.maximum(at, 0)] if usable.any() else -1, -1)
+
+
+def _distinct(*columns: Any) -> Texts:
+    """The sorted distinct ids of some columns, without blanks."""
+    words = sorted(
+        {word for column in columns for word in pc.unique(pa.array(column, pa.string())).to_pylist() if word}
+    )
+    out = np.empty(len(words), dtype=object)
+    out[:] = words
+    return out
