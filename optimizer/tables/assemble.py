@@ -53,11 +53,4 @@ def _frozen(draft: Draft, raws: Mapping[str, RawTable], changes: tuple[Mapping[s
     )
     for positions in draft.links.values():
         positions.setflags(write=False)
-    parts: dict[str, Any] = {name: draft[name] for name in TABLES} | draft.links
-    return Tables(
-        **parts,
-        zones=draft.zones,
-        services=draft.services,
-        sources=sources,
-        changes=changes,
-    )
+    return draft.tables(sources=sources, changes=changes)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from optimizer.tables.raw import Findings, Ints, RawTable
 from optimizer.tables.schema import TABLES, TableSchema
-from optimizer.tables.tables import Table, Texts
+from optimizer.tables.tables import Table, Tables, Texts
 from optimizer.tables.typed import TypedTable, type_table
 
 IMPLIED = {
@@ -63,6 +63,11 @@ class Draft:
     def __getitem__(self, name: str) -> Table:
         return self.typed[name].table
 
+    def tables(self, **more: Any) -> Tables:
+        """The same as `Tables`; positions are -1 where a reference leads nowhere."""
+        parts: dict[str, Any] = {name: self[name] for name in TABLES} | self.links
+        return Tables(**parts, zones=self.zones, services=self.services, **more)
+
 
 def empty_typed(schema: TableSchema) -> TypedTable:
     """The typed table without rows."""
@@ -102,8 +107,8 @@ def draft_tables(typed: Mapping[str, TypedTable], unread: Iterable[str] = ()) ->
 def _look_up(draft: Draft) -> None:
     orders, lines, lanes, pins = (draft[name] for name in ("orders", "order_lines", "lanes", "pins"))
     warehouses, products, stock = draft["warehouses"]["warehouse_id"], draft["products"]["product_id"], draft["stock"]
-    draft.zones = _distinct(orders["zone_id"], lanes["zone_id"])
-    draft.services = _distinct(lanes["service_id"], orders["service_id"], pins["service_id"])
+    draft.zones = distinct(orders["zone_id"], lanes["zone_id"])
+    draft.services = distinct(lanes["service_id"], orders["service_id"], pins["service_id"])
     links: dict[str, Ints] = {
         "order_customer": position(draft["customers"]["customer_id"], orders["customer_id"]),
         "order_zone": position(draft.zones, orders["zone_id"]),
@@ -135,7 +140,7 @@ def _pin_lines(orders: Table, lines: Table, line_order: Ints, pins: Table) -> In
     return np.where(at >= 0, near[usable][np.maximum(at, 0)] if usable.any() else -1, -1)
 
 
-def _distinct(*columns: Any) -> Texts:
+def distinct(*columns: Any) -> Texts:
     """The sorted distinct ids of some columns, without blanks."""
     words = sorted(
         {word for column in columns for word in pc.unique(pa.array(column, pa.string())).to_pylist() if word}
