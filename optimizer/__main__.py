@@ -1,0 +1,5 @@
+"""`python -m optimizer` is `allot`."""
+
+from optimizer.cli import main
+
+main()

@@ -1,0 +1,224 @@
+"""The command line: arguments in, exit code out, no arithmetic.
+
+Everything heavy is imported by the command that needs it, so that `allot --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from optimizer import __version__
+from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
+
+if TYPE_CHECKING:
+    from optimizer.run import RunOutcome
+
+PRINTED_FINDINGS = 50
+ENGINES = ("auto", "highs", "cbc", "scip", "cpsat", "decompose")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="allot")
+def app() -> None:
+    """Decide which warehouse ships how much of each order line, and prove it.
+
+    Exit codes: 0 done, plan within the gap; 2 bad input or usage; 3 proven infeasible; 4 limit hit, verified plan with
+    its true gap; 5 limit hit, no plan; 6 verification failed, nothing published; 130/143 interrupted; 1 a defect.
+    """
+
+
+settings_option = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one setting, e.g. service.value=2."
+)
+outside_option = click.option("--allow-outside", is_flag=True, help="Let data paths leave the scenario's folder tree.")
+
+
+@app.command()
+@click.argument("scenario", type=click.Path(path_type=Path))
+@settings_option
+@outside_option
+@click.option("--json", "as_json", is_flag=True, help="All findings as JSON on standard output.")
+def check(scenario: Path, settings: tuple[str, ...], allow_outside: bool, as_json: bool) -> int:
+    """Read and validate everything; say every finding; solve nothing."""
+    from optimizer.scenario.load import load_scenario
+    from optimizer.tables.read import load_tables
+
+    try:
+        loaded = load_scenario(scenario, settings, allow_outside=allow_outside)
+        tables, warnings = load_tables(loaded)
+    except InputError as error:
+        show_findings([*error.issues, *error.warnings], as_json)
+        return BAD_INPUT
+    show_findings(warnings, as_json)
+    if not as_json:
+        for change in loaded.changes:
+            click.echo(f"change: {change}")
+        for source in tables.sources:
+            click.echo(f"{source.table:<14}{source.rows:>9,} rows  {source.source}")
+        click.echo(f"{loaded.scenario.name}: no faults, {len(warnings)} warning(s)")
+    return OK
+
+
+@app.command()
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="The run folder itself [default: runs/<run_id>].")
+@click.option("--engine", type=click.Choice(ENGINES), help="Which engine; auto chooses and says why.")
+@click.option("--time-limit", type=float, metavar="S", help="Seconds for the engine.")
+@click.option("--gap", type=float, metavar="G", help="Relative gap at which to stop, 0.001 is 0.1 %.")
+@click.option("--threads", type=int, metavar="N")
+@click.option("--seed", type=int, metavar="N")
+@settings_option
+@outside_option
+@click.option("--warm-start", type=click.Path(path_type=Path), metavar="RUN", help="Start from the plan of a run.")
+@click.option("--format", "fmt", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
+@click.option("--bundle", is_flag=True, help="Copy the input tables into the run folder.")
+@click.option("--require-certified", is_flag=True, help="Judge the gap by the certified bound.")
+@click.option("--quiet", is_flag=True, help="No progress lines.")
+def solve(scenario: Path, **options: Any) -> int:
+    """Solve one batch: plan, shadow prices, report, proof."""
+    from optimizer.run import run
+
+    settings = list(options.pop("settings"))
+    for name, key in (("engine", "engine"), ("time_limit", "time_limit_s"), ("gap", "gap"), ("threads", "threads"), ("seed", "seed")):
+        value = options.pop(name)
+        if value is not None:
+            settings.append(f"solve.{key}={value}")
+    quiet = options.pop("quiet")
+    with interruptible() as stop:
+        outcome = run(
+            scenario,
+            settings=settings,
+            out=options["out"],
+            warm_start=options["warm_start"],
+            fmt=options["fmt"],
+            bundle_inputs=options["bundle"],
+            require_certified=options["require_certified"],
+            allow_outside=options["allow_outside"],
+            observe=None if quiet else progress_line,
+            stop=stop.event,
+        )
+    show_findings(outcome.warnings, as_json=False)
+    say_outcome(outcome)
+    return stop.exit_code or outcome.exit_code
+
+
+@app.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--inputs", type=click.Path(path_type=Path), metavar="DIR", help="Where the scenario and its data are now.")
+@click.option("--json", "as_json", is_flag=True, help="The whole verdict as JSON.")
+def certify(run_folder: Path, inputs: Path | None, as_json: bool) -> int:
+    """Check a run folder on its own: every rule, every number, the value and the bound."""
+    from optimizer.proof import certify as judge
+
+    verdict = judge(run_folder, inputs)
+    click.echo(verdict.to_json() if as_json else verdict.text())
+    return verdict.exit_code
+
+
+@app.command()
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--format", "fmt", type=click.Choice(["mps", "lp"]), required=True)
+@settings_option
+@outside_option
+def export(scenario: Path, file: Path, fmt: str, settings: tuple[str, ...], allow_outside: bool) -> int:
+    """Write the mathematical model with readable names, and beside it the map of names to keys."""
+    from optimizer.run import export_model
+
+    size = export_model(scenario, file, fmt, settings, allow_outside)
+    click.echo(f"{file}: {size}")
+    return OK
+
+
+@app.command()
+@click.option("--json", "as_json", is_flag=True)
+def doctor(as_json: bool) -> int:
+    """Prove each engine of this installation on known small models; show versions and limits."""
+    from optimizer.engines.doctor import examine
+
+    report = examine()
+    click.echo(report.to_json() if as_json else report.text())
+    return OK if report.healthy else DEFECT
+
+
+# -- showing ---------------------------------------------------------------------------------------------------------
+def show_findings(findings: list[Issue], as_json: bool) -> None:
+    """The first findings in full on stderr, or all of them as JSON on stdout."""
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=1, ensure_ascii=False))
+        return
+    errors_first = sorted(findings, key=lambda finding: finding.severity != "error")
+    for finding in errors_first[:PRINTED_FINDINGS]:
+        click.echo(finding.text(), err=True)
+    if len(findings) > PRINTED_FINDINGS:
+        click.echo(f"... and {len(findings) - PRINTED_FINDINGS} more; `allot check --json` lists them all", err=True)
+
+
+def progress_line(text: str) -> None:
+    """One line of progress: over the last one on a terminal, plain lines elsewhere."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+    else:
+        click.echo(text, err=True)
+
+
+def say_outcome(outcome: RunOutcome) -> None:
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", err=True, nl=False)
+    for line in outcome.summary:
+        click.echo(line)
+
+
+# -- interrupts ------------------------------------------------------------------------------------------------------
+class Interrupt:
+    """Whether somebody asked us to stop, and the exit code that says which way."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.exit_code = 0
+
+    def __call__(self, number: int, frame: Any) -> None:
+        self.exit_code = 128 + number
+        self.event.set()
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Interrupt]:
+    """SIGINT, SIGTERM and SIGHUP ask the run to end with the best plan it has; nothing is torn."""
+    interrupt = Interrupt()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield interrupt
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit with its code; what we raise on purpose is a message, not a traceback."""
+    try:
+        code = app.main(arguments, prog_name="allot", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except InputError as error:
+        show_findings([*error.issues, *error.warnings], as_json=False)
+        code = BAD_INPUT
+    except AllotError as error:
+        click.echo(f"error: {error}", err=True)
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else OK)

@@ -1,0 +1,263 @@
+"""What a run writes down about itself: identity, settings, sizes, gaps, versions, and the words that sum it up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import resource
+import threading
+from decimal import Decimal
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optimizer import __version__
+from optimizer.errors import INTERRUPTED_INT, LIMIT_WITH_PLAN, OK, Issue
+from optimizer.exact import decimal_text, money_text
+from optimizer.proof import bound_text, certified_bound
+from optimizer.report.bundle import SCHEMA_VERSION, RunBundle
+from optimizer.solution.metrics import kpis
+from optimizer.solution.optimize import MINOR_UNIT, Answer
+from optimizer.solution.outputs import plan_tables
+from optimizer.solution.plan import Plan
+from optimizer.solution.prices import Prices, price_plan
+from optimizer.solution.reasons import shorts
+
+if TYPE_CHECKING:
+    from optimizer.model.build import Model
+    from optimizer.scenario.load import LoadedScenario
+
+TINY = Fraction(1, 10**9)
+"""The least denominator of a relative gap."""
+
+LIBRARIES = ("numpy", "pandas", "pyarrow", "highspy", "ortools", "PuLP")
+
+
+class Story:
+    """One run, from its inputs to the bundle that is written."""
+
+    def __init__(
+        self,
+        loaded: LoadedScenario,
+        model: Model,
+        warnings: list[Issue],
+        *,
+        warm_start: Plan | None,
+        require_certified: bool,
+    ) -> None:
+        self.loaded, self.model, self.warnings = loaded, model, warnings
+        self.warm_start, self.require_certified = warm_start, require_certified
+        self.settings = json.loads(loaded.scenario.model_dump_json())
+
+    @property
+    def run_id(self) -> str:
+        """A digest of inputs, settings and warm start, behind the scenario's name."""
+        settings = {key: value for key, value in self.settings.items() if key != "data"}
+        start = [] if self.warm_start is None else [
+            column.tolist() for column in (self.warm_start.line, self.warm_start.lane, self.warm_start.qty)
+        ]
+        digests = {source.table: source.digest for source in self.model.tables.sources}
+        text = json.dumps([settings, digests, start, __version__], sort_keys=True)
+        slug = re.sub(r"[^a-z0-9]+", "-", self.loaded.scenario.name.lower()).strip("-") or "run"
+        return f"{slug[:60]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    def with_plan(self, answer: Answer, prices: Prices) -> RunBundle:
+        """Everything about a run that has a plan; the bound is recomputed from the prices by the independent proof."""
+        assert answer.plan is not None and answer.value is not None
+        tables, scenario = self.model.tables, self.loaded.scenario
+        certificate = prices.certificate_json()
+        certified = certified_bound(tables, scenario, certificate)
+        figures = kpis(tables, scenario, answer.plan)
+        run = {
+            **self._opening(answer),
+            "objective_value": answer.value,
+            "best_bound": Decimal(repr(answer.bound)) if np.isfinite(answer.bound) else None,
+            **self._gaps(answer, certified, figures),
+            **self._closing(answer),
+            "kpis": figures,
+        }
+        outputs = plan_tables(tables, scenario, answer.plan, prices) | {
+            "shadow_prices": prices.shadow_prices,
+            "shorts": shorts(self.model, answer.plan, prices),
+        }
+        return RunBundle(
+            run=run,
+            timing=self._times(answer, prices.notes),
+            inputs=tables,
+            scenario=scenario,
+            plan=answer.plan,
+            tables=outputs,
+            certificate={**certificate, "certified_bound": bound_text(certified)},
+        )
+
+    def without_plan(self, answer: Answer) -> RunBundle:
+        """What is known about a run that ended without a plan."""
+        bound = Decimal(repr(answer.result.best_bound)) if np.isfinite(answer.result.best_bound) else None
+        run = {**self._opening(answer), "objective_value": None, "best_bound": bound, **self._closing(answer)}
+        return RunBundle(
+            run=run,
+            timing=self._times(answer, ()),
+            inputs=self.model.tables,
+            scenario=self.loaded.scenario,
+            conflict=answer.conflict,
+        )
+
+    def exit_code(self, bundle: RunBundle, answer: Answer) -> int:
+        """0 if the gap that counts is within the limit or below one minor unit, else a limit was hit."""
+        if answer.termination.limit == "interrupted":
+            return INTERRUPTED_INT
+        value = bundle.run["objective_value"]
+        bound = bundle.run["certified_bound" if self.require_certified else "best_bound"]
+        if bound is None:
+            return LIMIT_WITH_PLAN
+        absolute = Fraction(bound) - value
+        within = absolute <= MINOR_UNIT or absolute <= Fraction(self.loaded.scenario.solve.gap) * abs(value)
+        return OK if within else LIMIT_WITH_PLAN
+
+    # -- the parts of run.json ------------------------------------------------------------------------------------
+    def _opening(self, answer: Answer) -> dict[str, Any]:
+        scenario = self.loaded.scenario
+        ended = answer.termination
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "run_id": self.run_id,
+            "scenario": {
+                "name": scenario.name,
+                "file": self.loaded.path.name,
+                "as_of": scenario.as_of.isoformat(),
+                "currency": scenario.currency,
+                "settings": list(self.loaded.settings),
+                "resolved": self.settings,
+                "changes": self.loaded.changes,
+            },
+            "termination": {"reason": ended.reason, "limit": ended.limit, "detail": ended.detail},
+        }
+
+    def _gaps(self, answer: Answer, certified: Fraction, figures: dict[str, Any]) -> dict[str, Any]:
+        value = answer.value or Fraction(0)
+        size = max(abs(value), TINY)
+        absolute = Fraction(answer.bound) - value if np.isfinite(answer.bound) else None
+        controllable = figures["shipping_cost"] + figures["handling_cost"] + figures["penalties"]
+        return {
+            "abs_gap": absolute,
+            "rel_gap": None if absolute is None else absolute / size,
+            "gap_over_controllable_cost": None if absolute is None or not controllable else absolute / controllable,
+            "certified_bound": certified,
+            "certified_gap": (certified - value) / size,
+            "require_certified": self.require_certified,
+        }
+
+    def _closing(self, answer: Answer) -> dict[str, Any]:
+        solve = self.loaded.scenario.solve
+        return {
+            "engine": {"requested": solve.engine, "name": answer.engine, "version": answer.result.version, "why": answer.why},
+            "versions": {"allot": __version__, "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+            "seed": solve.seed,
+            "threads": solve.threads,
+            "tie_break": answer.tie_break,
+            "warm_start": self.warm_start is not None,
+            "model": self.model.size(),
+            "pruned": self.model.pruned,
+            "inputs": [
+                {"table": source.table, "source": source.source, "rows": source.rows, "digest": source.digest}
+                for source in self.model.tables.sources
+            ],
+            "warnings": [issue.text() for issue in self.warnings],
+        }
+
+    def _times(self, answer: Answer, notes: Any) -> dict[str, Any]:
+        return {
+            "scenario_path": str(self.loaded.path.resolve()),
+            "solve": {
+                "seconds": _decimal(answer.result.seconds),
+                "native_status": answer.result.native_status,
+                "stats": {name: _decimal(value) for name, value in answer.result.stats.items()},
+                "incumbents": [
+                    {"seconds": _decimal(step.seconds), "value": _decimal(step.value), "bound": _decimal(step.bound)}
+                    for step in answer.result.trace
+                ],
+                "log_tail": answer.result.log_tail,
+            },
+            "price_notes": list(notes),
+        }
+
+
+def _decimal(value: float) -> Decimal | None:
+    return Decimal(repr(float(value))) if np.isfinite(value) else None
+
+
+def prices_of(model: Model, answer: Answer, stop: threading.Event) -> Prices:
+    """Prices and the values of one unit more and less, within the time that the scenario gives a solve."""
+    from optimizer.solution.extract import values_from_plan
+
+    assert answer.plan is not None
+    settings = model.scenario.solve
+    return price_plan(
+        model,
+        answer.plan,
+        values_from_plan(model, answer.plan),
+        time_limit_s=float(settings.time_limit_s),
+        top_rows=settings.price_rows,
+        threads=settings.threads,
+        memory_limit_mb=settings.memory_limit_mb,
+        stop=stop,
+    )
+
+
+def rejected(bundle: RunBundle, verification: dict[str, Any]) -> RunBundle:
+    """The folder of a run whose plan the checker refused: what failed, and no plan."""
+    run = {key: value for key, value in bundle.run.items() if key not in ("objective_value", "kpis")}
+    run["termination"] = {"reason": "ERROR", "limit": "", "detail": "the independent checker rejected the plan"}
+    return bundle.replace(run=run, plan=None, tables={}, certificate=None, verification=verification)
+
+
+def input_copies(bundle: RunBundle) -> dict[str, bytes]:
+    """The input tables as CSV files of the contract's columns, for a folder that can be checked anywhere."""
+    from optimizer.report.csv_out import table_bytes
+
+    names = [source.table for source in bundle.inputs.sources]
+    return {f"inputs/{name}.csv": b"".join(table_bytes(getattr(bundle.inputs, name))) for name in names}
+
+
+def timing(seconds: dict[str, float], bundle: RunBundle) -> dict[str, Any]:
+    """All that may differ between two equal runs."""
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    child_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return {
+        **bundle.timing,
+        "phases_seconds": {name: _decimal(round(value, 4)) for name, value in seconds.items()},
+        "peak_memory_mb": peak_kib // 1024,
+        "peak_memory_engine_mb": child_kib // 1024,
+        "host": {"system": platform.system(), "machine": platform.machine(), "cores": os.cpu_count()},
+    }
+
+
+def summary(bundle: RunBundle, folder: Path, exit_code: int) -> list[str]:
+    """The outcome in a few lines of plain words."""
+    run, ended = bundle.run, bundle.run["termination"]
+    currency = bundle.scenario.currency
+    if not bundle.has_plan:
+        lines = [f"no plan: {ended['reason'].lower()} {ended['limit']} {ended['detail']}".rstrip()]
+        for rule in (bundle.conflict or {}).get("rules", [])[:10]:
+            lines.append(f"  {rule['words']}")
+        return [*lines, f"folder    {folder}"]
+    percent = decimal_text(run["certified_gap"] * 100, 4)
+    proven = "no bound" if run["rel_gap"] is None else f"{decimal_text(run['rel_gap'] * 100, 4)} %"
+    figures = run["kpis"]
+    return [
+        f"{bundle.scenario.name}: {ended['reason']}{' at the ' + ended['limit'] + ' limit' if ended['limit'] else ''}"
+        f" by {run['engine']['name']} ({run['engine']['why']})",
+        f"value     {money_text(run['objective_value'])} {currency}",
+        f"bound     {money_text(Fraction(run['best_bound'])) if run['best_bound'] is not None else 'none'} claimed, gap {proven}",
+        f"certified {money_text(run['certified_bound'])} recomputed, gap {percent} %",
+        f"served    {figures['units_allocated']:,} of {figures['units_ordered']:,} units,"
+        f" {figures['shipments']:,} shipments, freight {money_text(figures['shipping_cost'])}",
+        f"folder    {folder}",
+        f"report    {folder / 'report.html'}",
+    ]

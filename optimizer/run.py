@@ -1,0 +1,156 @@
+"""The page to read first: load, check, build, solve, price, prove, write. One line each in `run`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, LIMIT_WITH_PLAN, OK, VERIFICATION_FAILED, Issue
+
+if TYPE_CHECKING:
+    from optimizer.engines.result import Progress
+    from optimizer.model.build import Model
+    from optimizer.report.bundle import RunBundle
+    from optimizer.solution.optimize import Answer
+
+Observer = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended: the exit code of the contract, the folder it wrote, and a few lines that say it in words."""
+
+    exit_code: int
+    folder: Path
+    summary: tuple[str, ...]
+    warnings: list[Issue] = field(default_factory=list)
+
+
+class Phases:
+    """Seconds spent in each phase, by the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
+
+
+def run(
+    scenario_path: Path | str,
+    *,
+    out: Path | None = None,
+    settings: Sequence[str] = (),
+    warm_start: Path | None = None,
+    fmt: Literal["csv", "parquet"] = "csv",
+    bundle_inputs: bool = False,
+    require_certified: bool = False,
+    allow_outside: bool = False,
+    observe: Observer | None = None,
+    stop: threading.Event | None = None,
+) -> RunOutcome:
+    """Solve one scenario and publish its run folder.
+
+    ``settings`` are ``KEY=VALUE`` overrides; ``observe`` gets lines of progress; setting ``stop`` ends the run with the
+    best verified plan so far. Raises `InputError` for bad input (nothing is written) and other `AllotError`.
+    """
+    from optimizer import record
+    from optimizer.model.build import build_model
+    from optimizer.report.write import check_target
+    from optimizer.scenario.load import load_scenario
+    from optimizer.solution.optimize import optimize
+    from optimizer.tables.read import load_tables
+    from optimizer.warm_start import read_plan
+
+    phases, stop, say = Phases(), stop or threading.Event(), observe or (lambda line: None)
+    with phases("read"):
+        loaded = load_scenario(scenario_path, settings, allow_outside=allow_outside)
+        tables, warnings = load_tables(loaded)
+    with phases("build"):
+        model = build_model(tables, loaded.scenario)
+        start = read_plan(model, warm_start) if warm_start else None
+    story = record.Story(loaded, model, warnings, warm_start=start, require_certified=require_certified)
+    target = check_target(out or Path("runs") / story.run_id, replace=True)
+    say(f"{loaded.scenario.name}: {model.describe()}")
+    with phases("solve"):
+        answer = optimize(model, start, progress_words(say), stop)
+    if answer.plan is None:
+        bundle, code = story.without_plan(answer), INFEASIBLE if answer.conflict else LIMIT_NO_PLAN
+        return publish(bundle, target, code, phases, warnings, fmt)
+    with phases("price"):
+        prices = record.prices_of(model, answer, stop)
+    with phases("prove"):
+        bundle = story.with_plan(answer, prices)
+    return publish(bundle, target, story.exit_code(bundle, answer), phases, warnings, fmt, bundle_inputs)
+
+
+def publish(
+    bundle: RunBundle,
+    target: Path,
+    exit_code: int,
+    phases: Phases,
+    warnings: list[Issue],
+    fmt: Literal["csv", "parquet"],
+    bundle_inputs: bool = False,
+) -> RunOutcome:
+    """Stage the folder, let the independent checker read it, and put it in place; a rejected plan is withheld."""
+    from optimizer import record
+    from optimizer.proof import verify_staged
+    from optimizer.report.write import stage
+
+    if bundle_inputs:
+        bundle = bundle.replace(copies=record.input_copies(bundle))
+    with phases("write"), stage(bundle, target, fmt, replace=True) as staged:
+        verification = None
+        if bundle.has_plan:
+            with phases("verify"):
+                verification = verify_staged(staged.path, bundle.inputs, bundle.scenario)
+            if not verification["passed"]:
+                staged.discard()
+                rejected = record.rejected(bundle, verification)
+                return publish(rejected, target, VERIFICATION_FAILED, phases, warnings, fmt)
+        staged.seal(verification or bundle.verification, record.timing(phases.seconds, bundle))
+        folder = staged.commit()
+    return RunOutcome(exit_code, folder, tuple(record.summary(bundle, folder, exit_code)), warnings)
+
+
+def progress_words(say: Observer) -> Callable[[Progress], None]:
+    """Incumbent, bound, gap and time as one line."""
+
+    def show(step: Progress) -> None:
+        gap = (step.bound - step.value) / max(abs(step.value), 1e-9)
+        value = "none yet" if step.value != step.value else f"{step.value:,.2f}"
+        say(f"{step.seconds:7.1f} s  value {value}  bound {step.bound:,.2f}" + (f"  gap {gap:.3%}" if gap == gap else ""))
+
+    return show
+
+
+def export_model(
+    scenario_path: Path | str, file: Path, fmt: Literal["mps", "lp"], settings: Sequence[str] = (), allow_outside: bool = False
+) -> str:
+    """Write the model of a scenario for another solver; returns its size in words."""
+    from optimizer.model.build import build_model
+    from optimizer.model.export import write_lp, write_mps
+    from optimizer.scenario.load import load_scenario
+    from optimizer.tables.read import load_tables
+
+    loaded = load_scenario(scenario_path, settings, allow_outside=allow_outside)
+    tables, _ = load_tables(loaded)
+    model = build_model(tables, loaded.scenario)
+    (write_mps if fmt == "mps" else write_lp)(model, file)
+    return str(model.describe())
+
+
+__all__ = ["LIMIT_WITH_PLAN", "OK", "Model", "RunOutcome", "export_model", "run"]
+if TYPE_CHECKING:
+    __all__ += ["Answer"]

@@ -1,0 +1,103 @@
+"""From a model to a plan: choose an engine, solve, doubt, and say how it ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from optimizer.engines.base import choose_engine, confirm_infeasible, solve
+from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
+from optimizer.errors import EngineError
+from optimizer.model.build import Model
+from optimizer.solution.conflict import find_conflict
+from optimizer.solution.extract import plan_from_values, values_from_plan
+from optimizer.solution.metrics import objective_value
+from optimizer.solution.plan import Plan
+
+MINOR_UNIT = Fraction(1, 100)
+"""The smallest amount of money that is shown; an absolute gap below it is no gap."""
+
+BOUND_NOISE = 1e-6
+"""Relative error of an engine's bound that double precision explains; more means that the engine is wrong."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a solve came to: a plan with its exact value, or none and why. ``bound`` includes no plan can exceed."""
+
+    result: SolveResult
+    engine: str
+    why: str
+    plan: Plan | None = None
+    value: Fraction | None = None
+    bound: float = np.inf
+    conflict: dict[str, Any] | None = None
+    tie_break: str = "engine"
+
+    @property
+    def termination(self) -> Termination:
+        return self.result.termination
+
+    @property
+    def gap(self) -> float:
+        """(bound - value) / max(|value|, 1e-9), as the engine proved it."""
+        if self.value is None:
+            return np.inf
+        return float((self.bound - float(self.value)) / max(abs(float(self.value)), 1e-9))
+
+
+def options_of(model: Model, start: Plan | None) -> SolveOptions:
+    """The scenario's solve settings as engine options."""
+    settings = model.scenario.solve
+    return SolveOptions(
+        time_limit_s=float(settings.time_limit_s),
+        gap=float(settings.gap),
+        abs_gap=0.0,
+        threads=settings.threads,
+        seed=settings.seed,
+        memory_limit_mb=settings.memory_limit_mb,
+        start=None if start is None else values_from_plan(model, start),
+    )
+
+
+def optimize(
+    model: Model, start: Plan | None, on_progress: Callable[[Progress], None] | None, stop: threading.Event
+) -> Answer:
+    """Solve by the engine that the scenario asks for.
+
+    "Infeasible" is believed only with a second opinion and comes with the rules that cannot hold. Raises `EngineError`
+    where an engine fails or its bound contradicts a verified value.
+    """
+    engine, why = choose_engine(model.linear, model.scenario.solve.engine)
+    options = options_of(model, start)
+    result = solve(model.linear, engine, options, on_progress, stop)
+    if result.termination.reason == "INFEASIBLE":
+        return _doubt(model, Answer(result, engine, why), options)
+    if result.termination.reason in ("ERROR", "UNBOUNDED"):
+        raise EngineError(f"{engine} ended with {result.native_status or result.termination.reason}: {result.termination.detail}")
+    if result.values is None:
+        return Answer(result, engine, why)
+    return settle(model, Answer(result, engine, why), plan_from_values(model, result.values))
+
+
+def settle(model: Model, answer: Answer, plan: Plan) -> Answer:
+    """The answer with its plan, valued exactly; the engine's bound may not lie below that value."""
+    value = objective_value(model.tables, model.scenario, plan)
+    bound, floor = answer.result.best_bound, float(value)
+    if bound < floor - BOUND_NOISE * max(abs(floor), 1.0):
+        raise EngineError(f"{answer.engine} claims that no plan exceeds {bound}, but its own plan is worth {floor}")
+    return replace(answer, plan=plan, value=value, bound=max(bound, floor))
+
+
+def _doubt(model: Model, answer: Answer, options: SolveOptions) -> Answer:
+    """A claim of infeasibility, confirmed by another engine and explained; otherwise it is no answer."""
+    confirmed = confirm_infeasible(model.linear, answer.engine, options)
+    if confirmed:
+        return replace(answer, conflict=find_conflict(model, answer.engine, options))
+    undecided = Termination("NO_SOLUTION", "other", f"{answer.engine} says infeasible, a second engine does not confirm it")
+    return replace(answer, result=replace(answer.result, termination=undecided))
