@@ -1,0 +1,209 @@
+"""`report.html`: what a planner opens first. One file, no network, no clock: the same run gives the same bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from optimizer.report import charts, facts, price_words, shorts_block, words
+from optimizer.report.bundle import RunBundle
+from optimizer.report.sections import contract_rows, flat, warehouse_rows
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SHOWN_PRICES = 12
+
+
+def render(bundle: RunBundle) -> str:
+    """The page for a run, with or without a plan."""
+    environment = _environment()
+    style, script = (environment.get_template(name).render() for name in ("report.css", "report.js"))
+    page = {
+        **_frame(bundle),
+        "style": style,
+        "script": script,
+        "policy": content_policy(style, script),
+        **(_plan_parts(bundle) if bundle.has_plan else {}),
+    }
+    return environment.get_template("report.html.j2" if bundle.has_plan else "failed.html.j2").render(page)
+
+
+def content_policy(style: str, script: str) -> str:
+    """What the page may do: run its own two inline blocks, named by digest, and nothing else."""
+
+    def source(text: str) -> str:
+        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+    rules = ("default-src 'none'", f"style-src {source(style)}", f"script-src {source(script)}")
+    return "; ".join([*rules, "img-src data:", "base-uri 'none'", "form-action 'none'"])
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("optimizer.report"),
+        autoescape=lambda name: name is None or name.endswith(".html.j2"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": words.count, "percent": words.percent, "title_text": words.title}
+    environment.globals |= {"bar": charts.bar, "plural": words.plural}
+    return environment
+
+
+def _frame(bundle: RunBundle) -> dict[str, Any]:
+    """What every page says: what it is, how it ended, from what and with what it was made."""
+    run, scenario = bundle.run, bundle.scenario
+    level, badge, banner = words.status(run, bundle.has_plan, bundle.verification)
+    told = run.get("scenario") or {}
+    return {
+        "name": scenario.name,
+        "as_of": scenario.as_of.isoformat(),
+        "currency": scenario.currency,
+        "run_id": str(run.get("run_id", "")),
+        "level": level,
+        "badge": badge,
+        "banner": banner,
+        "headline": words.headline(run, scenario.currency),
+        "checked": _checked(bundle.verification),
+        "rules": _rules(bundle.verification),
+        "settings": flat(told.get("settings") or {}),
+        "changes": [flat(change) for change in told.get("changes") or []],
+        "inputs": list(run.get("inputs") or []),
+        "engine": flat(run.get("engine") or {}),
+        "facts": flat({key: run[key] for key in ("termination", "model", "seed", "versions") if key in run}),
+        "pruned": flat(run.get("pruned") or {}),
+        "warnings": [str(warning) for warning in run.get("warnings") or []],
+        "conflict": flat(bundle.conflict or {}),
+    }
+
+
+def _rules(verification: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    return list((verification or {}).get("rules") or [])
+
+
+def _checked(verification: Mapping[str, Any] | None) -> str:
+    """``Checked independently: 23 rules, 0 violations.``"""
+    if verification is None:
+        return ""
+    rules = _rules(verification)
+    broken = sum(1 for rule in rules if not rule.get("passed"))
+    return f"Checked independently: {words.plural(len(rules), 'rule')}, {words.plural(broken, 'violation')}."
+
+
+def _plan_parts(bundle: RunBundle) -> dict[str, Any]:
+    """The sections of a page with a plan."""
+    assert bundle.plan is not None
+    inputs, plan, currency = bundle.inputs, bundle.plan, bundle.scenario.currency
+    kpis = bundle.run.get("kpis") or {}
+    prices = price_words.prices(bundle.tables.get("shadow_prices"))
+    stock = [price for price in prices if price.family == price_words.STOCK]
+    return {
+        "tiles": list(_tiles(kpis, currency)),
+        "waterfall": waterfall(facts.value_steps(kpis, bundle.scenario.weights), currency),
+        "tiers": facts.fills(inputs, plan, facts.tier_of_order(inputs)),
+        "channels": facts.fills(inputs, plan, inputs.orders["channel"]),
+        "warehouses": warehouse_rows(bundle),
+        "scarce": scarce(stock[:SHOWN_PRICES], currency),
+        "scarce_count": len(stock),
+        "limits": [(price.sentence(currency), price_words.rhs_text(price)) for price in prices
+                   if price.family != price_words.STOCK][:SHOWN_PRICES],
+        "flow": _flow(bundle),
+        "contracts": contract_rows(bundle),
+        "reasons": shorts_block.reasons(bundle.tables["shorts"]),
+        "shorts": shorts_block.make(bundle),
+    }  # fmt: skip
+
+
+def _tiles(kpis: Mapping[str, Any], currency: str) -> Iterable[tuple[str, str, str]]:
+    """``(label, value, note)`` of the figures that planners ask for first."""
+
+    def rate(key: str) -> str:
+        return words.percent(words.number(kpis.get(key)))
+
+    def money(key: str) -> str:
+        value = words.number(kpis.get(key))
+        return "–" if value is None else words.amount(value, currency)
+
+    def count(key: str) -> str:
+        value = words.number(kpis.get(key))
+        return "–" if value is None else words.count(value)
+
+    yield "Unit fill rate", rate("unit_fill_rate"), f"{count('units_allocated')} of {count('units_ordered')} units"
+    yield "Orders in full", rate("order_fill_rate"), f"{rate('line_fill_rate')} of lines in full"
+    yield "On time, in full", rate("otif_rate"), "of orders, by due date"
+    yield "Weighted service", rate("weighted_service_level"), "service level by weights"
+    yield "Margin", money("margin"), currency
+    yield "Freight", money("shipping_cost"), f"{currency} · {money('cost_per_order')} per order served"
+    yield "Shipments", count("shipments"), f"{count('split_orders')} orders split"
+    yield "Backorder", count("backorder_units"), f"units · {money('backorder_value')} {currency}"
+
+
+def waterfall(steps: list[facts.Step], currency: str) -> list[tuple[str, str, Any, str]]:
+    """Rows ``(label, amount, mark, kind)`` from the first term to the value."""
+    points = [float(point) for step in steps for point in (step.before, step.after)]
+    low, high = min([0.0, *points]), max([0.0, *points])
+    size = (high - low) or 1.0
+    zero = -low / size
+
+    def place(value: Any) -> float:
+        return (float(value) - low) / size
+
+    rows = []
+    for step in steps:
+        text = words.amount(step.amount, currency)
+        label = step.label if step.weight == 1 else f"{step.label} × {words.count(step.weight)}"
+        tone = "main" if step.amount >= 0 else "minus"
+        mark = charts.span(place(step.before), place(step.after), f"{label}: {text} {currency}", tone, zero)
+        rows.append((label, text, mark, "step"))
+    if steps:
+        text = words.amount(steps[-1].after, currency)
+        mark = charts.span(zero, place(steps[-1].after), f"Value: {text} {currency}", "total", zero)
+        rows.append(("Value of the plan", text, mark, "total"))
+    return rows
+
+
+def scarce(prices: list[price_words.Price], currency: str) -> list[dict[str, Any]]:
+    """The chart of the most valuable stock: bar = price, whisker = from one more to one fewer."""
+    ends = [abs(float(value)) for row in prices for value in (row.price, row.gain, row.loss) if value is not None]
+    peak = max(ends, default=0.0) or 1.0
+
+    def mark(row: price_words.Price) -> Any:
+        share = float(row.price) / peak
+        if row.gain is None or row.loss is None:
+            return charts.bar(float(row.headline) / peak, row.sentence(currency))
+        return charts.interval(share, float(row.gain) / peak, float(row.loss) / peak, row.sentence(currency))
+
+    def text(value: Any) -> str:
+        return "–" if value is None else words.amount(value, currency)
+
+    return [
+        {
+            "subject": row.subject,
+            "mark": mark(row),
+            "gain": text(row.gain),
+            "loss": text(row.loss),
+            "price": text(row.price),
+            "basis": words.title(row.basis) + ("" if row.verified else " (not re-solved)"),
+            "sentence": row.sentence(currency),
+        }
+        for row in prices
+    ]
+
+
+def _flow(bundle: RunBundle) -> dict[str, Any]:
+    assert bundle.plan is not None
+    flow = facts.flow(bundle.inputs, bundle.plan)
+    peak = float(flow.units.max()) if flow.units.size else 0.0
+    rows = [
+        (name, [(int(units), charts.heat(float(units), peak)) for units in row], int(row.sum()))
+        for name, row in zip(flow.warehouses, flow.units, strict=True)
+    ]
+    return {"zones": flow.zones, "rows": rows, "totals": [int(total) for total in flow.units.sum(axis=0)]}
