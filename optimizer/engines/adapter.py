@@ -1,0 +1,166 @@
+"""What all adapters share, inside the child: the request, the answer, the way of saying why a solve ended.
+
+An adapter is a module with ``solve(linear, request, reporter) -> Answer`` and a total table from every native status to
+a ``Claim``. It never decides what a claim means: ``conclude`` does, in one place, for all engines.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.engines.child import Emit
+from optimizer.engines.result import Limit, Reason, SolveOptions, Termination
+from optimizer.errors import EngineError
+from optimizer.model.linear_model import LinearModel
+
+Floats = NDArray[np.float64]
+_TAIL = 8_000
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a native status asserts; ``limit`` says which one where the engine merely stopped."""
+
+    kind: Literal["optimal", "infeasible", "unbounded", "stopped", "failed"]
+    limit: Limit = ""
+
+
+OPTIMAL, INFEASIBLE, UNBOUNDED, FAILED = Claim("optimal"), Claim("infeasible"), Claim("unbounded"), Claim("failed")
+TIME, MEMORY, NODE = Claim("stopped", "time"), Claim("stopped", "memory"), Claim("stopped", "node")
+INTERRUPTED, OTHER = Claim("stopped", "interrupted"), Claim("stopped", "other")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options, the time that is left of them, and how carefully to solve.
+
+    ``presolve`` off asks for a second opinion on infeasibility; ``tight`` for smaller tolerances than the engine's own.
+    """
+
+    options: SolveOptions
+    folder: Path
+    presolve: bool = True
+    tight: bool = False
+
+    @property
+    def tolerance(self) -> float:
+        """How far a row or a whole number may be off."""
+        return 1e-9 if self.tight else 1e-6
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine says: ``bound`` in our sense with the offset, +inf if it claims none; ``values`` unchecked."""
+
+    native: str
+    claim: Claim
+    version: str
+    values: Floats | None = None
+    bound: float = np.inf
+    detail: str = ""
+    log_tail: str = ""
+    stats: Mapping[str, float] = field(default_factory=dict)
+
+
+def look_up(table: Mapping[Any, Claim], native: Any, engine: str) -> Claim:
+    """The claim of a native status; one that the table does not know is an error with the engine's own word."""
+    if native not in table:
+        raise EngineError(f"{engine} said {native!r}, which is not in its table of statuses")
+    return table[native]
+
+
+def conclude(claim: Claim, has_point: bool, detail: str = "") -> Termination:
+    """The only place where a claim becomes a termination.
+
+    Optimal without a point, and infeasible or unbounded with one in hand, contradict themselves: errors.
+    """
+    if claim.kind == "stopped":
+        return Termination("FEASIBLE" if has_point else "NO_SOLUTION", claim.limit, detail)
+    if claim.kind == "failed":
+        return Termination("ERROR", detail=detail)
+    if (claim.kind == "optimal") != has_point:
+        word = "with" if has_point else "without"
+        return Termination("ERROR", detail=f"it claims {claim.kind} {word} a point; {detail}")
+    return Termination(_PROOFS[claim.kind], detail=detail)
+
+
+_PROOFS: dict[str, Reason] = {"optimal": "OPTIMAL", "infeasible": "INFEASIBLE", "unbounded": "UNBOUNDED"}
+
+
+class Reporter:
+    """Streams progress to the parent and keeps the best point on disk. Safe from engine threads."""
+
+    def __init__(self, linear: LinearModel, emit: Emit) -> None:
+        self._linear = linear
+        self._emit = emit
+        self._value = -np.inf
+        self._bound = np.inf
+        self.stopped = emit.stopped
+        self.on_stop = emit.on_stop
+
+    def incumbent(self, values: Floats, bound: float = np.inf) -> None:
+        """A new point, kept if it is the best so far."""
+        value = float(self._linear.offset + self._linear.objective @ values)
+        if value > self._value:
+            self._emit.incumbent({"values": np.asarray(values, dtype=np.float64)}, {})
+            self.progress(value, bound)
+
+    def progress(self, value: float, bound: float) -> None:
+        """The best value and the smallest bound so far, told when either improves; infinite ones are not known yet."""
+        if value > self._value or bound < self._bound:
+            self._value, self._bound = max(value, self._value), min(bound, self._bound)
+            self._emit(value=self._value, bound=self._bound)
+
+
+def pack(
+    linear: LinearModel, request_meta: Mapping[str, Any], options: SolveOptions
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Model and options as the arrays and the words that travel to the child; the inverse of ``_unpack``."""
+    arrays = {name: getattr(linear, name) for name in _ARRAYS}
+    words = asdict(replace(options, start=None))
+    if options.start is not None:
+        arrays["start"] = options.start
+    return arrays, {**request_meta, "offset": linear.offset, "options": words}
+
+
+_ARRAYS = (
+    "objective",
+    "col_lower",
+    "col_upper",
+    "integral",
+    "granularity",
+    "indptr",
+    "indices",
+    "data",
+    "row_lower",
+    "row_upper",
+)
+
+
+def _unpack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], folder: Path) -> tuple[LinearModel, Request]:
+    model = {name: arrays[name] for name in _ARRAYS}
+    linear = LinearModel(**model, offset=meta["offset"], column_blocks=(), row_blocks=())
+    options = SolveOptions(**{**meta["options"], "start": arrays.get("start")})
+    return linear, Request(options, folder, meta["presolve"], meta["tight"])
+
+
+def run(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], emit: Emit) -> tuple[dict[str, Floats], dict[str, Any]]:
+    """The task of a child process: one solve by the engine named in ``meta``."""
+    linear, request = _unpack(arrays, meta, emit.folder)
+    solve = importlib.import_module(f"optimizer.engines.{meta['engine']}").solve
+    answer: Answer = solve(linear, request, Reporter(linear, emit))
+    found = {} if answer.values is None else {"values": np.asarray(answer.values, dtype=np.float64)}
+    words = {name: getattr(answer, name) for name in ("native", "version", "bound", "detail", "log_tail")}
+    return found, {**words, "kind": answer.claim.kind, "limit": answer.claim.limit, "stats": dict(answer.stats)}
+
+
+def tail(path: Path) -> str:
+    """The end of a log file, empty if there is none."""
+    return path.read_text(errors="replace")[-_TAIL:] if path.exists() else ""
