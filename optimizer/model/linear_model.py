@@ -135,7 +135,9 @@ def assemble(columns: Sequence[Columns], rows: Sequence[Rows], objective: Floats
         col_upper=upper,
         integral=np.repeat([block.integral for block in columns], [len(block) for block in columns]).astype(bool),
         granularity=_joined([_granularity(block) for block in columns], np.float64),
-        indptr=_joined([[0], *(block.indptr[1:] + start for block, start in zip(rows, starts, strict=False))], np.int64),
+        indptr=_joined(
+            [[0], *(block.indptr[1:] + start for block, start in zip(rows, starts, strict=False))], np.int64
+        ),
         indices=_joined([block.column for block in rows], np.int32),
         data=_joined([block.value for block in rows], np.float64),
         row_lower=_joined([block.lower for block in rows], np.float64),

@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 FLOAT_EXACT = 2**53
 """Whole numbers below this are doubles without rounding."""
 
+NEVER = 10**15
+"""A multiple beyond any quantity."""
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -28,6 +31,11 @@ class Ratio:
 
     top: Exact
     bottom: Ints
+
+    @classmethod
+    def of(cls, whole: Exact) -> Ratio:
+        """Decimals as they are."""
+        return cls(whole, np.ones(len(whole), dtype=np.int64))
 
     def take(self, positions: Ints) -> Ratio:
         return Ratio(self.top.take(positions), self.bottom[positions])
@@ -39,7 +47,7 @@ class Ratio:
         """Nearest doubles, each by one correctly rounded division."""
         num, scale = self.top.num, 10**self.top.scale
         if num.dtype == np.int64 and self.bottom.max(initial=1) * scale < FLOAT_EXACT and _below(num, FLOAT_EXACT):
-            return cast(Floats, num / (self.bottom * scale).astype(np.float64))
+            return cast("Floats", num / (self.bottom * scale).astype(np.float64))
         quotients = num.astype(object) / (self.bottom.astype(object) * scale)  # Python rounds each of these correctly
         return quotients.astype(np.float64)
 
@@ -51,12 +59,14 @@ def _below(num: Ints, limit: int) -> bool:
 def atp(tables: Tables) -> Ints:
     """Units available to promise of each stock row: max(0, on hand − reserved − safety stock)."""
     stock = tables.stock
-    return cast(Ints, np.maximum(stock["on_hand_qty"] - stock["reserved_qty"] - stock["safety_stock_qty"], 0))
+    return cast("Ints", np.maximum(stock["on_hand_qty"] - stock["reserved_qty"] - stock["safety_stock_qty"], 0))
 
 
 def multiple(tables: Tables) -> Ints:
     """Units in which each line may leave one warehouse: lcm(case pack of its product, its lot multiple)."""
-    return np.lcm(tables.products["case_pack"][tables.line_product], tables.order_lines["lot_multiple"])
+    pack, lot = tables.products["case_pack"][tables.line_product], tables.order_lines["lot_multiple"]
+    rest = lot // np.gcd(pack, lot)
+    return np.where(pack.astype(np.float64) * rest > NEVER, NEVER, pack * rest)  # nothing ships in such multiples
 
 
 def unit_margin(tables: Tables) -> Exact:
@@ -64,9 +74,9 @@ def unit_margin(tables: Tables) -> Exact:
     lines = tables.order_lines
     given = lines.given("unit_margin")
     if given.all():
-        return cast(Exact, lines["unit_margin"])
+        return cast("Exact", lines["unit_margin"])
     derived = lines["unit_price"] - tables.products["unit_cost"].take(tables.line_product)
-    return cast(Exact, lines["unit_margin"].where(given, derived))
+    return cast("Exact", lines["unit_margin"].where(given, derived))
 
 
 def unit_weight(tables: Tables) -> Ratio:
@@ -77,13 +87,31 @@ def unit_weight(tables: Tables) -> Ratio:
     return Ratio(weight, np.where(given, lines["qty"], 1))
 
 
+def freight_per_unit(tables: Tables, weight: Ratio, line: Ints, lane: Ints) -> Ratio:
+    """Money that each unit of the line adds to the freight on the lane: cost_per_unit + cost_per_kg · kg."""
+    own = weight.take(line)
+    per_unit, per_kg = tables.lanes["cost_per_unit"].take(lane), tables.lanes["cost_per_kg"].take(lane)
+    return Ratio(per_unit * own.bottom + per_kg * own.top, own.bottom)
+
+
+def scope_orders(tables: Tables, scope: str) -> NDArray[np.bool_]:
+    """Orders in a scope of the service floor: ``overall``, or ``tier.X`` and its like."""
+    kind, _, member = scope.partition(".")
+    if scope == "overall":
+        return np.ones(len(tables.orders), dtype=bool)
+    if kind in ("tier", "segment"):
+        return cast("NDArray[np.bool_]", (tables.customers[kind] == member)[tables.order_customer])
+    column = {"channel": "channel", "customer": "customer_id", "zone": "zone_id"}[kind]
+    return cast("NDArray[np.bool_]", tables.orders[column] == member)
+
+
 def order_weight(tables: Tables, scenario: Scenario) -> Exact:
     """Service weight of each order: its own if given, else customer's × tier's × priority's."""
     orders, customers, service = tables.orders, tables.customers, scenario.service
     by_customer = customers["service_weight"] * _looked_up(service.tier_weight, customers["tier"])
     by_priority = _looked_up(service.priority_weight, orders["priority"].tolist())
     derived = by_customer.take(tables.order_customer) * by_priority
-    return cast(Exact, orders["service_weight"].where(orders.given("service_weight"), derived))
+    return cast("Exact", orders["service_weight"].where(orders.given("service_weight"), derived))
 
 
 def _looked_up(weights: Mapping[Any, Decimal], keys: Iterable[Any]) -> Exact:

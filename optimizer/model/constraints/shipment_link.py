@@ -1,0 +1,28 @@
+"""The family `shipment_link`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.model.formulation import Formulation
+from optimizer.model.linear_model import Rows
+
+
+def shipment_link(f: Formulation) -> Rows:
+    """Nothing ships in a shipment that is not opened: one row for each line of it, with the line's own limit.
+
+    Index: arcs a whose shipment s has a column `open_shipment`
+    Formula: ship_qty[a] ≤ (cap[a] / step[a]) · open_shipment[s]
+    Dual: β[a] ≥ 0
+    Unit: steps of the arc
+    Absent: where opening the shipment costs nothing and no limit counts it; where one arc of one step is the whole shipment
+    Meaning: the share of the shipment's fixed cost that the line bears; belongs to the order's block, not published
+    """
+    arcs, v = f.arcs, f.variables
+    arc = np.flatnonzero(v.own_open[arcs.shipment])
+    shipment = arcs.shipment[arc]
+    column = np.stack([arc, v.opened[shipment]], axis=1).ravel()
+    value = np.stack([np.ones(len(arc)), -arcs.upper[arc].astype(np.float64)], axis=1).ravel()
+    keys = {"order": arcs.order[arc], "line": arcs.line[arc], "lane": arcs.lane[arc]}
+    indptr = np.arange(0, len(column) + 1, 2)
+    return Rows("shipment_link", keys, indptr, column, value, np.full(len(arc), -np.inf), np.zeros(len(arc)))

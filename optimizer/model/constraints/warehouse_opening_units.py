@@ -1,0 +1,38 @@
+"""The family `warehouse_opening_units`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.model import terms
+from optimizer.model.formulation import Formulation
+from optimizer.model.linear_model import Rows
+from optimizer.model.rows import make_rows
+
+
+def warehouse_opening_units(f: Formulation) -> Rows:
+    """What a warehouse can ship in all, it can ship only if it is opened; implied for whole openings, stronger for shares.
+
+    Index: warehouses w whose opening costs money and whose capacity or stock is less than all arcs could take
+    Formula: Σ_{a at w} step[a] · ship_qty[a] ≤ min(capacity_units[w], Σ_p min(atp[w,p], Σ_{a at w of p} cap[a])) · open_warehouse[w]
+    Dual: redundant, carries no price
+    Unit: units
+    Absent: where it would not be stronger than `warehouse_opening`
+    Meaning: none of its own
+    """
+    arcs, tables = f.arcs, f.tables
+    n_stock, n_houses = len(tables.stock), len(tables.warehouses)
+    wanted = np.bincount(arcs.stock, arcs.cap, n_stock)
+    reach = np.bincount(arcs.warehouse, arcs.cap, n_houses)
+    most = np.bincount(tables.stock_warehouse, np.minimum(wanted, terms.atp(tables) + f.headroom), n_houses)
+    houses = tables.warehouses
+    limit = np.where(houses.given("capacity_units"), houses["capacity_units"] + f.headroom, np.inf)
+    most = np.minimum(most, limit)
+    kept = f.resources.opening & (most < reach)
+    house = np.flatnonzero(kept)
+    arc = np.flatnonzero(kept[arcs.warehouse])
+    row = (np.cumsum(kept) - 1)[arcs.warehouse[arc]]
+    entries = [(row, arc, arcs.step[arc]), (np.arange(len(house)), f.variables.open_warehouse[house], -most[house])]
+    upper = np.zeros(len(house))
+    keys = {"warehouse": house}
+    return make_rows("warehouse_opening_units", keys, entries, np.full(len(house), -np.inf), upper, redundant=True)

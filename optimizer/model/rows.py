@@ -1,0 +1,90 @@
+"""Helpers of the row families: entries in any order to compressed rows, and decimal rows to whole numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.exact import INT64_SAFE, Exact
+from optimizer.model.linear_model import Rows
+from optimizer.model.terms import Ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+WHOLE_LIMIT = 10_000_000
+"""Rows are multiplied up to whole numbers as long as no coefficient exceeds this: an integer solution then violates a row
+by a whole number or not at all, beyond the tolerance of every engine."""
+
+
+def make_rows(
+    family: str,
+    keys: Mapping[str, Ints],
+    entries: Sequence[tuple[Ints, Ints, NDArray[np.generic]]],
+    lower: Floats,
+    upper: Floats,
+    **more: object,
+) -> Rows:
+    """Rows from parts of entries ``(row, column, coefficient)``; within a row, entries keep the order of the parts."""
+    row = np.concatenate([part[0] for part in entries])
+    column = np.concatenate([part[1] for part in entries])
+    value = np.concatenate([part[2].astype(np.float64) for part in entries])
+    if len(row) and (row[1:] < row[:-1]).any():
+        by_row = np.argsort(row, kind="stable")
+        column, value = column[by_row], value[by_row]
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(lower)))])
+    return Rows(family, keys, indptr, column, value, lower, upper, **more)  # type: ignore[arg-type]
+
+
+def no_rows(family: str, dropped: int = 0) -> Rows:
+    """The family where it is absent."""
+    nothing = np.zeros(0)
+    return Rows(
+        family, {}, np.zeros(1, dtype=np.int64), nothing.astype(np.int64), nothing, nothing, nothing, dropped=dropped
+    )
+
+
+def whole_scale(row: Ints, coefficient: Ratio, n_rows: int) -> Ints:
+    """For each row the least whole factor that makes its coefficients whole and at most `WHOLE_LIMIT`; 0 where none does."""
+    num, den = _reduced(coefficient)
+    clipped = np.minimum(den, WHOLE_LIMIT + 1).astype(np.int64)
+    pairs = np.unique(clipped * n_rows + row)
+    divisors, rows = pairs // n_rows, pairs % n_rows
+    scale = np.ones(n_rows, dtype=np.int64)
+    for part in np.split(np.arange(len(pairs)), np.flatnonzero(np.diff(divisors)) + 1):  # one pass a distinct divisor
+        joint = np.lcm(scale[rows[part]], divisors[part])
+        scale[rows[part]] = np.where(joint > WHOLE_LIMIT, 0, joint)  # lcm(0, n) is 0: once given up, given up
+    size = np.zeros(n_rows)
+    np.maximum.at(size, row, np.abs(num.astype(np.float64)) * (scale[row] / den.astype(np.float64)))
+    return np.where(size > WHOLE_LIMIT, 0, scale)
+
+
+def _reduced(ratio: Ratio) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    """Numerators and denominators in lowest terms; Python integers where machine integers might not do."""
+    num, unit = ratio.top.num, 10**ratio.top.scale
+    wide = num.dtype != np.int64 or int(ratio.bottom.max(initial=1)) * unit >= INT64_SAFE
+    den = ratio.bottom.astype(object) * unit if wide else ratio.bottom * unit
+    num = num.astype(object) if wide else num
+    shared = np.gcd(num, den)
+    return num // shared, den // shared
+
+
+def scaled(row: Ints, coefficient: Ratio, rhs: Exact, sense: str) -> tuple[Floats, Floats, Floats]:
+    """Coefficients, right-hand sides and factors of rows made whole where possible.
+
+    A right-hand side of whole rows is rounded to the side that loses no integer point: down for ``<=``, up for ``>=``.
+    """
+    factor = whole_scale(row, coefficient, len(rhs))
+    whole = factor > 0
+    factor = np.where(whole, factor, 1)
+    value = coefficient.times(factor[row]).floats()
+    lifted = rhs * factor
+    exact = Ratio(lifted, np.ones(len(rhs), dtype=np.int64)).floats()
+    unit = 10**lifted.scale
+    rounded = lifted.num // unit if sense == "<=" else -(-lifted.num // unit)
+    return value, np.where(whole, rounded.astype(np.float64), exact), factor.astype(np.float64)
