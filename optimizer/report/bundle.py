@@ -33,10 +33,10 @@ class RunBundle:
     """One run, complete, in memory.
 
     ``run`` is `run.json` in its final key order. Keys that the report reads (all optional, absent means unknown):
-    ``run_id``, ``scenario {name, as_of, currency, settings, changes}``, ``termination {reason, limit, detail}``,
-    ``objective_value``, ``best_bound``, ``rel_gap``, ``certified_bound``, ``certified_gap``, ``engine {name, version,
-    why}``, ``versions``, ``seed``, ``model`` (sizes), ``kpis``, ``inputs``, ``pruned``, ``warnings``. Numbers are int,
-    Decimal or Fraction: they are written exactly.
+    ``run_id``, ``scenario {settings, resolved, changes}``, ``termination {reason, limit, detail}``,
+    ``objective_value``, ``best_bound``, ``certified_bound``, ``engine``, ``model`` (sizes), ``kpis``, ``inputs``,
+    ``pruned``, ``warnings``. Numbers are int, Decimal or Fraction: they are written exactly. ``verification`` holds
+    ``passed`` and ``rules [{rule, rows_checked, worst_violation, passed}]``, ``conflict`` holds ``rules [{words}]``.
 
     ``tables`` holds `PLAN_TABLES` by name, with the columns of the contract; ``plan`` is None for a run that ended
     without one, and then no table is written. ``copies`` are further files, by their path inside the folder.

@@ -39,7 +39,7 @@ def stacked(shares: Sequence[tuple[float, str, str]]) -> Markup:
     """Parts of a whole side by side: ``(share, tone, label)`` each with its own title."""
     at, parts = 0.0, []
     for share, tone, label in shares:
-        parts.append(f'<g><title>{escape(label)}</title>{_rect(at, at + share, f"mark {tone}")}</g>')
+        parts.append(f"<g><title>{escape(label)}</title>{_rect(at, at + share, f'mark {tone}')}</g>")
         at += share
     return Markup(
         f'<svg class="bar" viewBox="0 0 {WIDTH} 20" preserveAspectRatio="none" role="img" aria-label="'

@@ -35,8 +35,8 @@ SHEETS = (
     ("Warehouses", "warehouses"),
 )
 MONEY_COLUMNS = frozenset(
-    ["margin", "service_value", "variable_cost", "fixed_cost", "handling_cost", "opening_cost", "shadow_price", "price"]
-    + ["gain_plus_one", "loss_minus_one"]
+    ("margin", "service_value", "variable_cost", "fixed_cost", "handling_cost", "opening_cost")
+    + ("shadow_price", "price", "gain_plus_one", "loss_minus_one")
 )
 
 
@@ -121,7 +121,9 @@ def _summary(sheet: Any, bundle: RunBundle, formats: Formats, sheet_rows: int) -
     for title, name in SHEETS:
         if len(bundle.tables[name]) > sheet_rows - 1:
             total = len(bundle.tables[name])
-            note = f"{title}: the first {sheet_rows - 1:,} of {total:,} rows; all are in the table {name} of the folder."
+            note = (
+                f"{title}: the first {sheet_rows - 1:,} of {total:,} rows; all are in the table {name} of the folder."
+            )
             row += 1
             sheet.write_string(row, 0, note, formats.bold)
     sheet.set_landscape()
@@ -157,7 +159,8 @@ def _sheet(sheet: Any, table: Table, formats: Formats, sheet_rows: int) -> None:
     sheet.repeat_rows(0)
     sheet.set_landscape()
     writers = [
-        _writer(sheet, at, name, values, table.given(name), formats) for at, (name, values) in enumerate(columns.items())
+        _writer(sheet, at, name, values, table.given(name), formats)
+        for at, (name, values) in enumerate(columns.items())
     ]
     for start in range(0, count, 10_000):  # by pieces, so that the cells of a long table are never all in memory
         stop = min(start + 10_000, count)

@@ -75,6 +75,7 @@ def fills(tables: Tables, plan: Plan, group_of_order: Texts) -> list[Fill]:
 
 
 def tier_of_order(tables: Tables) -> Texts:
+    """The tier of each order's customer, blank where it has none."""
     return np.asarray(tables.customers["tier"][tables.order_customer], dtype=object)
 
 
@@ -128,7 +129,7 @@ def value_steps(kpis: Mapping[str, Any], weights: Any) -> list[Step]:
 def value_short(tables: Tables, shorts: Table) -> Exact:
     """Margin that each short line would have brought: unit margin × short units; 0 where the line is unknown."""
     at = lines_of(tables, shorts)
-    worth = unit_margin(tables).take(np.maximum(at, 0)) * shorts["short_qty"]
+    worth: Exact = unit_margin(tables).take(np.maximum(at, 0)) * shorts["short_qty"]
     return worth.where(at >= 0, 0)
 
 

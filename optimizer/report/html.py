@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 SHOWN_PRICES = 12
+TOLD_FACTS = (
+    "termination", "best_bound", "abs_gap", "rel_gap", "gap_over_controllable_cost", "certified_bound", "certified_gap",
+    "model", "seed", "threads", "tie_break", "warm_start", "versions",
+)  # fmt: skip
+"""Keys of `run.json` that the page lists as they stand."""
 
 
 def render(bundle: RunBundle) -> str:
@@ -74,15 +79,21 @@ def _frame(bundle: RunBundle) -> dict[str, Any]:
         "headline": words.headline(run, scenario.currency),
         "checked": _checked(bundle.verification),
         "rules": _rules(bundle.verification),
-        "settings": flat(told.get("settings") or {}),
+        "settings": flat({"set": told.get("settings") or [], **(told.get("resolved") or {})}),
         "changes": [flat(change) for change in told.get("changes") or []],
         "inputs": list(run.get("inputs") or []),
         "engine": flat(run.get("engine") or {}),
-        "facts": flat({key: run[key] for key in ("termination", "model", "seed", "versions") if key in run}),
+        "facts": flat({key: run[key] for key in TOLD_FACTS if run.get(key) is not None}),
         "pruned": flat(run.get("pruned") or {}),
         "warnings": [str(warning) for warning in run.get("warnings") or []],
-        "conflict": flat(bundle.conflict or {}),
+        "conflict": [
+            str(rule.get("words", "")) or _sentence(rule) for rule in (bundle.conflict or {}).get("rules", [])
+        ],
     }
+
+
+def _sentence(item: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {text}" for key, text in flat(item))
 
 
 def _rules(verification: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
@@ -90,7 +101,7 @@ def _rules(verification: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
 
 
 def _checked(verification: Mapping[str, Any] | None) -> str:
-    """``Checked independently: 23 rules, 0 violations.``"""
+    """Such as "Checked independently: 23 rules, 0 violations."."""
     if verification is None:
         return ""
     rules = _rules(verification)
@@ -191,7 +202,7 @@ def scarce(prices: list[price_words.Price], currency: str) -> list[dict[str, Any
             "gain": text(row.gain),
             "loss": text(row.loss),
             "price": text(row.price),
-            "basis": words.title(row.basis) + ("" if row.verified else " (not re-solved)"),
+            "basis": price_words.BASES.get(row.basis, words.title(row.basis)),
             "sentence": row.sentence(currency),
         }
         for row in prices

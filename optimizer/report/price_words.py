@@ -28,7 +28,15 @@ SUBJECTS = {
     "contract_quota": "quota of contract {contract_id}",
     "service_floor": "service floor {scope}",
 }
-MEASURES = {"units": "unit", "lines": "line", "shipments": "shipment", "kg": "kg"}
+MEASURES = {"units": "unit", "lines": "line", "shipments": "shipment", "kg": "kg", "weighted units": "weighted unit"}
+BASES = {
+    "lp_relaxation": "price of the relaxation",
+    "fixed_shipments": "exact, shipments as planned",
+    "local": "re-solved nearby",
+    "global": "re-solved in full",
+}
+"""How a value is known, for the eye; the codes stand in `shadow_prices`."""
+UNCOUNTED = frozenset(["kg"])
 
 
 @dataclass(frozen=True)
@@ -115,4 +123,5 @@ def _exact(table: Table, column: str, row: int) -> Fraction | None:
 
 
 def rhs_text(price: Price) -> str:
-    return f"{count(price.rhs)} {price.unit if price.rhs == 1 or price.unit == 'kg' else price.unit + 's'}"
+    """The limit as it stands, with its unit."""
+    return f"{count(price.rhs)} {price.unit if price.rhs == 1 or price.unit in UNCOUNTED else price.unit + 's'}"

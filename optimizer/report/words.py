@@ -48,7 +48,7 @@ def percent(rate: Fraction | None) -> str:
     if rate is None:
         return "–"
     tenths = round_half_even(rate * 1000)
-    if 0 < rate and tenths == 0:
+    if rate > 0 and tenths == 0:
         return "< 0.1 %"
     if rate < 1 and tenths >= 1000:
         return "> 99.9 %"

@@ -20,6 +20,7 @@ from optimizer.tables.tables import Table, Tables
 from tests.builders import make_scenario, make_tables
 
 REASONS = ("no_stock", "more_valuable_orders", "freight", "no_lane", "capacity", "split_limit", "hold")
+OTHER_FAMILIES = ("warehouse_capacity_lines", "contract_minimum", "service_floor")
 
 
 def sample(
@@ -48,8 +49,11 @@ def bundle_of(tables: Tables, scenario: Scenario, plan: Plan, short_text: str = 
         "run_id": "5f3c9e0d7a61b2c48890aa11",
         "scenario": {
             "name": scenario.name,
-            "settings": scenario.model_dump(exclude={"data"}),
-            "changes": [{"table": "stock", "where": {"warehouse_id": "W2"}, "old": 120, "new": Decimal("96.0"), "rows": 1}],
+            "settings": ["solve.seed=0"],
+            "resolved": scenario.model_dump(exclude={"data"}),
+            "changes": [
+                {"table": "stock", "where": {"warehouse_id": "W2"}, "old": 120, "new": Decimal("96.0"), "rows": 1}
+            ],
         },
         "termination": {"reason": "OPTIMAL", "limit": "", "detail": ""},
         "objective_value": value,
@@ -82,7 +86,15 @@ def bundle_of(tables: Tables, scenario: Scenario, plan: Plan, short_text: str = 
 
 
 def verification(broken: int = 0) -> dict[str, Any]:
-    names = ("line_demand", "warehouse_stock", "delivery_policy", "lot_multiple", "contract_minimum", "pins", "objective")
+    names = (
+        "line_demand",
+        "warehouse_stock",
+        "delivery_policy",
+        "lot_multiple",
+        "contract_minimum",
+        "pins",
+        "objective",
+    )
     rules = [
         {"rule": name, "rows_checked": 10 * at, "worst_violation": int(at < broken), "passed": at >= broken}
         for at, name in enumerate(names)
@@ -97,8 +109,8 @@ def _inputs(orders: int, seed: int, prefix: str, scenario: Scenario) -> Tables:
     zones = ["DE-North", "DE-South", "FR", "IT", "ES"]
     made: dict[str, list[dict[str, Any]]] = {
         "products": [
-            {"product_id": p, "family": rng.choice(["phones", "audio"]), "unit_cost": Decimal(rng.randint(500, 20000)) / 100,
-             "unit_weight_kg": Decimal("0.35")} for p in products
+            {"product_id": p, "family": rng.choice(["phones", "audio"]),
+             "unit_cost": Decimal(rng.randint(500, 20000)) / 100, "unit_weight_kg": Decimal("0.35")} for p in products
         ],
         "customers": [
             {"customer_id": f"{prefix}C{at}", "tier": "ABC"[at % 3], "segment": rng.choice(["retail", "web"])}
@@ -110,7 +122,7 @@ def _inputs(orders: int, seed: int, prefix: str, scenario: Scenario) -> Tables:
             {"warehouse_id": "W-Milano", "fixed_open_cost": 50},
         ],
         "stock": [
-            {"warehouse_id": w, "product_id": p, "on_hand_qty": rng.randint(0, max(orders // 2, 2)), "safety_stock_qty": 1}
+            {"warehouse_id": w, "product_id": p, "on_hand_qty": rng.randint(0, orders // 2), "safety_stock_qty": 1}
             for w in houses for p in products
         ],
         "lanes": [
@@ -124,8 +136,8 @@ def _inputs(orders: int, seed: int, prefix: str, scenario: Scenario) -> Tables:
         ],
         "orders": [
             {"order_id": f"{prefix}{10_000 + at}", "customer_id": f"{prefix}C{rng.randrange(max(orders // 4, 3))}",
-             "zone_id": rng.choice(zones), "channel": rng.choice(["web", "store", "enterprise"]), "due_date": "2026-11-24",
-             "hold": "credit" if rng.random() < 0.05 else None} for at in range(orders)
+             "zone_id": rng.choice(zones), "channel": rng.choice(["web", "store", "enterprise"]),
+             "due_date": "2026-11-24", "hold": "credit" if rng.random() < 0.05 else None} for at in range(orders)
         ],
     }  # fmt: skip
     made["order_lines"] = [
@@ -167,7 +179,10 @@ def shorts(tables: Tables, plan: Plan, text: str = "") -> Table:
     np.add.at(got, plan.line, plan.qty)
     at = np.flatnonzero(got < tables.order_lines["qty"])
     rng = random.Random(7)
-    keys = [f"{order}/{line}" for order, line in zip(tables.order_lines["order_id"], tables.order_lines["line_id"], strict=True)]
+    keys = [
+        f"{order}/{line}"
+        for order, line in zip(tables.order_lines["order_id"], tables.order_lines["line_id"], strict=True)
+    ]
 
     def takers() -> str:
         return ", ".join(rng.choice(keys) for _ in range(10)) + f" and {rng.randint(1, 90)} more"
@@ -188,7 +203,7 @@ def shorts(tables: Tables, plan: Plan, text: str = "") -> Table:
             ),
             "taken_by": _texts(text + takers() for _ in at),
             "least_change": _texts(
-                f"{text}{rng.randint(1, 9)} more units at W-Hamburg would fill it, worth {rng.randint(100, 99999) / 100} EUR"
+                f"{text}{rng.randint(1, 9)} more units at W-Hamburg would fill it, worth {rng.randint(1, 999)} EUR"
                 for _ in at
             ),
         },
@@ -217,7 +232,9 @@ def shadow_prices(tables: Tables) -> Table:
     return Table(
         "shadow_prices",
         {
-            "family": _texts(["warehouse_stock"] * stock + ["warehouse_capacity_lines", "contract_minimum", "service_floor"]),
+            "family": _texts(
+                ["warehouse_stock"] * stock + ["warehouse_capacity_lines", "contract_minimum", "service_floor"]
+            ),
             "warehouse_id": _texts([*tables.stock["warehouse_id"], "W-Lyon", "", ""]),
             "product_id": _texts([*tables.stock["product_id"], *blank]),
             "zone_id": _texts([""] * size),
