@@ -16,6 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, f
 SCOPE_KINDS = ("tier", "channel", "segment", "customer", "zone")
 """What a service floor may be stated for, besides ``overall``."""
 
+MAX_NUMBER = Decimal(10) ** 30
+
 ENV_REFERENCE = re.compile(r"^(?:env:([A-Za-z_][A-Za-z0-9_]*)|\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?)$")
 """A connection kept out of the file: ``env:NAME``, ``$NAME`` or ``${NAME}``."""
 
@@ -24,6 +26,8 @@ def _number(value: Any) -> Any:
     """TOML has types: a quoted number or a truth value in a number's place is a slip, not a number."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("a number")
+    if Decimal(value).copy_abs() > MAX_NUMBER:
+        raise ValueError(f"a number of at most {MAX_NUMBER:e}")
     return value
 
 

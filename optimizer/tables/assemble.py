@@ -8,7 +8,8 @@ from typing import Any
 from optimizer.errors import InputError, Issue
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.digest import table_digest
-from optimizer.tables.raw import Findings, RawTable
+from optimizer.tables.findings import Findings
+from optimizer.tables.raw import RawTable
 from optimizer.tables.resolve import Draft, draft_tables
 from optimizer.tables.schema import LATER, LATER_TABLES, TABLES
 from optimizer.tables.tables import Source, Tables

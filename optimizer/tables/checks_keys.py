@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.scenario.schema import Scenario
-from optimizer.tables.raw import Findings, Flags, cached_nearest
+from optimizer.tables.findings import Findings, Flags, cached_nearest
 from optimizer.tables.resolve import Draft
 from optimizer.tables.schema import TABLES
 from optimizer.tables.tables import Table

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optimizer.tables.raw import Findings, Ints, RawTable
+from optimizer.tables.findings import Findings, Ints
+from optimizer.tables.raw import RawTable
 from optimizer.tables.schema import TABLES, TableSchema
 from optimizer.tables.tables import Table, Tables, Texts
 from optimizer.tables.typed import TypedTable, type_table

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from optimizer.exact import Exact
 from optimizer.tables.cells import EXPECTED, Parsed, flags, parse, texts
-from optimizer.tables.raw import Findings, Flags, Ints, Place, RawTable, did_you_mean
+from optimizer.tables.findings import Findings, Flags, Ints, Place, did_you_mean
+from optimizer.tables.raw import RawTable
 from optimizer.tables.schema import LATER, MAX_WHOLE, Column, TableSchema
 from optimizer.tables.tables import Table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.checks_keys import KEY_CHECKS
-from optimizer.tables.raw import Findings
+from optimizer.tables.findings import Findings
 from optimizer.tables.resolve import Draft
 
 CHECKS = (*KEY_CHECKS,)
