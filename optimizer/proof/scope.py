@@ -84,7 +84,7 @@ def ranges(start: Ints, count: Ints) -> Ints:
 
 
 def floor_members(tables: Tables, scope: str) -> NDArray[np.bool_]:
-    """Which orders a service floor covers: ``overall``, ``tier.X``, ``channel.X``, ``segment.X``, ``customer.X``, ``zone.X``."""
+    """Which orders a service floor covers: all (``overall``), or those of one tier, channel, ... (``tier.A``)."""
     if scope == "overall":
         return np.ones(len(tables.orders), dtype=bool)
     kind, _, member = scope.partition(".")

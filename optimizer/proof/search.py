@@ -1,0 +1,185 @@
+"""Which lanes an order should open: sets of growing size, each bounded before it is looked at.
+
+For an order that may go in part (a *plain* block) the fill is submodular: what a lane adds shrinks as the set grows.
+Hence a lane that does not pay for itself alone is never needed, and two lanes of which one does not pay beside the
+other are never needed together. In every block no set earns more than all lanes together, less the fees of the set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.proof.order_blocks import Money, OrderBlocks
+from optimizer.proof.scope import ranges
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+MOST_SETS = 4096
+"""Most sets of one size that are looked at for one order; beyond it the order is bounded from above."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """Per order: an upper bound on what it can earn, whether it has a plan at all, whether every set was looked at."""
+
+    value: Money
+    possible: Flags
+    searched: Flags
+
+
+class _Search:
+    """The state of one search over the orders of a block."""
+
+    def __init__(self, blocks: OrderBlocks) -> None:
+        self.blocks = blocks
+        self.every = np.arange(blocks.size, dtype=np.int64)
+        self.searched = np.ones(blocks.size, dtype=bool)
+        none = np.zeros((blocks.size, 0), dtype=np.int64)
+        money, self.known = blocks.fill(self.every, none)
+        self.best = _least(money)
+        all_lanes = np.broadcast_to(np.arange(blocks.lanes), (blocks.size, blocks.lanes))
+        self.ceiling, can_all = blocks.fill(self.every, all_lanes)
+        fits = can_all & (blocks.limit >= blocks.lanes)
+        self.offer(self.every[fits], _least([top - fee.sum(axis=1) for top, fee in self._each()])[fits])
+        self.hopeful = can_all
+        self.sorted_fees = [np.cumsum(np.sort(fee, axis=1), axis=1) for fee in blocks.fees]
+        self.beside = np.ones((0, 0, 0), dtype=bool)
+
+    def _each(self) -> list[tuple[Money, Money]]:
+        return list(zip(self.ceiling, self.blocks.fees, strict=True))
+
+    def offer(self, order: Ints, value: Money) -> None:
+        """Found plans: keep the better one of each order."""
+        fresh = ~self.known[order]  # an order without a plan so far takes any, and then the best
+        self.best[order[fresh]] = value[fresh]
+        self.known[order[fresh]] = True
+        np.maximum.at(self.best, order, value)
+
+    def upper(self, size: int) -> Money:
+        """No set of ``size`` or more lanes earns more than this."""
+        return _least([top - fees[:, size - 1] for top, fees in zip(self.ceiling, self.sorted_fees, strict=True)])
+
+    def open_orders(self, size: int) -> Flags:
+        """Orders for which a set of ``size`` or more lanes might still win."""
+        might = ~self.known | np.asarray(self.upper(size) > self.best, dtype=bool)
+        return np.asarray(self.hopeful & might & (self.blocks.limit >= size), dtype=bool)
+
+    def give_up(self, order: Ints, size: int) -> None:
+        """Too many sets: bound these orders from above by what any larger set could earn."""
+        self.offer(order, self.upper(size)[order])
+        self.searched[order] = False
+
+
+def best_values(blocks: OrderBlocks) -> Best:
+    """The best value of each order over all sets of lanes that it may open."""
+    state = _Search(blocks)
+    if blocks.lanes:
+        _grow(state)
+    return Best(state.best, state.known, state.searched)
+
+
+def _grow(state: _Search) -> None:
+    blocks, lanes = state.blocks, state.blocks.lanes
+    order = np.repeat(state.every[state.open_orders(1)], lanes)
+    sets = np.tile(np.arange(lanes, dtype=np.int64), len(order) // lanes)[:, None]
+    single: list[Money] = []
+    for size in range(1, lanes + 1):
+        order, sets = _promising(state, order, sets)
+        if not len(order):
+            return
+        money, possible = blocks.fill(order, sets)
+        net = [earned - _fees(fee, order, sets) for earned, fee in zip(money, blocks.fees, strict=True)]
+        state.offer(order[possible], _least(net)[possible])
+        if blocks.plain and size == 1:
+            single = _keep_singles(state, order, sets[:, 0], net)
+        if blocks.plain and size == 2:
+            _keep_pairs(state, order, sets, net, single)
+        if size < lanes:
+            order, sets = _extended(state, order, sets, size + 1)
+
+
+def _promising(state: _Search, order: Ints, sets: Ints) -> tuple[Ints, Ints]:
+    """The sets that could beat the best plan found so far if they earned as much as all lanes together."""
+    bound = _least([top[order] - _fees(fee, order, sets) for top, fee in state._each()])
+    might = ~state.known[order] | np.asarray(bound > state.best[order], dtype=bool)
+    return order[might], sets[might]
+
+
+def _keep_singles(state: _Search, order: Ints, lane: Ints, net: list[Money]) -> list[Money]:
+    """Lanes that pay for themselves; returns the net money of each lane alone, per variant, dense."""
+    lanes = state.blocks.lanes
+    pays = np.zeros((state.blocks.size, lanes), dtype=bool)
+    dense = [np.zeros((state.blocks.size, lanes), dtype=money.dtype) for money in net]
+    for table, money in zip(dense, net, strict=True):
+        table[order, lane] = money
+        pays[order, lane] |= np.asarray(money > 0, dtype=bool)
+    state.beside = pays[:, :, None] & pays[:, None, :]
+    return dense
+
+
+def _keep_pairs(state: _Search, order: Ints, pair: Ints, net: list[Money], single: list[Money]) -> None:
+    """Pairs of which each lane pays beside the other; pairs that were not looked at cannot win with anything."""
+    one, other = pair[:, 0], pair[:, 1]
+    first_pays, second_pays = np.zeros(len(order), dtype=bool), np.zeros(len(order), dtype=bool)
+    for money, alone in zip(net, single, strict=True):
+        first_pays |= np.asarray(money > alone[order, other], dtype=bool)
+        second_pays |= np.asarray(money > alone[order, one], dtype=bool)
+    together = np.zeros_like(state.beside)
+    both = first_pays & second_pays
+    together[order[both], one[both], other[both]] = True
+    together[order[both], other[both], one[both]] = True
+    state.beside = together
+
+
+def _extended(state: _Search, order: Ints, sets: Ints, size: int) -> tuple[Ints, Ints]:
+    """Each set with one more lane after its last, for the orders where larger sets might still win."""
+    alive = state.open_orders(size)[order]
+    order, sets = order[alive], sets[alive]
+    last = sets[:, -1]
+    count = state.blocks.lanes - 1 - last
+    if not state.blocks.plain:
+        crowded = np.flatnonzero(np.bincount(order, weights=count, minlength=state.blocks.size) > MOST_SETS)
+        order, sets, count = _without(state, crowded, order, sets, count, size)
+        return np.repeat(order, count), np.column_stack(
+            [np.repeat(sets, count, axis=0), ranges(sets[:, -1] + 1, count)]
+        )
+    return _extended_plain(state, order, sets, size)
+
+
+def _extended_plain(state: _Search, order: Ints, sets: Ints, size: int) -> tuple[Ints, Ints]:
+    """The same, only with lanes that go together with every lane of the set."""
+    together = state.beside[order, sets[:, 0]]
+    for position in range(1, sets.shape[1]):
+        together &= state.beside[order, sets[:, position]]
+    together &= np.arange(state.blocks.lanes) > sets[:, -1:]
+    count = together.sum(axis=1)
+    crowded = np.flatnonzero(np.bincount(order, weights=count, minlength=state.blocks.size) > MOST_SETS)
+    if len(crowded):
+        state.give_up(crowded, size)
+        together[np.isin(order, crowded)] = False
+    row, lane = np.nonzero(together)
+    return order[row], np.column_stack([sets[row], lane])
+
+
+def _without(state: _Search, crowded: Ints, order: Ints, sets: Ints, count: Ints, size: int) -> tuple[Ints, Ints, Ints]:
+    if not len(crowded):
+        return order, sets, count
+    state.give_up(crowded, size)
+    keep = ~np.isin(order, crowded)
+    return order[keep], sets[keep], count[keep]
+
+
+def _fees(fee: Money, order: Ints, sets: Ints) -> Money:
+    total: Money = fee[order[:, None], sets].sum(axis=1)
+    return total
+
+
+def _least(money: list[Money]) -> Money:
+    least = money[0].copy()
+    for other in money[1:]:
+        least = np.minimum(least, other)
+    return least
