@@ -162,7 +162,7 @@ def _result(
     values: Floats | None,
     said: dict[str, Any],
 ) -> SolveResult:
-    """The result with its value recomputed, and a claim of optimality withdrawn where its own bound does not bear it."""
+    """The result with its value recomputed; a claim of optimality that its own bound does not bear is withdrawn."""
     point = None if values is None or ended.reason not in ("OPTIMAL", "FEASIBLE") else check.settle(linear, values)
     value, bound = np.nan, float(said["bound"])
     if point is not None:

@@ -90,7 +90,7 @@ def refuse(linear: LinearModel) -> None:
 
 
 def _spread(linear: LinearModel, first: int, last: int) -> float:
-    """The largest factor between two coefficients of one row. (Between rows it means nothing: rows may be scaled.)"""
+    """The largest factor between two coefficients of one row; between rows it means nothing, they may be scaled."""
     start, stop = int(linear.indptr[first]), int(linear.indptr[last])
     row_of = np.repeat(np.arange(first, last), np.diff(linear.indptr[first : last + 1])) - first
     size = np.abs(linear.data[start:stop])
