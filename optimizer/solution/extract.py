@@ -113,7 +113,7 @@ def _lots(ledger: Ledger, block: Block) -> NDArray[Any]:
     line = block.keys["line"]
     units = shipped[_find(pair, line * size + block.keys["warehouse"])]
     step = np.lcm(tables.products["case_pack"][tables.line_product[line]], tables.order_lines["lot_multiple"][line])
-    return units // step
+    return np.asarray(units // step)
 
 
 def _open_warehouse(ledger: Ledger, block: Block) -> NDArray[Any]:

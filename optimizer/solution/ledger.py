@@ -44,15 +44,17 @@ class Shipments:
 
 @dataclass(frozen=True)
 class ContractUse:
-    """Units per contract over its lines, held ones included."""
+    """Units per contract over its lines, held ones included. ``rule``, ``line``: the pairs (contract, its line)."""
 
+    rule: Ints
+    line: Ints
     ordered: Ints
     required: Ints
     allocated: Ints
 
     @property
     def shortfall(self) -> Ints:
-        return np.maximum(self.required - self.allocated, 0)
+        return np.asarray(np.maximum(self.required - self.allocated, 0), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,15 @@ class Ledger:
 
     @cached_property
     def row_handling(self) -> Exact:
-        return self.tables.warehouses["handling_cost_per_unit"][self.row_warehouse] * self.plan.qty
+        per_unit: Exact = self.tables.warehouses["handling_cost_per_unit"]
+        return per_unit[self.row_warehouse] * self.plan.qty
 
     @cached_property
     def row_freight(self) -> Exact:
         """What varies with the row: cost_per_unit·qty + cost_per_kg·kg."""
-        lanes, lane = self.tables.lanes, self.plan.lane
-        return lanes["cost_per_unit"][lane] * self.plan.qty + lanes["cost_per_kg"][lane] * self.row_kg
+        per_unit: Exact = self.tables.lanes["cost_per_unit"]
+        per_kg: Exact = self.tables.lanes["cost_per_kg"]
+        return per_unit[self.plan.lane] * self.plan.qty + per_kg[self.plan.lane] * self.row_kg
 
     @cached_property
     def row_service(self) -> Exact:
@@ -100,7 +104,8 @@ class Ledger:
             group, full = self.plan.line, self.line_full[self.plan.line]
         else:
             group, full = self.row_order, self.order_full[self.row_order]
-        return bonus * (full & (np.diff(group, prepend=-1) != 0))
+        is_first: Flags = np.diff(group, prepend=-1) != 0
+        return bonus * (full & is_first)
 
     def arrival(self, lane: Ints) -> NDArray[np.datetime64]:
         """When what leaves on a lane at `as_of` arrives."""
@@ -121,7 +126,7 @@ class Ledger:
 
     @cached_property
     def line_full(self) -> Flags:
-        return self.allocated == self.ordered
+        return np.equal(self.allocated, self.ordered)
 
     @cached_property
     def order_lines(self) -> Ints:
@@ -132,7 +137,7 @@ class Ledger:
     def order_full(self) -> Flags:
         """Orders that have lines, all of them full."""
         missing = np.bincount(self.tables.line_order[~self.line_full], minlength=len(self.tables.orders))
-        return (self.order_lines > 0) & (missing == 0)
+        return np.equal(missing, 0) & np.greater(self.order_lines, 0)
 
     @cached_property
     def order_weight(self) -> Exact:
@@ -198,7 +203,7 @@ class Ledger:
         size = len(self.tables.contracts)
         ordered = Exact.ints(self.ordered[line]).sum_by(rule, size).num
         allocated = Exact.ints(self.allocated[line]).sum_by(rule, size).num
-        return ContractUse(ordered, contract_required(self.tables.contracts, ordered), allocated)
+        return ContractUse(rule, line, ordered, contract_required(self.tables.contracts, ordered), allocated)
 
     @cached_property
     def penalties(self) -> Exact:

@@ -1,0 +1,336 @@
+"""The reasons of short lines in plain words, with ids and numbers: detail, who holds the stock, the least change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from math import ceil, isfinite
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.model import terms
+from optimizer.solution.reasons import Verdicts
+from optimizer.solution.survey import GAIN_SLIP, REASONS
+from optimizer.solution.takers import Takers
+from optimizer.solution.ways import BARRIERS, LIMITS
+from optimizer.tables.tables import Table, Texts
+
+Ints = NDArray[np.int64]
+
+BARRIER_WORDS = {
+    "closed_warehouse": "the warehouse is not open",
+    "service": "the order asks for another service",
+    "ineligible": "eligibility rules exclude it",
+}
+MOST_NAMED = 5
+"""Lanes, warehouses or lines named in one sentence; further ones are counted."""
+
+
+class Told(NamedTuple):
+    """One text a short line, empty where there is nothing to say."""
+
+    detail: Texts
+    taken_by: Texts
+    least_change: Texts
+
+
+class Words(NamedTuple):
+    """What is said about one line."""
+
+    detail: str
+    least_change: str = ""
+    taken_by: str = ""
+
+
+def tell(verdicts: Verdicts) -> Told:
+    """All texts; a loop over the short lines, on figures that were made for all of them together."""
+    teller = _Teller(verdicts)
+    said = [teller.words(place) for place in range(len(verdicts.lines))]
+    columns = ([w.detail for w in said], [w.taken_by for w in said], [w.least_change for w in said])
+    return Told(*(np.array([*column, ""], dtype=object)[:-1] for column in columns))
+
+
+def money(value: float) -> str:
+    """Two decimals; four where two would hide the number."""
+    return f"{value:.2f}" if abs(value) >= 0.005 or value == 0 else f"{value:.4f}"
+
+
+def listed(names: list[str]) -> str:
+    """At most `MOST_NAMED` of them, the rest counted."""
+    shown = ", ".join(names[:MOST_NAMED])
+    return shown if len(names) <= MOST_NAMED else f"{shown} and {len(names) - MOST_NAMED} more"
+
+
+def units(count: int) -> str:
+    """A count of units, in words."""
+    return f"{count} unit" if count == 1 else f"{count} units"
+
+
+class _Teller:
+    """Looks up names and numbers of short line ``place`` (position in the verdicts' lines) and its way ``at``."""
+
+    def __init__(self, verdicts: Verdicts) -> None:
+        self.verdicts, self.survey, self.ledger = verdicts, verdicts.survey, verdicts.ledger
+        self.ways, self.tables = verdicts.survey.ways, verdicts.ledger.tables
+        self.first_way = np.searchsorted(self.ways.line, verdicts.lines)
+        self.end_way = np.searchsorted(self.ways.line, verdicts.lines, side="right")
+        self.takers = Takers(self.ledger)
+
+    def words(self, place: int) -> Words:
+        say: Callable[[int, int], Words] = getattr(self, f"_{REASONS[self.verdicts.reason[place]]}")
+        return say(place, int(self.verdicts.way[place]))
+
+    # -- names --------------------------------------------------------------------------------------------------
+    def order(self, place: int) -> str:
+        return str(self.tables.orders["order_id"][self.survey.order[place]])
+
+    def product(self, place: int) -> str:
+        return str(self.tables.products["product_id"][self.tables.line_product[self.verdicts.lines[place]]])
+
+    def warehouse(self, at: int) -> str:
+        return str(self.tables.lanes["warehouse_id"][self.ways.lane[at]])
+
+    def lane(self, at: int) -> str:
+        return f"{self.warehouse(at)} by {self.tables.lanes['service_id'][self.ways.lane[at]]}"
+
+    def ways_of(self, place: int) -> range:
+        return range(int(self.first_way[place]), int(self.end_way[place]))
+
+    def stocked_warehouses(self, place: int) -> list[str]:
+        """Warehouses that have at least a step of the line's product, wherever they deliver."""
+        tables, line = self.tables, self.verdicts.lines[place]
+        rows = self.stock_of_product[tables.line_product[line]]
+        return [str(tables.stock["warehouse_id"][row]) for row in rows if self.atp[row] >= self.survey.step[place]]
+
+    @cached_property
+    def atp(self) -> Ints:
+        return terms.atp(self.tables)
+
+    @cached_property
+    def stock_of_product(self) -> list[Ints]:
+        by_product = np.argsort(self.tables.stock_product, kind="stable")
+        ends = np.searchsorted(self.tables.stock_product[by_product], np.arange(1, len(self.tables.products)))
+        return np.split(by_product, ends)
+
+    # -- what a change would bring ------------------------------------------------------------------------------
+    def worth(self, at: int) -> str:
+        """What filling the line on this way would gain, marked as not verified; empty if nothing."""
+        gain = float(self.survey.gain_fill[at])
+        return f"; worth about {money(gain)} (estimate, not verified)" if gain > GAIN_SLIP else ""
+
+    def fill(self, at: int) -> int:
+        """Units that would fill the line, in whole steps."""
+        return int(self.survey.units_fill[at])
+
+    def change(self, at: int, limit: str, text: str) -> str:
+        """The change and its worth if ``limit`` alone keeps the line from being filled; empty if others would too."""
+        others = np.delete(self.ways.rooms[:, at], LIMITS.index(limit))
+        return text + self.worth(at) if others.min() >= self.fill(at) else ""
+
+    def lacking(self, at: int, limit: str) -> int:
+        """Units by which the limit would have to rise to fill the line here."""
+        return self.fill(at) - max(int(self.ways.rooms[LIMITS.index(limit), at]), 0)
+
+    def more_stock(self, place: int, at: int) -> str:
+        count = self.lacking(at, "warehouse_stock")
+        what = f"{count} more {'unit' if count == 1 else 'units'} of {self.product(place)} at {self.warehouse(at)}"
+        return self.change(at, "warehouse_stock", what)
+
+    # -- one sentence a reason ----------------------------------------------------------------------------------
+    def _hold(self, place: int, at: int) -> Words:
+        hold = self.tables.orders["hold"][self.survey.order[place]]
+        return Words(f"order {self.order(place)} is on hold: {hold}", "release the hold")
+
+    def _no_lane(self, place: int, at: int) -> Words:
+        zone = self.tables.orders["zone_id"][self.survey.order[place]]
+        ways = self.ways_of(place)
+        if not len(ways):
+            stocked = self.stocked_warehouses(place)
+            change = f"a lane to {zone} from a warehouse that has {self.product(place)} ({listed(stocked)})"
+            return Words(f"no lane leads to zone {zone}", change if stocked else "")
+        parts = []
+        for barrier, words in BARRIER_WORDS.items():
+            barred = [self.lane(way) for way in ways if BARRIERS[self.ways.barrier[way]] == barrier]
+            if barred:
+                parts.append(f"{listed(barred)}: {words}")
+        return Words(f"no lane to zone {zone} may be used: {'; '.join(parts)}")
+
+    def _no_stock(self, place: int, at: int) -> Words:
+        product = self.product(place)
+        if at >= 0:
+            own = int(self.ways.own[at])
+            detail = f"all {units(own)} of {product} at {self.warehouse(at)} already go to this line"
+            return Words(detail, self.more_stock(place, at))
+        ways = [way for way in self.ways_of(place) if self.ways.usable[way]]
+        names = listed(list(dict.fromkeys(self.warehouse(way) for way in ways)))
+        best = max(ways, key=lambda way: float(self.survey.gain_fill[way]))
+        pays = self.survey.gain_fill[best] > GAIN_SLIP
+        detail = f"no stock of {product} is available to promise at {names}"
+        return Words(detail, self.more_stock(place, best) if pays else "")
+
+    def _stock_taken(self, place: int, at: int) -> Words:
+        line = int(self.verdicts.lines[place]) if self.ways.own[at] else -1
+        crowd = self.takers.of(int(self.ways.stock[at]), line)
+        span = money(crowd.least) if crowd.least == crowd.most else f"{money(crowd.least)} to {money(crowd.most)}"
+        lines = "1 order line" if crowd.lines == 1 else f"{crowd.lines} order lines"
+        mine = float(self.ways.unit_worth[at])
+        detail = (
+            f"{units(crowd.units)} of {self.product(place)} at {self.warehouse(at)} went to {lines} "
+            f"worth {span} a unit; this line earns {money(mine)} a unit from there"
+        )
+        if mine > crowd.least + GAIN_SLIP:
+            detail += " before fixed charges (rules, contracts or shared shipments keep lines of less worth there)"
+        return Words(detail, self.more_stock(place, at), crowd.text)
+
+    def _not_worth_freight(self, place: int, at: int) -> Words:
+        case = self.verdicts.whole_orders.get(int(self.survey.order[place]))
+        if case is not None:
+            figures = f"would earn {money(case.earned)} and cost {money(case.cost)}"
+            return Words(f"shipping order {self.order(place)} whole {figures}", self._dearer(-case.gain, "order"))
+        open_now = bool(self.survey.open[at])
+        count = int(self.survey.units_now[at] if open_now else self.survey.units_free[at])
+        gain = float((self.survey.gain_now if open_now else self.survey.gain_free)[at])
+        earned = float((self.earned_now if open_now else self.earned_free)[at])
+        has = "could ship" if open_now else "would ship if there were room"
+        opening = float(self.opening[at])
+        fixed = f", of that {money(opening)} before the first unit" if opening > 0 else ""
+        detail = (
+            f"{units(count)} {has} from {self.lane(at)}: they would earn {money(earned)} "
+            f"and cost {money(earned - gain)}{fixed}"
+        )
+        return Words(detail, self._dearer(-gain, "line", count))
+
+    @cached_property
+    def earned_now(self) -> NDArray[np.float64]:
+        return self.ways.earned(self.survey.units_now)
+
+    @cached_property
+    def earned_free(self) -> NDArray[np.float64]:
+        return self.ways.earned(self.survey.units_free)
+
+    @cached_property
+    def opening(self) -> NDArray[np.float64]:
+        return self.ways.opening()
+
+    def _dearer(self, loss: float, what: str, count: int = 0) -> str:
+        """How much more it would have to earn; exact cents, rounded up."""
+        if not isfinite(loss) or loss < 0:
+            return ""
+        weight = float(self.ledger.scenario.weights.margin)
+        if what == "order":
+            return f"the order must earn more than {money(ceil(loss * 100 - GAIN_SLIP) / 100)} more"
+        if weight <= 0 or count == 0:
+            return ""
+        rise = ceil(loss / (weight * count) * 100 - GAIN_SLIP) / 100
+        return f"raise unit margin by more than {money(rise)}"
+
+    def _capacity(self, place: int, at: int) -> Words:
+        limit = LIMITS[self.survey.tightest[at]]
+        owner, _, unit = limit.partition("_capacity_")
+        named = self.warehouse(at) if owner == "warehouse" else f"lane {self.lane(at)}"
+        table, row = (
+            (self.tables.warehouses, self.ways.warehouse[at])
+            if owner == "warehouse"
+            else (self.tables.lanes, self.ways.lane[at])
+        )
+        capacity = table[f"capacity_{unit}"]
+        most = capacity[row : row + 1].texts()[0] if unit == "kg" else str(capacity[row])
+        rise = {"lines": 1, "shipments": 1, "units": self.lacking(at, limit)}.get(unit)
+        change = self.change(at, limit, f"capacity_{unit} of {named} raised by {rise}") if rise else ""
+        return Words(f"capacity_{unit} of {named} is used up ({most})", change)
+
+    def _split_limit(self, place: int, at: int) -> Words:
+        order = self.survey.order[place]
+        most = int(self.tables.orders["max_shipments"][order])
+        limit = "1 shipment" if most == 1 else f"{most} shipments"
+        made = int((self.ledger.shipments.order == order).sum())
+        if made >= most:
+            detail = f"order {self.order(place)} has its {limit}; {self.lane(at)} would be one more"
+            return Words(detail, self.change(at, "max_shipments", f"max_shipments of {most + 1}"))
+        return Words(f"order {self.order(place)} may have {limit}, which cannot hold what is needed")
+
+    def _delivery_policy(self, place: int, at: int) -> Words:
+        survey, product = self.survey, self.product(place)
+        need, room, reach = int(survey.need[place]), int(survey.line_room[place]), int(survey.reach[place])
+        who = f"order {self.order(place)}" if survey.by_order[place] else "the line"
+        rule = f"{who} ships complete or not at all"
+        if survey.servable[place]:
+            return Words(f"{rule}: {self._lacking_siblings(place)}")
+        if reach < need:
+            detail = f"{rule}: {need} of {product} needed, {reach} is all the stock within reach"
+            return Words(detail, f"{need - reach} more units of {product}, or partial delivery")
+        return Words(f"{rule}: {need} of {product} needed, {room} could still be had", "partial delivery")
+
+    def _lacking_siblings(self, place: int) -> str:
+        """Which other lines of the order cannot be had, or that all together cannot."""
+        order, survey, line_ids = self.survey.order[place], self.survey, self.tables.order_lines["line_id"]
+        same = np.arange(*np.searchsorted(survey.order, [order, order + 1]))
+        lacking = [
+            f"line {line_ids[self.verdicts.lines[other]]} ({REASONS[self.verdicts.reason[other]]})"
+            for other in same
+            if not survey.servable[other]
+        ]
+        if not lacking:
+            return "its lines could each be had, but not all of them together"
+        return f"{listed(lacking)} cannot be had"
+
+    def _minimum_or_lot(self, place: int, at: int) -> Words:
+        survey, product, step = self.survey, self.product(place), int(self.survey.step[place])
+        need, reach, room = int(survey.need[place]), int(survey.reach[place]), int(survey.line_room[place])
+        if need > survey.whole_steps[place]:
+            short = int((self.ledger.ordered - self.ledger.allocated)[self.verdicts.lines[place]])
+            goal = f"at least {need} would have to ship" if need > step else f"that is less than one multiple of {step}"
+            return Words(f"{units(short)} short, in multiples of {step}: {goal}")
+        if survey.atp[place] < step:
+            most = f"no warehouse within reach has more than {int(survey.atp[place])}"
+            return Words(f"{product} ships in multiples of {step}; {most}")
+        if reach < need:
+            detail = f"the line takes at least {need} of {product}; {reach} is all the stock within reach"
+            return Words(detail, f"{need - reach} more units of {product}, or a smaller minimum")
+        if room > 0:
+            return Words(f"the line takes at least {need} of {product}; {room} could still be had", "a smaller minimum")
+        left = int(self.ways.rooms[LIMITS.index("warehouse_stock"), at])
+        detail = (
+            f"{left} of {product} left at {self.warehouse(at)}; the line takes at least {need}, in multiples of {step}"
+        )
+        return Words(detail, self.more_stock(place, at))
+
+    def _contract_quota(self, place: int, at: int) -> Words:
+        line = int(self.verdicts.lines[place])
+        quota = self.quotas[line]
+        most = int(self.tables.contracts["max_qty"][quota])
+        name = self.tables.contracts["contract_id"][quota]
+        detail = f"contract {name} allows {units(most)}, {self.ledger.contracts.allocated[quota]} are allocated"
+        rise = f"max_qty of {name} raised by {self.lacking(at, 'contract_quota')}"
+        return Words(detail, self.change(at, "contract_quota", rise))
+
+    @cached_property
+    def quotas(self) -> dict[int, int]:
+        """The tightest quota of each line that stands in one."""
+        contracts, use = self.tables.contracts, self.ledger.contracts
+        capped = contracts.given("max_qty")[use.rule]
+        rule, line = use.rule[capped], use.line[capped]
+        left = (contracts["max_qty"] - use.allocated)[rule]
+        return {int(line[pair]): int(rule[pair]) for pair in np.argsort(-left, kind="stable")}
+
+    def _pin(self, place: int, at: int) -> Words:
+        pins, line = self.tables.pins, self.verdicts.lines[place]
+        here = (self.tables.pin_line == line) & (self.tables.pin_warehouse == self.ways.warehouse[at])
+        said = [self._pin_words(int(pin), pins) for pin in np.flatnonzero(here & (pins["mode"] != "at_least"))]
+        detail = f"a planner's decision at {self.warehouse(at)}: {'; '.join(said)}"
+        return Words(detail, self.change(at, "pin", "release it"))
+
+    def _pin_words(self, pin: int, pins: Table) -> str:
+        qty = "" if pins["mode"][pin] == "forbid" else f" {pins['qty'][pin]}"
+        service = f" by {pins['service_id'][pin]}" if pins["service_id"][pin] else ""
+        reason = f" ({pins['reason'][pin]})" if pins["reason"][pin] else ""
+        return f"{pins['mode'][pin].replace('_', ' ')}{qty}{service}{reason}"
+
+    def _within_gap(self, place: int, at: int) -> Words:
+        case = self.verdicts.whole_orders.get(int(self.survey.order[place]))
+        gain = case.gain if case is not None else float(self.survey.best_now[place])
+        return Words(
+            f"it could ship and would gain about {money(gain)}: the engine stopped within its gap", "a longer solve"
+        )
