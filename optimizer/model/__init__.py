@@ -1,0 +1,1 @@
+"""The mathematics: from tables and a scenario to one neutral linear model."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +39,10 @@ CHUNK = 4_000_000
 class Arcs:
     """Arrays of one length, sorted by (line, lane); then the shipments that the arcs form, sorted by (order, lane).
 
-    ``step``: units per unit of the arc's column. ``cap``: most units it can carry, a multiple of ``step``. ``want``: most
-    units the line would take over it if stock and capacities were endless. ``stock``: its stock row. ``group``: position
-    of its (line, warehouse) among those reached, ``shipment``: of its (order, lane).
+    ``step``: units per unit of the arc's column: the line's multiple; 1 where several services of the warehouse share it; the
+    whole line where it ships on this lane whole or not at all. ``cap``: most units it can carry, in whole steps. ``want``:
+    the same if stock and capacities were endless. ``stock``: its stock row. ``group``: position of its (line, warehouse)
+    among those reached. ``shipment``: position of its (order, lane).
     """
 
     line: Ints
@@ -207,7 +209,7 @@ def _drop_incomplete(tables: Tables, found: _Candidates, filters: _Filters) -> N
 
 
 def _most_per_line(tables: Tables, found: _Candidates, filters: _Filters) -> Ints:
-    """Most units of each line that its arcs can carry together, each warehouse in whole multiples and from its own ATP."""
+    """Most units of each line that its arcs carry together, each warehouse in whole multiples and from its own ATP."""
     starts = np.flatnonzero(_run_starts(found["line"], found["warehouse"]))
     line, stock = found["line"][starts], found["stock"][starts]
     together = np.add.reduceat(found["cap"], starts) if len(starts) else found["cap"]
@@ -215,16 +217,17 @@ def _most_per_line(tables: Tables, found: _Candidates, filters: _Filters) -> Int
     together = together // filters.multiple[line] * filters.multiple[line]
     most = np.zeros(len(tables.order_lines), dtype=np.int64)
     np.add.at(most, line, together)
-    return np.minimum(most, filters.whole)
+    return cast("Ints", np.minimum(most, filters.whole))
 
 
 def must_complete(tables: Tables) -> Flags:
     """Lines that ship whole or not at all."""
-    return (tables.orders["delivery_policy"] != "partial")[tables.line_order]
+    in_part: Flags = tables.orders["delivery_policy"] == "partial"
+    return ~in_part[tables.line_order]
 
 
 def _drop_part_shipments(tables: Tables, found: _Candidates) -> None:
-    """With a whole line on a single lane, an arc is all or nothing: what cannot carry all goes, the rest gets one step."""
+    """Where the whole line takes a single lane, an arc is all or nothing: it goes, or becomes one step of all."""
     qty, order = tables.order_lines["qty"], tables.orders
     complete = must_complete(tables)
     single = order.given("max_shipments") & (order["max_shipments"] == 1)
@@ -232,11 +235,8 @@ def _drop_part_shipments(tables: Tables, found: _Candidates) -> None:
     found.keep(~alone[found["line"]] | (found["cap"] == qty[found["line"]]), "cannot_complete")
     whole_order = single & (order["delivery_policy"] == "order_complete")
     if whole_order.any():
-        place, size = (
-            _shipments(tables, found["order"], found["lane"])[0],
-            np.bincount(tables.line_order, minlength=len(order)),
-        )
-        together = np.bincount(place)[place] == size[found["order"]] if len(place) else np.zeros(0, dtype=bool)
+        shipment = _shipments(tables, found["order"], found["lane"])[0]
+        together = np.bincount(shipment)[shipment] == np.bincount(tables.line_order)[found["order"]]
         found.keep(~whole_order[found["order"]] | together, "cannot_complete")
     lanes_of = np.bincount(found["line"], minlength=len(qty))
     one_step = (alone | (complete & (lanes_of == 1)))[found["line"]]

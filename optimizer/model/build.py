@@ -22,8 +22,8 @@ from optimizer.tables.tables import Tables
 class Model:
     """The model of a batch with what it was made from.
 
-    ``pruned`` counts what was left out: ``arcs.<reason>`` (see `optimizer.model.arcs.REASONS`) and ``rows.<family>`` for rows
-    that can never bind.
+    ``pruned`` counts what was left out: ``arcs.<reason>`` (see `optimizer.model.arcs.REASONS`), and ``rows.<family>``:
+    rows that can never bind.
     """
 
     tables: Tables

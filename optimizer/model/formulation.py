@@ -83,8 +83,7 @@ class Formulation:
     def _speaks_by_line(self, measure: str) -> NDArray[np.bool_]:
         """Lines that are counted one by one, and not through ``order_full``."""
         order = self.tables.line_order
-        single = np.bincount(order, minlength=len(self.tables.orders)) == 1
-        together = (
-            ~single if measure == "order" else (self.tables.orders["delivery_policy"] == "order_complete") & ~single
-        )
+        several = np.bincount(order, minlength=len(self.tables.orders)) > 1
+        policy: NDArray[np.object_] = self.tables.orders["delivery_policy"]
+        together = several if measure == "order" else several & (policy == "order_complete")
         return ~together[order]

@@ -90,8 +90,8 @@ def _asked(ids: NDArray[np.object_], values: NDArray[np.object_]) -> Ints:
 def ineligible_pairs(tables: Tables) -> Ints:
     """Sorted codes ``line · warehouses + warehouse`` that eligibility rules exclude.
 
-    ``forbid``: a matching row excludes. ``only``: a warehouse with such rows serves a line iff, for each set of columns that
-    those rows fill, at least one of its rows matches.
+    ``forbid``: a matching row excludes. ``only``: a warehouse with such rows serves a line iff, for each set of columns
+    that those rows fill, at least one of its rows matches.
     """
     rules, size = tables.eligibility, len(tables.warehouses)
     if len(rules) == 0:
@@ -115,7 +115,7 @@ def _unmatched_pairs(tables: Tables, rule: Ints, line: Ints) -> Ints:
 
 
 def _only_groups(tables: Tables) -> tuple[Ints, Ints]:
-    """For each rule the group (warehouse, set of filled columns) of its ``only`` row, -1 else; each group's warehouse."""
+    """Group (warehouse, set of filled columns) of each ``only`` row, -1 for other rules; each group's warehouse."""
     rules = tables.eligibility
     filled = np.zeros(len(rules), dtype=np.int64)
     for bit, column in enumerate(SCOPE_COLUMNS):

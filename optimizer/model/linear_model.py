@@ -22,8 +22,8 @@ class Block:
     """Consecutive rows or columns of one family.
 
     ``keys`` names each of them by positions in the input tables (``line``, ``lane``, ``warehouse``, ``product``,
-    ``order``, ``contract``, ...): arrays of the block's length. ``scale`` (rows only) is what each row was multiplied by
-    to make its coefficients whole; a dual times ``scale`` is per unit of the unscaled right-hand side.
+    ``order``, ``contract``, ...): arrays of the block's length. ``scale`` (rows only) is what each row was multiplied
+    by to make its coefficients whole; a dual times ``scale`` is per unit of the unscaled right-hand side.
     """
 
     family: str

@@ -1,7 +1,7 @@
 """Which shared limits can bind at all, and what contracts and floors ask for: decided once, before columns and rows.
 
-A limit is kept unless everything that could ever use it stays at least one unit below it, so that neither it nor the same
-limit with one unit less can bind. A limit that is not kept has price 0.
+A limit is kept unless everything that could ever use it stays at least one unit below it, so that neither it nor the
+same limit with one unit less can bind. A limit that is not kept has price 0.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Resources:
     """``kept``: for each coupling family which rows of its table stand in the model; ``dropped``: how many do not.
 
     ``opening``: warehouses whose opening costs money; ``splits``: orders whose max_shipments can bind. Contracts: pairs
-    (``contract``, ``contract_line``) of who counts where, units ``required`` and money ``shortfall_cost`` per unit missed.
+    (``contract``, ``contract_line``) of which line counts where, units ``required``, money ``shortfall_cost`` per unit.
     """
 
     kept: Mapping[str, Flags]
@@ -84,35 +84,30 @@ _Limit = tuple[str, Flags, Flags]
 
 
 def _capacities(tables: Tables, arcs: Arcs) -> list[_Limit]:
-    """For each capacity family: where it is stated, and where it can bind."""
-    houses, lanes = tables.warehouses, tables.lanes
-    shipment_house = tables.lane_warehouse[arcs.shipment_lane]
-    kg = (
-        arcs.want * terms.unit_weight(tables).floats()[arcs.line]
-        if _any_given("capacity_kg", houses, lanes)
-        else arcs.want * 0.0
-    )
-    uses: list[tuple[str, Table, str, NDArray[np.generic]]] = [
-        ("warehouse_capacity_units", houses, "capacity_units", _sums(arcs.warehouse, arcs.want, len(houses))),
-        ("warehouse_capacity_lines", houses, "capacity_lines", np.bincount(arcs.warehouse, minlength=len(houses))),
-        (
-            "warehouse_capacity_shipments",
-            houses,
-            "capacity_shipments",
-            np.bincount(shipment_house, minlength=len(houses)),
-        ),
-        ("warehouse_capacity_kg", houses, "capacity_kg", np.bincount(arcs.warehouse, kg, len(houses))),
-        ("lane_capacity_units", lanes, "capacity_units", _sums(arcs.lane, arcs.want, len(lanes))),
-        ("lane_capacity_kg", lanes, "capacity_kg", np.bincount(arcs.lane, kg, len(lanes))),
-        ("lane_capacity_shipments", lanes, "capacity_shipments", np.bincount(arcs.shipment_lane, minlength=len(lanes))),
-    ]
-    limits = []
-    for family, table, column, most in uses:
-        limit = table[column].floats() if isinstance(table[column], Exact) else table[column]
-        limits.append((family, table.given(column), most * (1 + ROUNDING) + 1 > limit))
-    stock_use = _sums(arcs.stock, arcs.want, len(tables.stock))
+    """For stock and each capacity family: where it is stated, and where it can bind."""
     wanted = np.bincount(arcs.stock, minlength=len(tables.stock)) > 0
-    return [("warehouse_stock", wanted, stock_use + 1 > terms.atp(tables)), *limits]
+    limits = [("warehouse_stock", wanted, _sums(arcs.stock, arcs.want, len(wanted)) + 1 > terms.atp(tables))]
+    houses, lanes = tables.warehouses, tables.lanes
+    of_shipment = tables.lane_warehouse[arcs.shipment_lane]
+    for unit in ("units", "lines", "shipments", "kg"):
+        limits.append(_capacity(tables, arcs, "warehouse", houses, unit, (arcs.warehouse, of_shipment)))
+    for unit in ("units", "shipments", "kg"):
+        limits.append(_capacity(tables, arcs, "lane", lanes, unit, (arcs.lane, arcs.shipment_lane)))
+    return limits
+
+
+def _capacity(tables: Tables, arcs: Arcs, place: str, table: Table, unit: str, at: tuple[Ints, Ints]) -> _Limit:
+    """One capacity family; ``at`` is the warehouse or lane of each arc and of each shipment."""
+    family, column = f"{place}_capacity_{unit}", f"capacity_{unit}"
+    stated = table.given(column)
+    if not stated.any():
+        return family, stated, stated
+    amount: Floats | None = arcs.want.astype(np.float64) if unit == "units" else None
+    if unit == "kg":
+        amount = arcs.want * terms.unit_weight(tables).floats()[arcs.line]
+    most = np.bincount(at[unit == "shipments"], amount, len(table))
+    limit: Floats = table[column].floats() if isinstance(table[column], Exact) else table[column].astype(np.float64)
+    return family, stated, most * (1 + ROUNDING) + 1 > limit
 
 
 def _contracts(tables: Tables, arcs: Arcs, contract: Ints, line: Ints, required: Ints) -> list[_Limit]:
@@ -125,10 +120,6 @@ def _contracts(tables: Tables, arcs: Arcs, contract: Ints, line: Ints, required:
         ("contract_minimum", asks, required > 0),
         ("contract_quota", contracts.given("max_qty"), most + 1 > contracts["max_qty"]),
     ]
-
-
-def _any_given(column: str, *tables: Table) -> bool:
-    return any(bool(table.given(column).any()) for table in tables)
 
 
 def _totals(contract: Ints, qty: Ints, tables: Tables) -> Ints:

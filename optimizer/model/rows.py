@@ -18,8 +18,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 WHOLE_LIMIT = 10_000_000
-"""Rows are multiplied up to whole numbers as long as no coefficient exceeds this: an integer solution then violates a row
-by a whole number or not at all, beyond the tolerance of every engine."""
+"""Rows are multiplied up to whole numbers as long as no coefficient exceeds this: an integer solution then violates a
+row by a whole number or not at all, beyond the tolerance of every engine."""
 
 
 def make_rows(
@@ -50,7 +50,7 @@ def no_rows(family: str, dropped: int = 0) -> Rows:
 
 
 def whole_scale(row: Ints, coefficient: Ratio, n_rows: int) -> Ints:
-    """For each row the least whole factor that makes its coefficients whole and at most `WHOLE_LIMIT`; 0 where none does."""
+    """The least whole factor of each row that makes its coefficients whole and at most `WHOLE_LIMIT`, else 0."""
     num, den = _reduced(coefficient)
     clipped = np.minimum(den, WHOLE_LIMIT + 1).astype(np.int64)
     pairs = np.unique(clipped * n_rows + row)

@@ -48,8 +48,8 @@ class Ratio:
         num, scale = self.top.num, 10**self.top.scale
         if num.dtype == np.int64 and self.bottom.max(initial=1) * scale < FLOAT_EXACT and _below(num, FLOAT_EXACT):
             return cast("Floats", num / (self.bottom * scale).astype(np.float64))
-        quotients = num.astype(object) / (self.bottom.astype(object) * scale)  # Python rounds each of these correctly
-        return quotients.astype(np.float64)
+        # Python divides whole numbers of any size with one correct rounding
+        return cast("Floats", (num.astype(object) / (self.bottom.astype(object) * scale)).astype(np.float64))
 
 
 def _below(num: Ints, limit: int) -> bool:
@@ -125,7 +125,8 @@ def contract_required(contracts: Table, ordered: Ints) -> Ints:
     """Units each contract asks for: min(max(min_qty, ⌈min_fill_rate · ordered⌉), ordered), blanks as 0."""
     rate = contracts["min_fill_rate"] * ordered
     share = np.array([-(-value.numerator // value.denominator) for value in rate.fractions()], dtype=np.int64)
-    return np.minimum(np.maximum(contracts["min_qty"], share), ordered)
+    stated: Ints = contracts["min_qty"]
+    return np.minimum(np.maximum(stated, share), ordered)
 
 
 def codes_of(ids: NDArray[np.object_], values: Iterable[str]) -> Ints:

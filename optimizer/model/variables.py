@@ -118,7 +118,7 @@ def _single_step_arc(arcs: Arcs) -> tuple[Ints, Flags]:
 
 
 def _charge_topup(tables: Tables, scenario: Scenario, arcs: Arcs, own_open: Flags, stack: _Stack) -> Ints:
-    """``charge_topup``[order, lane]: money that lifts a shipment to its minimum charge, at most min_charge − fixed_cost."""
+    """``charge_topup``[order, lane]: lifts a shipment to its minimum charge; money, at most min_charge − fixed_cost."""
     lanes, lane = tables.lanes, arcs.shipment_lane
     rise = lanes["min_charge"] - lanes["fixed_cost"]
     where = own_open & (rise > 0)[lane] & bool(scenario.weights.shipping > 0)
@@ -130,9 +130,9 @@ def _charge_topup(tables: Tables, scenario: Scenario, arcs: Arcs, own_open: Flag
 
 def _atomic(tables: Tables, arcs: Arcs) -> Flags:
     """Lines all of whose arcs ship the whole line or nothing: full exactly when one of the arcs is 1."""
-    size = len(tables.order_lines)
-    whole = np.bincount(arcs.line[arcs.step == tables.order_lines["qty"][arcs.line]], minlength=size)
-    count = np.bincount(arcs.line, minlength=size)
+    qty: Ints = tables.order_lines["qty"]
+    whole: Ints = np.bincount(arcs.line[arcs.step == qty[arcs.line]], minlength=len(qty))
+    count: Ints = np.bincount(arcs.line, minlength=len(qty))
     return (count > 0) & (whole == count)
 
 
@@ -188,7 +188,7 @@ def _pick_line(arcs: Arcs, resources: Resources, opened: Ints, stack: _Stack) ->
 
 
 def _lots(tables: Tables, arcs: Arcs, stack: _Stack) -> Ints:
-    """``lots``[line, warehouse]: whole multiples shipped, where several services share them and the columns count units."""
+    """``lots``[line, warehouse]: whole multiples shipped, where several services share them and columns count units."""
     multiple = terms.multiple(tables)[arcs.line]
     starts = np.flatnonzero(np.diff(arcs.group, prepend=-1))
     counts_units = arcs.step < multiple

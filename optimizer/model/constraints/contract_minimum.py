@@ -18,7 +18,7 @@ def contract_minimum(f: Formulation) -> Rows:
     Dual: γ[g] ≤ 0
     Unit: units
     Absent: where nothing is required; where a shortfall costs nothing
-    Meaning: money lost by asking for one more unit; never below −penalties · shortfall_penalty where the contract is soft
+    Meaning: money lost by asking for one more unit; never below −penalties · shortfall_penalty if the contract is soft
     """
     v = f.variables
     contract = np.flatnonzero(f.resources.kept["contract_minimum"])

@@ -18,7 +18,7 @@ def line_demand(f: Formulation) -> Rows:
     Formula: Σ_{a of l} step[a] · ship_qty[a] ≤ qty[l]
     Dual: α[l] ≥ 0
     Unit: units
-    Absent: where the arcs of the line cannot carry more than qty together; where `delivery_policy` or `min_fill` says it
+    Absent: where the arcs of the line carry at most qty together; where `delivery_policy` or `min_fill` says it
     Meaning: money gained if the line could take one unit more; belongs to the order's block, not published
     """
     arcs, v = f.arcs, f.variables

@@ -16,7 +16,7 @@ def line_pick(f: Formulation) -> Rows:
     Formula: ship_qty[a] ≤ (cap[a] / step[a]) · pick_line[a]
     Dual: ζ[a] ≥ 0
     Unit: steps of the arc
-    Absent: where capacity_lines cannot bind; where the arc has one step or is its whole shipment, whose column counts instead
+    Absent: where capacity_lines cannot bind; where an arc of one step, or a shipment of one arc, counts itself
     Meaning: the share of the scarce pick that the line bears; belongs to the order's block, not published
     """
     arcs, picked = f.arcs, f.variables.picked

@@ -18,7 +18,7 @@ def lot_multiple(f: Formulation) -> Rows:
     Formula: Σ_{a of l at w} ship_qty[a] = multiple[l] · lots[l,w]
     Dual: ν[l,w] free
     Unit: units
-    Absent: where the multiple is 1; where one service reaches the line from the warehouse, whose column then counts multiples
+    Absent: where the multiple is 1; where a single service reaches the line, so that its column counts multiples
     Meaning: what one unit bears of the multiple; belongs to the order's block, not published
     """
     arcs, lots = f.arcs, f.variables.lots

@@ -17,7 +17,7 @@ def min_fill(f: Formulation) -> Rows:
     Formula: min_fill_qty[l] · line_used[l] ≤ Σ_{a of l} step[a] · ship_qty[a] ≤ qty[l] · line_used[l]
     Dual: ε[l, side], ≤ 0 for the minimum and ≥ 0 for the maximum
     Unit: units
-    Absent: where min_fill_qty is at most one case pack or lot multiple; where the delivery policy asks for the whole line
+    Absent: where min_fill_qty is at most one multiple; where the delivery policy asks for the whole line anyway
     Meaning: what one unit bears of the minimum; belongs to the order's block, not published
     """
     v, lines = f.variables, f.tables.order_lines

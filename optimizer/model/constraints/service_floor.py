@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 
 
 def service_floor(f: Formulation) -> Rows:
-    """The weighted service level reaches its floor: overall, and in each tier, channel, segment, customer or zone named.
+    """The weighted service level reaches its floor, overall and in each tier, channel, segment, customer, zone named.
 
     Index: scopes g of service.min_level
     Formula: Σ_{o in g} weight[o] · served[o] ≥ min_level[g] · Σ_{o in g} weight[o] · demanded[o]

@@ -15,7 +15,7 @@ def shipment_link(f: Formulation) -> Rows:
     Formula: ship_qty[a] ≤ (cap[a] / step[a]) · open_shipment[s]
     Dual: β[a] ≥ 0
     Unit: steps of the arc
-    Absent: where opening the shipment costs nothing and no limit counts it; where one arc of one step is the whole shipment
+    Absent: where opening costs nothing and no limit counts it; where one arc of one step is the whole shipment
     Meaning: the share of the shipment's fixed cost that the line bears; belongs to the order's block, not published
     """
     arcs, v = f.arcs, f.variables

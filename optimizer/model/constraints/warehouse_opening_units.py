@@ -11,10 +11,10 @@ from optimizer.model.rows import make_rows
 
 
 def warehouse_opening_units(f: Formulation) -> Rows:
-    """What a warehouse can ship in all, it can ship only if it is opened; implied for whole openings, stronger for shares.
+    """A warehouse ships what it can ship in all only if it is opened: implied by whole openings, stronger for shares.
 
     Index: warehouses w whose opening costs money and whose capacity or stock is less than all arcs could take
-    Formula: Σ_{a at w} step[a] · ship_qty[a] ≤ min(capacity_units[w], Σ_p min(atp[w,p], Σ_{a at w of p} cap[a])) · open_warehouse[w]
+    Formula: Σ_{a at w} step[a] · ship_qty[a] ≤ most[w] · open_warehouse[w], most from capacity_units, stock and arcs
     Dual: redundant, carries no price
     Unit: units
     Absent: where it would not be stronger than `warehouse_opening`
