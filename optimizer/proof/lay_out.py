@@ -235,7 +235,10 @@ class Values:
             freight = freight + divided(kg * reduced.kg_freight.take(lane), over, up=False)
         self.before_freight, self.freight = before_freight * parts, freight
         self.pick = reduced.pick.take(house) * parts
-        self.whole_cap = np.maximum((group.cap + group.low).ravel(), 1)
+        whole_cap = group.cap + group.low
+        for row, at, rest in group.loose:
+            whole_cap[row, at] += rest
+        self.whole_cap = np.maximum(whole_cap.ravel(), 1)
         lanes = group.lanes.ravel()
         self.fixed, self.minimum = reduced.fixed_freight.take(lanes), reduced.least_freight.take(lanes)
         self.charged = (self.minimum > self.fixed).reshape(group.lanes.shape)
