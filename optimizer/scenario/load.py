@@ -53,8 +53,8 @@ class LoadedScenario:
     """A scenario ready to be read: its settings, and where its tables lie.
 
     ``changes`` logs the settings that differ from the base, old -> new; ``table_changes`` are applied, bases first, by
-    `optimizer.tables.read`. For each table, ``folders`` holds the folder that its path is relative to, and ``places`` the
-    file and line that name it.
+    `optimizer.tables.read`. For each table, ``folders`` holds the folder that its path is relative to, and ``places``
+    the file and line that name it.
     """
 
     scenario: Scenario

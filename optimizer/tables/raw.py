@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
@@ -36,3 +37,15 @@ class RawTable:
         names = list(dict.fromkeys(key for record in records for key in record))
         columns = {key: pa.array([record.get(key, "") for record in records], pa.string()) for key in names}
         return cls(name, source or f"{name}.csv", columns, np.arange(2, len(records) + 2, dtype=np.int64))
+
+
+def drop_blank_rows(raw: RawTable) -> RawTable:
+    """Rows in which every cell is blank say nothing (spreadsheets leave them behind)."""
+    keep = np.zeros(len(raw), dtype=bool)
+    for text in raw.columns.values():
+        lengths = pc.binary_length(text).to_numpy(zero_copy_only=False)
+        keep |= lengths > 0
+        if keep.all():
+            return raw
+    mask = pa.array(keep)
+    return RawTable(raw.name, raw.source, {key: text.filter(mask) for key, text in raw.columns.items()}, raw.rows[keep])

@@ -15,25 +15,20 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 from numpy.typing import NDArray
 
 from optimizer.tables.findings import Findings, Ints, quote
-from optimizer.tables.raw import RawTable
+from optimizer.tables.header import MAX_COLUMNS, RefusedError, check_header
+from optimizer.tables.raw import RawTable, drop_blank_rows
 
 MAX_BYTES = 2**30
 MAX_CELL_BYTES = 2**20
-MAX_COLUMNS = 1000
 MAX_TOLD = 1000
 BLOCK = 1 << 22
 
 QUOTE, COMMA, LF, CR, NUL = b'",\n\r\0'
 UTF16 = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
-
-
-class RefusedError(Exception):
-    """A file that is not what it should be; what is wrong has been said in `Findings`."""
 
 
 @dataclass
@@ -226,28 +221,6 @@ def _header(data: NDArray[np.uint8], structure: Structure, scan: Scan) -> list[s
     return names
 
 
-def check_header(names: list[str], source: str, table: str, found: Findings) -> None:
-    """Column names must be there and differ."""
-    for number, name in enumerate(names, start=1):
-        if not name:
-            found.say(
-                source,
-                f"a name for column {number}",
-                "name the column or delete it",
-                "blank_header",
-                row=1,
-                table=table,
-            )
-        elif any(not char.isprintable() for char in name):
-            found.say(source, "column names without control characters", "rename the column", "bad_header", row=1,
-                      column=quote(name), table=table)  # fmt: skip
-        elif name in names[: number - 1]:
-            found.say(source, "each column once", f"rename or delete the second {name!r}", "duplicate_header", row=1,
-                      column=name, value=name, table=table)  # fmt: skip
-    if len(set(names)) < len(names) or any(not name for name in names):
-        raise RefusedError
-
-
 def _field_counts(structure: Structure, header: list[str], scan: Scan) -> None:
     """Every record has as many fields as the header."""
     wrong = np.flatnonzero(structure.fields != len(header))
@@ -294,15 +267,3 @@ def _parsed(path: Path, numbers: list[str], quoted_breaks: bool) -> pa.Table:
 def _block_size(path: Path) -> int:
     """Blocks that no record straddles twice."""
     return max(MAX_CELL_BYTES * 8, min(path.stat().st_size, MAX_CELL_BYTES * 64))
-
-
-def drop_blank_rows(raw: RawTable) -> RawTable:
-    """Rows in which every cell is blank say nothing (spreadsheets leave them behind)."""
-    keep = np.zeros(len(raw), dtype=bool)
-    for text in raw.columns.values():
-        lengths = pc.binary_length(text).to_numpy(zero_copy_only=False)
-        keep |= lengths > 0
-        if keep.all():
-            return raw
-    mask = pa.array(keep)
-    return RawTable(raw.name, raw.source, {key: text.filter(mask) for key, text in raw.columns.items()}, raw.rows[keep])
