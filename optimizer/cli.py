@@ -87,7 +87,13 @@ def solve(scenario: Path, **options: Any) -> int:
     from optimizer.run import run
 
     settings = list(options.pop("settings"))
-    for name, key in (("engine", "engine"), ("time_limit", "time_limit_s"), ("gap", "gap"), ("threads", "threads"), ("seed", "seed")):
+    for name, key in (
+        ("engine", "engine"),
+        ("time_limit", "time_limit_s"),
+        ("gap", "gap"),
+        ("threads", "threads"),
+        ("seed", "seed"),
+    ):
         value = options.pop(name)
         if value is not None:
             settings.append(f"solve.{key}={value}")
@@ -112,7 +118,9 @@ def solve(scenario: Path, **options: Any) -> int:
 
 @app.command()
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--inputs", type=click.Path(path_type=Path), metavar="DIR", help="Where the scenario and its data are now.")
+@click.option(
+    "--inputs", type=click.Path(path_type=Path), metavar="DIR", help="Where the scenario and its data are now."
+)
 @click.option("--json", "as_json", is_flag=True, help="The whole verdict as JSON.")
 def certify(run_folder: Path, inputs: Path | None, as_json: bool) -> int:
     """Check a run folder on its own: every rule, every number, the value and the bound."""
@@ -120,7 +128,7 @@ def certify(run_folder: Path, inputs: Path | None, as_json: bool) -> int:
 
     verdict = judge(run_folder, inputs)
     click.echo(verdict.to_json() if as_json else verdict.text())
-    return verdict.exit_code
+    return int(verdict.exit_code)
 
 
 @app.command()
@@ -142,11 +150,20 @@ def export(scenario: Path, file: Path, fmt: str, settings: tuple[str, ...], allo
 @click.option("--json", "as_json", is_flag=True)
 def doctor(as_json: bool) -> int:
     """Prove each engine of this installation on known small models; show versions and limits."""
+    import json
+    from dataclasses import asdict
+
     from optimizer.engines.doctor import examine
 
-    report = examine()
-    click.echo(report.to_json() if as_json else report.text())
-    return OK if report.healthy else DEFECT
+    findings = []
+    for finding in examine():
+        findings.append(finding)
+        if not as_json:
+            mark = {True: "ok", False: "FAILED", None: ""}[finding.ok]
+            click.echo(f"{finding.subject:<14}{mark:<8}{finding.version:<18}{finding.detail}")
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+    return DEFECT if any(finding.ok is False for finding in findings) else OK
 
 
 # -- showing ---------------------------------------------------------------------------------------------------------
@@ -174,6 +191,7 @@ def progress_line(text: str) -> None:
 
 
 def say_outcome(outcome: RunOutcome) -> None:
+    """The summary of a run, below whatever progress was shown."""
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", err=True, nl=False)
     for line in outcome.summary:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,9 +104,8 @@ class Exact:
         return f"Exact({[str(value) for value in self.fractions()[:8]]}{'...' if len(self) > 8 else ''})"
 
     def item(self, position: int) -> Fraction:
-        return Fraction(self.num[position]) / 10**self.scale if isinstance(self.num[position], Fraction) else Fraction(
-            int(self.num[position]), 10**self.scale
-        )
+        value = self.num[position]
+        return Fraction(value if isinstance(value, Fraction) else int(value)) * Fraction(1, 10**self.scale)
 
     def fractions(self) -> list[Fraction]:
         return [self.item(position) for position in range(len(self))]
@@ -114,7 +113,8 @@ class Exact:
     def floats(self) -> NDArray[np.float64]:
         """Nearest doubles, for engines and charts only."""
         if self.num.dtype == np.int64 and self.scale <= 22 and _peak(self.num) < 2**53:
-            return cast("NDArray[np.float64]", self.num / 10.0**self.scale)  # both exact: one correctly rounded division
+            exact: NDArray[np.float64] = self.num / 10.0**self.scale  # both exact: one correctly rounded division
+            return exact
         return np.array([float(value) for value in self.fractions()], dtype=np.float64)
 
     def texts(self, places: int = 12) -> list[str]:
@@ -185,7 +185,8 @@ class Exact:
     def sum(self) -> Fraction:
         if self.num.dtype == np.int64 and _peak(self.num) * max(len(self), 1) < INT64_SAFE:
             return Fraction(int(self.num.sum()), 10**self.scale)
-        return Fraction(sum(self.num.tolist())) / 10**self.scale
+        total: Fraction = Fraction(sum(self.num.tolist())) / 10**self.scale
+        return total
 
     def sum_by(self, codes: NDArray[Any], size: int) -> Exact:
         """Totals of the elements that share a code, for codes 0..size-1."""
@@ -244,7 +245,8 @@ def _machine_quotient(num: Ints, by: Ints) -> tuple[Ints, int] | None:
 def _times(num: NDArray[Any], factor: int) -> NDArray[Any]:
     if num.dtype == np.int64 and (_peak(num) * factor >= INT64_SAFE or factor >= INT64_SAFE):
         num = num.astype(object)
-    return cast("NDArray[Any]", num * factor)
+    product: NDArray[Any] = num * factor
+    return product
 
 
 def _lift(value: Any, size: int) -> Exact:

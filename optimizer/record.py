@@ -9,6 +9,7 @@ import platform
 import re
 import resource
 import threading
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from importlib.metadata import version
@@ -45,13 +46,14 @@ class Story:
     def __init__(
         self,
         loaded: LoadedScenario,
+        overrides: Sequence[str],
         model: Model,
         warnings: list[Issue],
         *,
         warm_start: Plan | None,
         require_certified: bool,
     ) -> None:
-        self.loaded, self.model, self.warnings = loaded, model, warnings
+        self.loaded, self.overrides, self.model, self.warnings = loaded, list(overrides), model, warnings
         self.warm_start, self.require_certified = warm_start, require_certified
         self.settings = json.loads(loaded.scenario.model_dump_json())
 
@@ -59,9 +61,11 @@ class Story:
     def run_id(self) -> str:
         """A digest of inputs, settings and warm start, behind the scenario's name."""
         settings = {key: value for key, value in self.settings.items() if key != "data"}
-        start = [] if self.warm_start is None else [
-            column.tolist() for column in (self.warm_start.line, self.warm_start.lane, self.warm_start.qty)
-        ]
+        start = (
+            []
+            if self.warm_start is None
+            else [column.tolist() for column in (self.warm_start.line, self.warm_start.lane, self.warm_start.qty)]
+        )
         digests = {source.table: source.digest for source in self.model.tables.sources}
         text = json.dumps([settings, digests, start, __version__], sort_keys=True)
         slug = re.sub(r"[^a-z0-9]+", "-", self.loaded.scenario.name.lower()).strip("-") or "run"
@@ -69,7 +73,7 @@ class Story:
 
     def with_plan(self, answer: Answer, prices: Prices) -> RunBundle:
         """Everything about a run that has a plan; the bound is recomputed from the prices by the independent proof."""
-        assert answer.plan is not None and answer.value is not None
+        assert answer.plan is not None
         tables, scenario = self.model.tables, self.loaded.scenario
         certificate = prices.certificate_json()
         certified = certified_bound(tables, scenario, certificate)
@@ -82,7 +86,7 @@ class Story:
             **self._closing(answer),
             "kpis": figures,
         }
-        outputs = plan_tables(tables, scenario, answer.plan, prices) | {
+        outputs = plan_tables(tables, scenario, answer.plan) | {
             "shadow_prices": prices.shadow_prices,
             "shorts": shorts(self.model, answer.plan, prices),
         }
@@ -132,9 +136,9 @@ class Story:
                 "file": self.loaded.path.name,
                 "as_of": scenario.as_of.isoformat(),
                 "currency": scenario.currency,
-                "settings": list(self.loaded.settings),
+                "settings": self.overrides,
                 "resolved": self.settings,
-                "changes": self.loaded.changes,
+                "changes": [*self.loaded.changes, *self.model.tables.changes],
             },
             "termination": {"reason": ended.reason, "limit": ended.limit, "detail": ended.detail},
         }
@@ -156,13 +160,22 @@ class Story:
     def _closing(self, answer: Answer) -> dict[str, Any]:
         solve = self.loaded.scenario.solve
         return {
-            "engine": {"requested": solve.engine, "name": answer.engine, "version": answer.result.version, "why": answer.why},
-            "versions": {"allot": __version__, "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+            "engine": {
+                "requested": solve.engine,
+                "name": answer.engine,
+                "version": answer.result.version,
+                "why": answer.why,
+            },
+            "versions": {
+                "allot": __version__,
+                "python": platform.python_version(),
+                **{name: version(name) for name in LIBRARIES},
+            },
             "seed": solve.seed,
             "threads": solve.threads,
             "tie_break": answer.tie_break,
             "warm_start": self.warm_start is not None,
-            "model": self.model.size(),
+            "model": self.model.describe(),
             "pruned": self.model.pruned,
             "inputs": [
                 {"table": source.table, "source": source.source, "rows": source.rows, "digest": source.digest}
@@ -225,6 +238,12 @@ def input_copies(bundle: RunBundle) -> dict[str, bytes]:
     return {f"inputs/{name}.csv": b"".join(table_bytes(getattr(bundle.inputs, name))) for name in names}
 
 
+def size_words(model: Model) -> str:
+    """The size of a model in one line."""
+    linear = model.linear
+    return f"{linear.n_rows:,} rows, {linear.n_cols:,} columns, {linear.n_nonzeros:,} nonzeros"
+
+
 def timing(seconds: dict[str, float], bundle: RunBundle) -> dict[str, Any]:
     """All that may differ between two equal runs."""
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -248,13 +267,14 @@ def summary(bundle: RunBundle, folder: Path, exit_code: int) -> list[str]:
             lines.append(f"  {rule['words']}")
         return [*lines, f"folder    {folder}"]
     percent = decimal_text(run["certified_gap"] * 100, 4)
+    claimed = "none" if run["best_bound"] is None else money_text(Fraction(run["best_bound"]))
     proven = "no bound" if run["rel_gap"] is None else f"{decimal_text(run['rel_gap'] * 100, 4)} %"
     figures = run["kpis"]
     return [
         f"{bundle.scenario.name}: {ended['reason']}{' at the ' + ended['limit'] + ' limit' if ended['limit'] else ''}"
         f" by {run['engine']['name']} ({run['engine']['why']})",
         f"value     {money_text(run['objective_value'])} {currency}",
-        f"bound     {money_text(Fraction(run['best_bound'])) if run['best_bound'] is not None else 'none'} claimed, gap {proven}",
+        f"bound     {claimed} claimed, gap {proven}",
         f"certified {money_text(run['certified_bound'])} recomputed, gap {percent} %",
         f"served    {figures['units_allocated']:,} of {figures['units_ordered']:,} units,"
         f" {figures['shipments']:,} shipments, freight {money_text(figures['shipping_cost'])}",

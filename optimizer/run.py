@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, LIMIT_WITH_PLAN, OK, VERIFICATION_FAILED, Issue
+from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, VERIFICATION_FAILED, Issue
 
 if TYPE_CHECKING:
     from optimizer.engines.result import Progress
-    from optimizer.model.build import Model
     from optimizer.report.bundle import RunBundle
-    from optimizer.solution.optimize import Answer
 
 Observer = Callable[[str], None]
 
@@ -79,9 +77,9 @@ def run(
     with phases("build"):
         model = build_model(tables, loaded.scenario)
         start = read_plan(model, warm_start) if warm_start else None
-    story = record.Story(loaded, model, warnings, warm_start=start, require_certified=require_certified)
+    story = record.Story(loaded, settings, model, warnings, warm_start=start, require_certified=require_certified)
     target = check_target(out or Path("runs") / story.run_id, replace=True)
-    say(f"{loaded.scenario.name}: {model.describe()}")
+    say(f"{loaded.scenario.name}: {record.size_words(model)}")
     with phases("solve"):
         answer = optimize(model, start, progress_words(say), stop)
     if answer.plan is None:
@@ -130,15 +128,23 @@ def progress_words(say: Observer) -> Callable[[Progress], None]:
     def show(step: Progress) -> None:
         gap = (step.bound - step.value) / max(abs(step.value), 1e-9)
         value = "none yet" if step.value != step.value else f"{step.value:,.2f}"
-        say(f"{step.seconds:7.1f} s  value {value}  bound {step.bound:,.2f}" + (f"  gap {gap:.3%}" if gap == gap else ""))
+        say(
+            f"{step.seconds:7.1f} s  value {value}  bound {step.bound:,.2f}"
+            + (f"  gap {gap:.3%}" if gap == gap else "")
+        )
 
     return show
 
 
 def export_model(
-    scenario_path: Path | str, file: Path, fmt: Literal["mps", "lp"], settings: Sequence[str] = (), allow_outside: bool = False
+    scenario_path: Path | str,
+    file: Path,
+    fmt: Literal["mps", "lp"],
+    settings: Sequence[str] = (),
+    allow_outside: bool = False,
 ) -> str:
     """Write the model of a scenario for another solver; returns its size in words."""
+    from optimizer import record
     from optimizer.model.build import build_model
     from optimizer.model.export import write_lp, write_mps
     from optimizer.scenario.load import load_scenario
@@ -148,9 +154,4 @@ def export_model(
     tables, _ = load_tables(loaded)
     model = build_model(tables, loaded.scenario)
     (write_mps if fmt == "mps" else write_lp)(model, file)
-    return str(model.describe())
-
-
-__all__ = ["LIMIT_WITH_PLAN", "OK", "Model", "RunOutcome", "export_model", "run"]
-if TYPE_CHECKING:
-    __all__ += ["Answer"]
+    return record.size_words(model)

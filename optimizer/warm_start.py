@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from optimizer.errors import UsageError
-from optimizer.report.csv_out import unguard
 from optimizer.model.build import Model
+from optimizer.report.csv_out import unguard
 from optimizer.solution.plan import Plan
 
 KEYS = ["order_id", "line_id", "warehouse_id", "service_id"]
@@ -46,4 +46,6 @@ def _allocations(folder: Path) -> pd.DataFrame:
             rows[name] = rows[name].map(unguard)
         return rows.astype({"qty": np.int64})
     except (OSError, ValueError) as error:
-        raise UsageError(f"--warm-start {folder}: no readable plan ({error}); name a run folder that holds one") from error
+        raise UsageError(
+            f"--warm-start {folder}: no readable plan ({error}); name a run folder that holds one"
+        ) from error

@@ -37,8 +37,10 @@ class Batch:
         for row in self.rows["stock"]:
             atp = row["on_hand_qty"] - row.get("reserved_qty", 0) - row.get("safety_stock_qty", 0)
             self.stock[row["warehouse_id"], row["product_id"]] = max(0, atp)
-        self.weight = {name: Fraction(settings.get(f"weights.{name}", 1))
-                       for name in ("margin", "service", "shipping", "penalties")}
+        self.weight = {
+            name: Fraction(settings.get(f"weights.{name}", 1))
+            for name in ("margin", "service", "shipping", "penalties")
+        }
         self.measure = settings.get("service.measure", "unit")
         self.value = Fraction(settings.get("service.value", 0))
 
@@ -50,9 +52,16 @@ class Batch:
         order = self.orders[line["order_id"]]
         customer = self.customers.get(order["customer_id"], {})
         product = self.products.get(line["product_id"], {})
-        return {"customer_id": order["customer_id"], "segment": customer.get("segment", ""), "tier": customer.get("tier", ""),
-                "channel": order.get("channel", ""), "zone_id": order["zone_id"], "order_id": order["order_id"],
-                "product_id": line["product_id"], "family": product.get("family", "")}
+        return {
+            "customer_id": order["customer_id"],
+            "segment": customer.get("segment", ""),
+            "tier": customer.get("tier", ""),
+            "channel": order.get("channel", ""),
+            "zone_id": order["zone_id"],
+            "order_id": order["order_id"],
+            "product_id": line["product_id"],
+            "family": product.get("family", ""),
+        }
 
     def in_scope(self, rule: Row, line: Row) -> bool:
         attributes = self.attributes(line)
@@ -88,7 +97,8 @@ class Batch:
         if order.get("hold"):
             return []
         return [
-            lane for lane in self.rows["lanes"]
+            lane
+            for lane in self.rows["lanes"]
             if lane["zone_id"] == order["zone_id"]
             and self.warehouses[lane["warehouse_id"]].get("is_open") != "false"
             and order.get("service_id") in (None, lane["service_id"])
@@ -125,9 +135,9 @@ def pins_hold(batch: Batch, line: Row, shipped: dict[str, int]) -> bool:
         if (pin["order_id"], pin["line_id"]) != (line["order_id"], line["line_id"]):
             continue
         amount, mode, qty = shipped.get(pin["warehouse_id"], 0), pin["mode"], pin.get("qty", 0)
-        if mode == "exactly" and amount != qty or mode == "at_least" and amount < qty:
+        if (mode == "exactly" and amount != qty) or (mode == "at_least" and amount < qty):
             return False
-        if mode == "at_most" and amount > qty or mode == "forbid" and amount:
+        if (mode == "at_most" and amount > qty) or (mode == "forbid" and amount):
             return False
     return True
 
@@ -155,18 +165,28 @@ def score(batch: Batch, order: str, lines: list[Row], combination: Any, full: li
     used: dict[Any, Fraction] = defaultdict(Fraction)
     freight_of: dict[Any, Fraction] = defaultdict(Fraction)
     money, zone = Fraction(0), batch.orders[order]["zone_id"]
-    lane_of = {(lane["warehouse_id"], lane["service_id"]): lane for lane in batch.rows["lanes"] if lane["zone_id"] == zone}
+    lane_of = {
+        (lane["warehouse_id"], lane["service_id"]): lane for lane in batch.rows["lanes"] if lane["zone_id"] == zone
+    }
     for line, plan in zip(lines, combination, strict=True):
         product, kg = batch.products.get(line["product_id"], {}), batch.kg(line)
-        margin = line["unit_margin"] if line.get("unit_margin") is not None else line["unit_price"] - product["unit_cost"]
+        margin = (
+            line["unit_margin"] if line.get("unit_margin") is not None else line["unit_price"] - product["unit_cost"]
+        )
         for (warehouse, service), amount in plan.items():
             lane, house = lane_of[warehouse, service], batch.warehouses[warehouse]
             money += batch.weight["margin"] * Fraction(margin) * amount
             money -= batch.weight["shipping"] * number(house, "handling_cost_per_unit") * amount
-            freight_of[warehouse, service] += number(lane, "cost_per_unit") * amount + number(lane, "cost_per_kg") * kg * amount
+            freight_of[warehouse, service] += (
+                number(lane, "cost_per_unit") * amount + number(lane, "cost_per_kg") * kg * amount
+            )
             used["stock", warehouse, line["product_id"]] += amount
             for place, owner in ((("warehouse", warehouse), house), (("lane", warehouse, zone, service), lane)):
-                for resource, amount_used in (("capacity_units", amount), ("capacity_kg", kg * amount), ("capacity_lines", 1)):
+                for resource, amount_used in (
+                    ("capacity_units", amount),
+                    ("capacity_kg", kg * amount),
+                    ("capacity_lines", 1),
+                ):
                     if owner.get(resource) is not None:
                         used[(*place, resource)] += amount_used
         for rule in batch.rows["contracts"]:
@@ -181,7 +201,9 @@ def score(batch: Batch, order: str, lines: list[Row], combination: Any, full: li
                 used[(*place, "capacity_shipments")] += 1
         if number(house, "fixed_open_cost"):
             used["open", warehouse] = Fraction(1)
-    served = {"unit": sum(sum(plan.values()) for plan in combination), "line": sum(full), "order": int(all(full))}[batch.measure]
+    served = {"unit": sum(sum(plan.values()) for plan in combination), "line": sum(full), "order": int(all(full))}[
+        batch.measure
+    ]
     money += batch.weight["service"] * batch.value * batch.service_weight(order) * served
     for scope in batch.settings.get("service.min_level", {}):
         if scope == "overall" or scope == f"channel.{batch.orders[order].get('channel')}":
@@ -193,8 +215,10 @@ def optimum(case: Case) -> Fraction | None:
     """The exact optimum; None if no plan satisfies the hard rules."""
     batch = Batch(case)
     limits = {("stock", *key): Fraction(value) for key, value in batch.stock.items()}
-    for name, rows, keys in (("warehouse", batch.rows["warehouses"], ("warehouse_id",)),
-                             ("lane", batch.rows["lanes"], ("warehouse_id", "zone_id", "service_id"))):
+    for name, rows, keys in (
+        ("warehouse", batch.rows["warehouses"], ("warehouse_id",)),
+        ("lane", batch.rows["lanes"], ("warehouse_id", "zone_id", "service_id")),
+    ):
         for row in rows:
             for resource in ("capacity_units", "capacity_kg", "capacity_lines", "capacity_shipments"):
                 if row.get(resource) is not None:
@@ -226,8 +250,14 @@ def combine(states: dict[Any, Fraction], plans: Any, limits: dict[Any, Fraction]
 
 def close(batch: Batch, used: dict[Any, Fraction]) -> Fraction | None:
     """What the shared rules cost at the end; None if a hard one is broken."""
-    cost = sum((batch.weight["shipping"] * number(batch.warehouses[key[1]], "fixed_open_cost")
-                for key in used if key[0] == "open"), Fraction(0))
+    cost = sum(
+        (
+            batch.weight["shipping"] * number(batch.warehouses[key[1]], "fixed_open_cost")
+            for key in used
+            if key[0] == "open"
+        ),
+        Fraction(0),
+    )
     for rule in batch.rows["contracts"]:
         if rule.get("min_qty") is None and rule.get("min_fill_rate") is None:
             continue
@@ -239,9 +269,18 @@ def close(batch: Batch, used: dict[Any, Fraction]) -> Fraction | None:
         cost += batch.weight["penalties"] * number(rule, "shortfall_penalty") * shortfall
     for scope, level in batch.settings.get("service.min_level", {}).items():
         demanded = sum(
-            (batch.service_weight(order) * {"unit": sum(line["qty"] for line in batch.lines(order)),
-                                            "line": len(batch.lines(order)), "order": 1}[batch.measure]
-             for order, row in batch.orders.items() if scope in ("overall", f"channel.{row.get('channel')}")), Fraction(0))
+            (
+                batch.service_weight(order)
+                * {
+                    "unit": sum(line["qty"] for line in batch.lines(order)),
+                    "line": len(batch.lines(order)),
+                    "order": 1,
+                }[batch.measure]
+                for order, row in batch.orders.items()
+                if scope in ("overall", f"channel.{row.get('channel')}")
+            ),
+            Fraction(0),
+        )
         if used.get(("floor", scope), Fraction(0)) < Fraction(level) * demanded:
             return None
     return cost

@@ -64,15 +64,28 @@ def _draw(rng: random.Random, families: float) -> Case:
     tables: dict[str, list[Row]] = {}
     tables["products"] = _products(rng, products, on)
     tables["customers"] = [
-        compact({"customer_id": f"C{i}", "tier": rng.choice("AB"), "segment": rng.choice(["web", "shop"]),
-                 "service_weight": maybe(rng, 0.3, money(rng, 0.5, 2))})
+        compact(
+            {
+                "customer_id": f"C{i}",
+                "tier": rng.choice("AB"),
+                "segment": rng.choice(["web", "shop"]),
+                "service_weight": maybe(rng, 0.3, money(rng, 0.5, 2)),
+            }
+        )
         for i in (1, 2)
     ]
     tables["warehouses"] = _warehouses(rng, warehouses, on)
     tables["stock"] = [
-        {"warehouse_id": w, "product_id": p, "on_hand_qty": rng.randint(0, 6), "reserved_qty": rng.choice([0, 0, 1]),
-         "safety_stock_qty": rng.choice([0, 0, 0, 1])}
-        for w in warehouses for p in products if rng.random() < 0.85 or (w, p) == ("W1", "P1")
+        {
+            "warehouse_id": w,
+            "product_id": p,
+            "on_hand_qty": rng.randint(0, 6),
+            "reserved_qty": rng.choice([0, 0, 1]),
+            "safety_stock_qty": rng.choice([0, 0, 0, 1]),
+        }
+        for w in warehouses
+        for p in products
+        if rng.random() < 0.85 or (w, p) == ("W1", "P1")
     ]
     tables["lanes"] = _lanes(rng, warehouses, zones, services, on)
     tables["orders"] = _orders(rng, orders, zones, services, on)
@@ -86,16 +99,21 @@ def _draw(rng: random.Random, families: float) -> Case:
         pins = _pins(rng, tables, held)
         if pins:
             tables["pins"] = pins
-    return {"tables": {name: rows for name, rows in tables.items() if rows},
-            "scenario": _settings(rng, tables, on)}
+    return {"tables": {name: rows for name, rows in tables.items() if rows}, "scenario": _settings(rng, tables, on)}
 
 
 def _products(rng: random.Random, products: list[str], on: Any) -> list[Row]:
     weighted, packed = on(), on()
     return [
-        compact({"product_id": p, "family": rng.choice(["F", "G"]), "unit_cost": money(rng, 1, 4),
-                 "unit_weight_kg": money(rng, 0, 3) if weighted else None,
-                 "case_pack": rng.choice([1, 2, 3]) if packed else None})
+        compact(
+            {
+                "product_id": p,
+                "family": rng.choice(["F", "G"]),
+                "unit_cost": money(rng, 1, 4),
+                "unit_weight_kg": money(rng, 0, 3) if weighted else None,
+                "case_pack": rng.choice([1, 2, 3]) if packed else None,
+            }
+        )
         for p in products
     ]
 
@@ -103,13 +121,18 @@ def _products(rng: random.Random, products: list[str], on: Any) -> list[Row]:
 def _warehouses(rng: random.Random, warehouses: list[str], on: Any) -> list[Row]:
     units, lines, shipments, kg, handling, opening = on(), on(), on(), on(), on(), on()
     return [
-        compact({"warehouse_id": w, "capacity_units": rng.randint(1, 6) if units else None,
-                 "capacity_lines": rng.randint(1, 3) if lines else None,
-                 "capacity_shipments": rng.randint(1, 2) if shipments else None,
-                 "capacity_kg": money(rng, 1, 12) if kg else None,
-                 "handling_cost_per_unit": money(rng, 0, 1) if handling else None,
-                 "fixed_open_cost": money(rng, 0, 6) if opening else None,
-                 "is_open": maybe(rng, 0.1, "false")})
+        compact(
+            {
+                "warehouse_id": w,
+                "capacity_units": rng.randint(1, 6) if units else None,
+                "capacity_lines": rng.randint(1, 3) if lines else None,
+                "capacity_shipments": rng.randint(1, 2) if shipments else None,
+                "capacity_kg": money(rng, 1, 12) if kg else None,
+                "handling_cost_per_unit": money(rng, 0, 1) if handling else None,
+                "fixed_open_cost": money(rng, 0, 6) if opening else None,
+                "is_open": maybe(rng, 0.1, "false"),
+            }
+        )
         for w in warehouses
     ]
 
@@ -118,28 +141,48 @@ def _lanes(rng: random.Random, warehouses: list[str], zones: list[str], services
     fixed, unit, kg, charge = rng.random() < 0.7, on(), on(), on()
     cap_units, cap_kg, cap_shipments = on() and on(), on() and on(), on() and on()
     return [
-        compact({"warehouse_id": w, "zone_id": z, "service_id": k, "service_level": "fast" if k == "express" else "slow",
-                 "fixed_cost": money(rng, 0, 5) if fixed else None, "cost_per_unit": money(rng, 0, 2) if unit else None,
-                 "cost_per_kg": money(rng, 0, 1) if kg else None, "min_charge": money(rng, 1, 6) if charge else None,
-                 "transit_days": rng.randint(0, 3), "capacity_units": rng.randint(1, 5) if cap_units else None,
-                 "capacity_kg": money(rng, 1, 9) if cap_kg else None,
-                 "capacity_shipments": 1 if cap_shipments else None})
-        for w in warehouses for z in zones for k in services if rng.random() < 0.85 or (w, z) == ("W1", "Z1")
+        compact(
+            {
+                "warehouse_id": w,
+                "zone_id": z,
+                "service_id": k,
+                "service_level": "fast" if k == "express" else "slow",
+                "fixed_cost": money(rng, 0, 5) if fixed else None,
+                "cost_per_unit": money(rng, 0, 2) if unit else None,
+                "cost_per_kg": money(rng, 0, 1) if kg else None,
+                "min_charge": money(rng, 1, 6) if charge else None,
+                "transit_days": rng.randint(0, 3),
+                "capacity_units": rng.randint(1, 5) if cap_units else None,
+                "capacity_kg": money(rng, 1, 9) if cap_kg else None,
+                "capacity_shipments": 1 if cap_shipments else None,
+            }
+        )
+        for w in warehouses
+        for z in zones
+        for k in services
+        if rng.random() < 0.85 or (w, z) == ("W1", "Z1")
     ]
 
 
 def _orders(rng: random.Random, orders: list[str], zones: list[str], services: list[str], on: Any) -> list[Row]:
     policy, splits, service, holds, weights = on(), on(), on(), on(), on()
     return [
-        compact({"order_id": o, "customer_id": rng.choice(["C1", "C2"]), "zone_id": rng.choice(zones),
-                 "channel": rng.choice(["online", "retail"]), "due_date": maybe(rng, 0.5, "2026-11-21"),
-                 "priority": rng.choice([1, 2, 3]) if weights else None,
-                 "service_weight": maybe(rng, 0.3, money(rng, 0, 3)) if weights else None,
-                 "delivery_policy": rng.choice(["partial", "line_complete", "order_complete"]) if policy else None,
-                 "max_shipments": rng.choice([None, 1, 2]) if splits else None,
-                 "service_id": maybe(rng, 0.3, rng.choice(services)) if service else None,
-                 "service_level": maybe(rng, 0.3, rng.choice(["fast", "slow"])) if service else None,
-                 "hold": maybe(rng, 0.25, "credit") if holds else None})
+        compact(
+            {
+                "order_id": o,
+                "customer_id": rng.choice(["C1", "C2"]),
+                "zone_id": rng.choice(zones),
+                "channel": rng.choice(["online", "retail"]),
+                "due_date": maybe(rng, 0.5, "2026-11-21"),
+                "priority": rng.choice([1, 2, 3]) if weights else None,
+                "service_weight": maybe(rng, 0.3, money(rng, 0, 3)) if weights else None,
+                "delivery_policy": rng.choice(["partial", "line_complete", "order_complete"]) if policy else None,
+                "max_shipments": rng.choice([None, 1, 2]) if splits else None,
+                "service_id": maybe(rng, 0.3, rng.choice(services)) if service else None,
+                "service_level": maybe(rng, 0.3, rng.choice(["fast", "slow"])) if service else None,
+                "hold": maybe(rng, 0.25, "credit") if holds else None,
+            }
+        )
         for o in orders
     ]
 
@@ -150,18 +193,37 @@ def _lines(rng: random.Random, orders: list[str], products: list[str], on: Any) 
     for o in orders:
         for number in range(1, rng.choice([1, 1, 2, 2, 3]) + 1):
             qty = rng.randint(1, 4)
-            rows.append(compact({
-                "order_id": o, "line_id": str(number), "product_id": rng.choice(products), "qty": qty,
-                "unit_price": money(rng, 5, 12), "unit_margin": money(rng, -1, 9),
-                "min_fill_qty": rng.randint(0, qty) if fill else None, "lot_multiple": rng.choice([1, 2]) if lots else None,
-                "weight_kg": money(rng, 0, 7) if weight else None}))
+            rows.append(
+                compact(
+                    {
+                        "order_id": o,
+                        "line_id": str(number),
+                        "product_id": rng.choice(products),
+                        "qty": qty,
+                        "unit_price": money(rng, 5, 12),
+                        "unit_margin": money(rng, -1, 9),
+                        "min_fill_qty": rng.randint(0, qty) if fill else None,
+                        "lot_multiple": rng.choice([1, 2]) if lots else None,
+                        "weight_kg": money(rng, 0, 7) if weight else None,
+                    }
+                )
+            )
     return rows
 
 
-def _eligibility(rng: random.Random, warehouses: list[str], products: list[str], orders: list[str], zones: list[str]) -> list[Row]:
-    choices = [("customer_id", ["C1", "C2"]), ("segment", ["web", "shop"]), ("tier", ["A", "B"]),
-               ("channel", ["online", "retail"]), ("zone_id", zones), ("order_id", orders), ("product_id", products),
-               ("family", ["F", "G"])]
+def _eligibility(
+    rng: random.Random, warehouses: list[str], products: list[str], orders: list[str], zones: list[str]
+) -> list[Row]:
+    choices = [
+        ("customer_id", ["C1", "C2"]),
+        ("segment", ["web", "shop"]),
+        ("tier", ["A", "B"]),
+        ("channel", ["online", "retail"]),
+        ("zone_id", zones),
+        ("order_id", orders),
+        ("product_id", products),
+        ("family", ["F", "G"]),
+    ]
     rows = []
     for number in range(rng.randint(1, 3)):
         row = {"rule_id": f"R{number}", "warehouse_id": rng.choice(warehouses), "mode": rng.choice(["only", "forbid"])}
@@ -172,8 +234,15 @@ def _eligibility(rng: random.Random, warehouses: list[str], products: list[str],
 
 
 def _contracts(rng: random.Random, products: list[str], orders: list[str], zones: list[str]) -> list[Row]:
-    choices = [("customer_id", ["C1", "C2"]), ("tier", ["A", "B"]), ("channel", ["online", "retail"]),
-               ("zone_id", zones), ("order_id", orders), ("product_id", products), ("family", ["F", "G"])]
+    choices = [
+        ("customer_id", ["C1", "C2"]),
+        ("tier", ["A", "B"]),
+        ("channel", ["online", "retail"]),
+        ("zone_id", zones),
+        ("order_id", orders),
+        ("product_id", products),
+        ("family", ["F", "G"]),
+    ]
     rows = []
     for number in range(rng.randint(1, 2)):
         row: Row = {"contract_id": f"K{number}"}
@@ -210,16 +279,24 @@ def _pins(rng: random.Random, tables: dict[str, list[Row]], held: set[str]) -> l
         warehouse = rng.choice(lanes)
         if (order, line["line_id"], warehouse, mode) not in seen:
             seen.add((order, line["line_id"], warehouse, mode))
-            rows.append({"order_id": order, "line_id": line["line_id"], "warehouse_id": warehouse, "mode": mode, "qty": qty})
+            rows.append(
+                {"order_id": order, "line_id": line["line_id"], "warehouse_id": warehouse, "mode": mode, "qty": qty}
+            )
     return rows
 
 
 def _settings(rng: random.Random, tables: dict[str, list[Row]], on: Any) -> dict[str, Any]:
-    settings: dict[str, Any] = {"service.measure": rng.choice(["unit", "unit", "line", "order"]),
-                                "service.value": money(rng, 0, 3)}
+    settings: dict[str, Any] = {
+        "service.measure": rng.choice(["unit", "unit", "line", "order"]),
+        "service.value": money(rng, 0, 3),
+    }
     if on():
-        settings |= {"weights.margin": money(rng, 0, 2), "weights.service": money(rng, 0, 2),
-                     "weights.shipping": money(rng, 0, 2), "weights.penalties": money(rng, 0, 2)}
+        settings |= {
+            "weights.margin": money(rng, 0, 2),
+            "weights.service": money(rng, 0, 2),
+            "weights.shipping": money(rng, 0, 2),
+            "weights.penalties": money(rng, 0, 2),
+        }
     if on():
         settings |= {"service.tier_weight": {"A": money(rng, 1, 3)}, "service.priority_weight": {"1": money(rng, 1, 2)}}
     if on() and on():

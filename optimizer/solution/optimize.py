@@ -14,6 +14,7 @@ from optimizer.engines.base import choose_engine, confirm_infeasible, solve
 from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
 from optimizer.errors import EngineError
 from optimizer.model.build import Model
+from optimizer.solution.canonical import canonical_plan
 from optimizer.solution.conflict import find_conflict
 from optimizer.solution.extract import plan_from_values, values_from_plan
 from optimizer.solution.metrics import objective_value
@@ -21,6 +22,9 @@ from optimizer.solution.plan import Plan
 
 MINOR_UNIT = Fraction(1, 100)
 """The smallest amount of money that is shown; an absolute gap below it is no gap."""
+
+PROVEN = 1e-9
+"""Relative gap at which an engine has left nothing open."""
 
 BOUND_NOISE = 1e-6
 """Relative error of an engine's bound that double precision explains; more means that the engine is wrong."""
@@ -79,10 +83,13 @@ def optimize(
     if result.termination.reason == "INFEASIBLE":
         return _doubt(model, Answer(result, engine, why), options)
     if result.termination.reason in ("ERROR", "UNBOUNDED"):
-        raise EngineError(f"{engine} ended with {result.native_status or result.termination.reason}: {result.termination.detail}")
+        raise EngineError(
+            f"{engine} ended with {result.native_status or result.termination.reason}: {result.termination.detail}"
+        )
     if result.values is None:
         return Answer(result, engine, why)
-    return settle(model, Answer(result, engine, why), plan_from_values(model, result.values))
+    answer = settle(model, Answer(result, engine, why), plan_from_values(model, result.values))
+    return _first_of_equals(model, answer, stop)
 
 
 def settle(model: Model, answer: Answer, plan: Plan) -> Answer:
@@ -94,10 +101,21 @@ def settle(model: Model, answer: Answer, plan: Plan) -> Answer:
     return replace(answer, plan=plan, value=value, bound=max(bound, floor))
 
 
+def _first_of_equals(model: Model, answer: Answer, stop: threading.Event) -> Answer:
+    """Where the plan is proven optimal, the canonical one of the optimal plans, if it can be found."""
+    assert answer.plan is not None
+    if answer.gap > PROVEN or answer.termination.reason != "OPTIMAL" or stop.is_set():
+        return answer
+    first = canonical_plan(model, answer.plan, stop)
+    return answer if first is None else replace(answer, plan=first, tie_break="canonical")
+
+
 def _doubt(model: Model, answer: Answer, options: SolveOptions) -> Answer:
     """A claim of infeasibility, confirmed by another engine and explained; otherwise it is no answer."""
     confirmed = confirm_infeasible(model.linear, answer.engine, options)
     if confirmed:
         return replace(answer, conflict=find_conflict(model, answer.engine, options))
-    undecided = Termination("NO_SOLUTION", "other", f"{answer.engine} says infeasible, a second engine does not confirm it")
+    undecided = Termination(
+        "NO_SOLUTION", "other", f"{answer.engine} says infeasible, a second engine does not confirm it"
+    )
     return replace(answer, result=replace(answer.result, termination=undecided))
