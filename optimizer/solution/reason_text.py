@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from math import ceil, isfinite
-from typing import NamedTuple
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,11 @@ from optimizer.model import terms
 from optimizer.solution.reasons import Verdicts
 from optimizer.solution.survey import GAIN_SLIP, REASONS
 from optimizer.solution.takers import Takers
-from optimizer.solution.ways import BARRIERS, LIMITS
+from optimizer.solution.ways import BARRIERS, LIMITS, stock_used
 from optimizer.tables.tables import Table, Texts
+
+if TYPE_CHECKING:
+    from optimizer.solution.prices import Prices
 
 Ints = NDArray[np.int64]
 
@@ -44,12 +47,21 @@ class Words(NamedTuple):
     taken_by: str = ""
 
 
-def tell(verdicts: Verdicts) -> Told:
+def tell(verdicts: Verdicts, prices: Prices | None = None) -> Told:
     """All texts; a loop over the short lines, on figures that were made for all of them together."""
-    teller = _Teller(verdicts)
+    teller = _Teller(verdicts, _stock_prices(prices))
     said = [teller.words(place) for place in range(len(verdicts.lines))]
     columns = ([w.detail for w in said], [w.taken_by for w in said], [w.least_change for w in said])
     return Told(*(np.array([*column, ""], dtype=object)[:-1] for column in columns))
+
+
+def _stock_prices(prices: Prices | None) -> dict[tuple[str, str], str]:
+    """Price of stock by (warehouse_id, product_id), where it is not 0."""
+    priced = prices.certificate.get("warehouse_stock") if prices is not None else None
+    if priced is None:
+        return {}
+    ids = zip(priced.keys["warehouse_id"], priced.keys["product_id"], strict=True)
+    return {key: money(price) for key, price in zip(ids, priced.price.floats().tolist(), strict=True)}
 
 
 def money(value: float) -> str:
@@ -63,6 +75,16 @@ def listed(names: list[str]) -> str:
     return shown if len(names) <= MOST_NAMED else f"{shown} and {len(names) - MOST_NAMED} more"
 
 
+def cents_up(value: float) -> float:
+    """Rounded up to whole cents."""
+    return ceil(value * 100 - GAIN_SLIP) / 100
+
+
+def valued(change: str, gain: float) -> str:
+    """A change with what it would gain, marked as not verified."""
+    return f"{change}; worth about {money(gain)} (estimate, not verified)"
+
+
 def units(count: int) -> str:
     """A count of units, in words."""
     return f"{count} unit" if count == 1 else f"{count} units"
@@ -71,7 +93,8 @@ def units(count: int) -> str:
 class _Teller:
     """Looks up names and numbers of short line ``place`` (position in the verdicts' lines) and its way ``at``."""
 
-    def __init__(self, verdicts: Verdicts) -> None:
+    def __init__(self, verdicts: Verdicts, stock_price: Mapping[tuple[str, str], str]) -> None:
+        self.stock_price = stock_price
         self.verdicts, self.survey, self.ledger = verdicts, verdicts.survey, verdicts.ledger
         self.ways, self.tables = verdicts.survey.ways, verdicts.ledger.tables
         self.first_way = np.searchsorted(self.ways.line, verdicts.lines)
@@ -98,15 +121,15 @@ class _Teller:
     def ways_of(self, place: int) -> range:
         return range(int(self.first_way[place]), int(self.end_way[place]))
 
-    def stocked_warehouses(self, place: int) -> list[str]:
-        """Warehouses that have at least a step of the line's product, wherever they deliver."""
+    def warehouses_with_stock(self, place: int) -> list[str]:
+        """Warehouses with at least a step of the line's product left, wherever they deliver."""
         tables, line = self.tables, self.verdicts.lines[place]
         rows = self.stock_of_product[tables.line_product[line]]
-        return [str(tables.stock["warehouse_id"][row]) for row in rows if self.atp[row] >= self.survey.step[place]]
+        return [str(tables.stock["warehouse_id"][row]) for row in rows if self.left[row] >= self.survey.step[place]]
 
     @cached_property
-    def atp(self) -> Ints:
-        return terms.atp(self.tables)
+    def left(self) -> Ints:
+        return terms.atp(self.tables) - stock_used(self.ledger)
 
     @cached_property
     def stock_of_product(self) -> list[Ints]:
@@ -115,19 +138,19 @@ class _Teller:
         return np.split(by_product, ends)
 
     # -- what a change would bring ------------------------------------------------------------------------------
-    def worth(self, at: int) -> str:
-        """What filling the line on this way would gain, marked as not verified; empty if nothing."""
-        gain = float(self.survey.gain_fill[at])
-        return f"; worth about {money(gain)} (estimate, not verified)" if gain > GAIN_SLIP else ""
-
     def fill(self, at: int) -> int:
         """Units that would fill the line, in whole steps."""
         return int(self.survey.units_fill[at])
 
     def change(self, at: int, limit: str, text: str) -> str:
-        """The change and its worth if ``limit`` alone keeps the line from being filled; empty if others would too."""
+        """The change and its worth if ``limit`` alone keeps the line from being filled and filling it would gain.
+
+        Empty otherwise, and for lines that ship only together with others of their order.
+        """
         others = np.delete(self.ways.rooms[:, at], LIMITS.index(limit))
-        return text + self.worth(at) if others.min() >= self.fill(at) else ""
+        gain, order = float(self.survey.gain_fill[at]), self.ways.order[at]
+        bound = self.ledger.order_lines[order] > 1 and self.tables.orders["delivery_policy"][order] == "order_complete"
+        return valued(text, gain) if others.min() >= self.fill(at) and gain > GAIN_SLIP and not bound else ""
 
     def lacking(self, at: int, limit: str) -> int:
         """Units by which the limit would have to rise to fill the line here."""
@@ -147,7 +170,7 @@ class _Teller:
         zone = self.tables.orders["zone_id"][self.survey.order[place]]
         ways = self.ways_of(place)
         if not len(ways):
-            stocked = self.stocked_warehouses(place)
+            stocked = self.warehouses_with_stock(place)
             change = f"a lane to {zone} from a warehouse that has {self.product(place)} ({listed(stocked)})"
             return Words(f"no lane leads to zone {zone}", change if stocked else "")
         parts = []
@@ -166,9 +189,7 @@ class _Teller:
         ways = [way for way in self.ways_of(place) if self.ways.usable[way]]
         names = listed(list(dict.fromkeys(self.warehouse(way) for way in ways)))
         best = max(ways, key=lambda way: float(self.survey.gain_fill[way]))
-        pays = self.survey.gain_fill[best] > GAIN_SLIP
-        detail = f"no stock of {product} is available to promise at {names}"
-        return Words(detail, self.more_stock(place, best) if pays else "")
+        return Words(f"no stock of {product} is available to promise at {names}", self.more_stock(place, best))
 
     def _stock_taken(self, place: int, at: int) -> Words:
         line = int(self.verdicts.lines[place]) if self.ways.own[at] else -1
@@ -182,13 +203,16 @@ class _Teller:
         )
         if mine > crowd.least + GAIN_SLIP:
             detail += " before fixed charges (rules, contracts or shared shipments keep lines of less worth there)"
+        price = self.stock_price.get((self.warehouse(at), self.product(place)))
+        detail += f"; the price of that stock is {price} a unit" if price else ""
         return Words(detail, self.more_stock(place, at), crowd.text)
 
     def _not_worth_freight(self, place: int, at: int) -> Words:
         case = self.verdicts.whole_orders.get(int(self.survey.order[place]))
         if case is not None:
             figures = f"would earn {money(case.earned)} and cost {money(case.cost)}"
-            return Words(f"shipping order {self.order(place)} whole {figures}", self._dearer(-case.gain, "order"))
+            change = f"the order would have to earn over {money(cents_up(-case.gain))} more" if case.fits else ""
+            return Words(f"shipping order {self.order(place)} whole {figures}", change)
         open_now = bool(self.survey.open[at])
         count = int(self.survey.units_now[at] if open_now else self.survey.units_free[at])
         gain = float((self.survey.gain_now if open_now else self.survey.gain_free)[at])
@@ -200,7 +224,7 @@ class _Teller:
             f"{units(count)} {has} from {self.lane(at)}: they would earn {money(earned)} "
             f"and cost {money(earned - gain)}{fixed}"
         )
-        return Words(detail, self._dearer(-gain, "line", count))
+        return Words(detail, self._dearer(-gain, count) if open_now else "")
 
     @cached_property
     def earned_now(self) -> NDArray[np.float64]:
@@ -214,17 +238,22 @@ class _Teller:
     def opening(self) -> NDArray[np.float64]:
         return self.ways.opening()
 
-    def _dearer(self, loss: float, what: str, count: int = 0) -> str:
-        """How much more it would have to earn; exact cents, rounded up."""
-        if not isfinite(loss) or loss < 0:
-            return ""
+    def _dearer(self, loss: float, count: int) -> str:
+        """How much more a unit would have to earn, rounded up to cents; empty if margins do not count."""
         weight = float(self.ledger.scenario.weights.margin)
-        if what == "order":
-            return f"the order must earn more than {money(ceil(loss * 100 - GAIN_SLIP) / 100)} more"
-        if weight <= 0 or count == 0:
-            return ""
-        rise = ceil(loss / (weight * count) * 100 - GAIN_SLIP) / 100
-        return f"raise unit margin by more than {money(rise)}"
+        return f"a unit margin higher by more than {money(cents_up(loss / (weight * count)))}" if weight > 0 else ""
+
+    def _in_part(self, place: int, change: str) -> str:
+        """The change that lets what room there is be used, and its worth; empty if it would gain nothing."""
+        ways = self.ways_of(place)
+        best = max(ways, key=lambda way: float(self.gain_room[way]))
+        gain = float(self.gain_room[best])
+        return valued(f"{change} ({units(int(self.ways.room[best]))})", gain) if gain > GAIN_SLIP else ""
+
+    @cached_property
+    def gain_room(self) -> NDArray[np.float64]:
+        """What the room left on each way would gain if the line could take so little."""
+        return self.ways.gain(self.ways.room)
 
     def _capacity(self, place: int, at: int) -> Words:
         limit = LIMITS[self.survey.tightest[at]]
@@ -260,8 +289,10 @@ class _Teller:
             return Words(f"{rule}: {self._lacking_siblings(place)}")
         if reach < need:
             detail = f"{rule}: {need} of {product} needed, {reach} is all the stock within reach"
-            return Words(detail, f"{need - reach} more units of {product}, or partial delivery")
-        return Words(f"{rule}: {need} of {product} needed, {room} could still be had", "partial delivery")
+            return Words(detail, self._in_part(place, "partial delivery"))
+        return Words(
+            f"{rule}: {need} of {product} needed, {room} could still be had", self._in_part(place, "partial delivery")
+        )
 
     def _lacking_siblings(self, place: int) -> str:
         """Which other lines of the order cannot be had, or that all together cannot."""
@@ -288,9 +319,10 @@ class _Teller:
             return Words(f"{product} ships in multiples of {step}; {most}")
         if reach < need:
             detail = f"the line takes at least {need} of {product}; {reach} is all the stock within reach"
-            return Words(detail, f"{need - reach} more units of {product}, or a smaller minimum")
+            return Words(detail, self._in_part(place, "a smaller min_fill_qty"))
         if room > 0:
-            return Words(f"the line takes at least {need} of {product}; {room} could still be had", "a smaller minimum")
+            detail = f"the line takes at least {need} of {product}; {room} could still be had"
+            return Words(detail, self._in_part(place, "a smaller min_fill_qty"))
         left = int(self.ways.rooms[LIMITS.index("warehouse_stock"), at])
         detail = (
             f"{left} of {product} left at {self.warehouse(at)}; the line takes at least {need}, in multiples of {step}"

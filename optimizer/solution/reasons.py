@@ -36,7 +36,7 @@ def shorts(model: Model, plan: Plan, prices: Prices | None = None) -> Table:
     verdicts = find_reasons(Ledger(model.tables, model.scenario, plan))
     tables, line = model.tables, verdicts.lines
     ordered, allocated = verdicts.ledger.ordered[line], verdicts.ledger.allocated[line]
-    told = tell(verdicts)
+    told = tell(verdicts, prices)
     return Table(
         "shorts",
         {

@@ -211,23 +211,20 @@ class Survey:
         """
         ways = self.ways
         complete = np.asarray(self.ledger.tables.orders["delivery_policy"] == "order_complete", dtype=bool)[ways.order]
-        alone: Flags = np.greater(self.gain_free, GAIN_SLIP)
-        return self.stocked & (alone | self._pays_together() | complete)
+        pays = (self.gain_free > GAIN_SLIP) | self._pays_together() | complete
+        return np.asarray(self.stocked & pays, dtype=bool)
 
     def _pays_together(self) -> Flags:
         """Ways whose lane would be worth a shipment of all that the order still lacks; an upper estimate."""
-        ways, n_lanes, by_order = (
-            self.ways,
-            len(self.ledger.tables.lanes),
-            self.ledger.scenario.service.measure == "order",
-        )
+        ways, n_lanes = self.ways, len(self.ledger.tables.lanes)
+        by_order = self.ledger.scenario.service.measure == "order"
         units = np.minimum(ways.atp - ways.own, ways.short)
         brings = units * ways.unit_worth + (0.0 if by_order else ways.bonus(units))
-        adds = self.stocked & ((brings > 0) | by_order)
+        adds: Flags = self.stocked & ((brings > 0) | by_order)
         shipment, of_way = np.unique(ways.order * n_lanes + ways.lane, return_inverse=True)
         total = np.bincount(of_way, weights=np.where(adds, brings, 0.0), minlength=len(shipment))[of_way]
         once = service_money(self.ledger)[ways.order] if by_order else 0.0
-        return np.asarray(adds & (total + once - ways.opening() > GAIN_SLIP), dtype=bool)
+        return np.logical_and(adds, total + once - ways.opening() > GAIN_SLIP)
 
     # -- what stops each way ------------------------------------------------------------------------------------
     @cached_property

@@ -24,12 +24,16 @@ KG = [LIMITS.index(f"{owner}_capacity_kg") for owner in ("warehouse", "lane")]
 
 @dataclass(frozen=True)
 class WholeOrder:
-    """What shipping all of an order would bring: objective money ``earned`` and ``cost``, over the ways ``by``."""
+    """What shipping all of an order would bring: objective money ``earned`` and ``cost``, over the ways ``by``.
+
+    ``fits``: all lines go on one lane and surely fit there together.
+    """
 
     reason: str
     by: Ints
     earned: float
     cost: float
+    fits: bool = False
 
     @property
     def gain(self) -> float:
@@ -69,13 +73,13 @@ class _Judge:
         self.open_cost = np.where(ledger.warehouse_opened, 0.0, tables.warehouses["fixed_open_cost"].floats())
 
     def judge(self, order: int, ways: Ints) -> WholeOrder:
-        cases = [self._shipped(order, by) for by in self._single_lanes(ways)]
+        cases = [replace(self._shipped(order, by), fits=self._fits(by)) for by in self._single_lanes(ways)]
         if not cases and not self._covered(order, ways):
             return WholeOrder("split_limit", ways, 0.0, 0.0)
         best = max(cases or [self._shipped(order, self._each_best(ways))], key=lambda case: case.gain)
         if best.gain <= GAIN_SLIP:
             return best
-        possible = [case for case in cases if case.gain > GAIN_SLIP and self._fits(case.by)]
+        possible = [case for case in cases if case.gain > GAIN_SLIP and case.fits]
         return replace(possible[0], reason="within_gap") if possible else replace(best, reason="delivery_policy")
 
     def _single_lanes(self, ways: Ints) -> list[Ints]:
