@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.model import limits, terms
+from optimizer.model.rows import stable_order
 from optimizer.tables.tables import Tables
 
 Ints = NDArray[np.int64]
@@ -39,10 +40,10 @@ CHUNK = 4_000_000
 class Arcs:
     """Arrays of one length, sorted by (line, lane); then the shipments that the arcs form, sorted by (order, lane).
 
-    ``step``: units per unit of the arc's column: the line's multiple; 1 where several services of the warehouse share it; the
-    whole line where it ships on this lane whole or not at all. ``cap``: most units it can carry, in whole steps. ``want``:
-    the same if stock and capacities were endless. ``stock``: its stock row. ``group``: position of its (line, warehouse)
-    among those reached. ``shipment``: position of its (order, lane).
+    ``step``: units per unit of the arc's column: the line's multiple; 1 where several services of the warehouse share
+    it; the whole line where it ships on this lane whole or not at all. ``cap``: most units it can carry, in steps.
+    ``want``: the same if stock and capacities were endless. ``stock``: its stock row. ``group``: position of its
+    (line, warehouse) among those reached. ``shipment``: position of its (order, lane).
     """
 
     line: Ints
@@ -199,9 +200,11 @@ def _set_steps(found: _Candidates, multiple: Ints) -> None:
 
 def _drop_incomplete(tables: Tables, found: _Candidates, filters: _Filters) -> None:
     """Arcs of lines (orders) that must ship whole or reach a minimum, and cannot."""
-    lines, policy = tables.order_lines, tables.orders["delivery_policy"]
+    lines, policy, complete = tables.order_lines, tables.orders["delivery_policy"], must_complete(tables)
+    if not (complete.any() or lines["min_fill_qty"].any()):
+        return
     can_have = _most_per_line(tables, found, filters)
-    fits = ~must_complete(tables) | (can_have >= lines["qty"])
+    fits = ~complete | (can_have >= lines["qty"])
     unfit = np.bincount(tables.line_order[~fits], minlength=len(tables.orders)) > 0
     fits &= ~((policy == "order_complete") & unfit)[tables.line_order]
     found.keep(fits[found["line"]], "cannot_complete")
@@ -228,8 +231,9 @@ def must_complete(tables: Tables) -> Flags:
 
 def _drop_part_shipments(tables: Tables, found: _Candidates) -> None:
     """Where the whole line takes a single lane, an arc is all or nothing: it goes, or becomes one step of all."""
-    qty, order = tables.order_lines["qty"], tables.orders
-    complete = must_complete(tables)
+    qty, order, complete = tables.order_lines["qty"], tables.orders, must_complete(tables)
+    if not complete.any():
+        return
     single = order.given("max_shipments") & (order["max_shipments"] == 1)
     alone = complete & single[tables.line_order]
     found.keep(~alone[found["line"]] | (found["cap"] == qty[found["line"]]), "cannot_complete")
@@ -246,7 +250,7 @@ def _drop_part_shipments(tables: Tables, found: _Candidates) -> None:
 def _shipments(tables: Tables, order: Ints, lane: Ints) -> tuple[Ints, Ints, Ints]:
     """For each arc the position of its (order, lane); the order and the lane of each such pair, sorted."""
     code = order * len(tables.lanes) + lane
-    by_code = np.argsort(code, kind="stable")
+    by_code = stable_order(code)
     starts = _run_starts(code[by_code])
     place = np.empty(len(code), dtype=np.int64)
     place[by_code] = np.cumsum(starts) - 1

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from optimizer.exact import Exact
 from optimizer.model import terms
-from optimizer.model.arcs import Arcs, find_arcs
+from optimizer.model.arcs import Arcs, find_arcs, must_complete
 from optimizer.model.resources import Resources, find_resources
 from optimizer.model.variables import NONE, Variables, define_variables
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.tables import Tables
 
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -63,27 +64,53 @@ class Formulation:
         arc = np.arange(int(count.sum())) + np.repeat(start - first, count)
         return np.repeat(np.arange(len(lines)), count), arc
 
+    @cached_property
+    def _whole_orders(self) -> Flags:
+        """Orders of several lines with delivery policy ``order_complete``."""
+        policy: NDArray[np.object_] = self.tables.orders["delivery_policy"]
+        return self._of_several_lines & (policy == "order_complete")
+
+    @cached_property
+    def _of_several_lines(self) -> Flags:
+        several: Flags = np.bincount(self.tables.line_order, minlength=len(self.tables.orders)) > 1
+        return several
+
+    @cached_property
+    def full_by_policy(self) -> Ints:
+        """For each line the column that says all or nothing for its delivery policy, `NONE` where none does."""
+        v, order = self.variables, self.tables.line_order
+        full = np.where(self._whole_orders[order], v.order_full[order], v.line_full)
+        return np.where(must_complete(self.tables), full, NONE)
+
+    @cached_property
+    def full_by_measure(self) -> Ints:
+        """For each line the column that counts it, alone or with its order, as served in full; `NONE` where none does."""
+        v, order, measure = self.variables, self.tables.line_order, self.scenario.service.measure
+        if measure == "unit":
+            return np.full(len(order), NONE, dtype=np.int64)
+        return np.where(self._counted_whole[order], v.order_full[order], v.line_full)
+
+    @property
+    def _counted_whole(self) -> Flags:
+        """Orders that count, or ship, only as a whole of several lines."""
+        return self._of_several_lines if self.scenario.service.measure == "order" else self._whole_orders
+
     def served(self) -> tuple[Ints, Ints, Ints]:
         """What counts as served: (column, order, amount per unit of the column), by the scenario's measure."""
-        measure, v = self.scenario.service.measure, self.variables
+        measure, v, line_order = self.scenario.service.measure, self.variables, self.tables.line_order
         if measure == "unit":
             return np.arange(len(self.arcs)), self.arcs.order, self.arcs.step
-        own_line = self._speaks_by_line(measure)
-        whole = np.flatnonzero((v.atomic & own_line)[self.arcs.line])
-        lines = np.flatnonzero((v.line_full != NONE) & own_line)
+        alone = ~self._counted_whole[line_order]
+        whole = np.flatnonzero((v.atomic & alone)[self.arcs.line])
+        lines = np.flatnonzero((v.line_full != NONE) & alone)
         orders = np.flatnonzero(v.order_full != NONE)
-        size = np.bincount(self.tables.line_order, minlength=len(self.tables.orders))
-        worth = size[orders] if measure == "line" else np.ones(len(orders), dtype=np.int64)
+        n_lines = np.bincount(line_order, minlength=len(self.tables.orders))[orders]
+        amounts = [
+            np.ones(len(whole) + len(lines), dtype=np.int64),
+            n_lines if measure == "line" else np.ones_like(n_lines),
+        ]
         return (
             np.concatenate([whole, v.line_full[lines], v.order_full[orders]]),
-            np.concatenate([self.arcs.order[whole], self.tables.line_order[lines], orders]),
-            np.concatenate([np.ones(len(whole) + len(lines), dtype=np.int64), worth]),
+            np.concatenate([self.arcs.order[whole], line_order[lines], orders]),
+            np.concatenate(amounts),
         )
-
-    def _speaks_by_line(self, measure: str) -> NDArray[np.bool_]:
-        """Lines that are counted one by one, and not through ``order_full``."""
-        order = self.tables.line_order
-        several = np.bincount(order, minlength=len(self.tables.orders)) > 1
-        policy: NDArray[np.object_] = self.tables.orders["delivery_policy"]
-        together = several if measure == "order" else several & (policy == "order_complete")
-        return ~together[order]

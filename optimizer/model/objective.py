@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.exact import Exact
+from optimizer.exact import INT64_SAFE, Exact
 from optimizer.model import terms
 from optimizer.model.formulation import Formulation
 from optimizer.model.terms import Ratio
@@ -34,7 +34,8 @@ def objective(f: Formulation) -> Floats:
         (opening, -weights.shipping),
         (shortfall, -weights.penalties),
     ]
-    return _added([(term(f), weight) for term, weight in parts if weight], f.n_cols)
+    stated = [(term(f), weight) for term, weight in parts if weight]
+    return _added([(term, weight) for term, weight in stated if len(term[0])], f.n_cols)
 
 
 def margin(f: Formulation) -> Term:
@@ -73,7 +74,9 @@ def shipment_freight(f: Formulation) -> Term:
 
 def handling(f: Formulation) -> Term:
     """handling_cost_per_unit[w] · units, on `ship_qty`."""
-    return _per_unit(f, Ratio.of(f.tables.warehouses["handling_cost_per_unit"].take(f.arcs.warehouse)))
+    cost = f.tables.warehouses["handling_cost_per_unit"]
+    arc = np.flatnonzero((cost > 0)[f.arcs.warehouse])
+    return arc, Ratio.of(cost.take(f.arcs.warehouse[arc]) * f.arcs.step[arc])
 
 
 def opening(f: Formulation) -> Term:
@@ -94,14 +97,15 @@ def _per_unit(f: Formulation, money: Ratio) -> Term:
 
 
 def _added(parts: list[tuple[Term, Decimal]], n_cols: int) -> Floats:
-    """Σ weight · term by column. A column's ratios share one divisor, or are whole."""
+    """Σ weight · term by column. A column's ratios share one divisor, or are whole; a term names a column once."""
     bottom = np.ones(n_cols, dtype=np.int64)
     for (column, ratio), _ in parts:
         bottom[column] = np.maximum(bottom[column], ratio.bottom)
-    total = Exact.zeros(n_cols)
-    for (column, ratio), weight in parts:
-        lifted = (ratio.top if weight == 1 else ratio.top * weight) * (bottom[column] // ratio.bottom)
-        spread = np.zeros(n_cols, dtype=lifted.num.dtype)
-        spread[column] = lifted.num
-        total = total + Exact(spread, lifted.scale)
-    return Ratio(total, bottom).floats()
+    tops = [ratio.top * weight * (bottom[column] // ratio.bottom) for (column, ratio), weight in parts]
+    scale = max((top.scale for top in tops), default=0)
+    nums = [top.rescaled(scale).num for top in tops]
+    fits = sum(float(np.abs(num).max()) if num.dtype == np.int64 else np.inf for num in nums) < INT64_SAFE
+    total = np.zeros(n_cols, dtype=np.int64 if fits else object)
+    for ((column, _), _), num in zip(parts, nums, strict=True):
+        total[column] += num
+    return Ratio(Exact(total, scale), bottom).floats()

@@ -133,40 +133,35 @@ def _atomic(tables: Tables, arcs: Arcs) -> Flags:
     qty: Ints = tables.order_lines["qty"]
     whole: Ints = np.bincount(arcs.line[arcs.step == qty[arcs.line]], minlength=len(qty))
     count: Ints = np.bincount(arcs.line, minlength=len(qty))
-    return (count > 0) & (whole == count)
+    atomic: Flags = (count > 0) & (whole == count)
+    return atomic
 
 
 def _full(tables: Tables, scenario: Scenario, arcs: Arcs, atomic: Flags, stack: _Stack) -> tuple[Ints, Ints]:
     """``line_full``[line] and ``order_full``[order]: where the delivery policy or the measure of service asks.
 
-    An order of one line speaks through its line.
+    Only where all of it can be had. An order of one line speaks through its line.
     """
-    lines, orders = tables.order_lines, tables.orders
-    order = tables.line_order
-    size = np.bincount(order, minlength=len(orders))
-    single = size == 1
-    reach = np.zeros(len(lines), dtype=np.int64)
+    qty, order = tables.order_lines["qty"], tables.line_order
+    size = np.bincount(order, minlength=len(tables.orders))
+    reach = np.zeros(len(qty), dtype=np.int64)
     np.add.at(reach, arcs.line, arcs.cap)
-    fillable = (reach >= lines["qty"]) & (lines["qty"] % terms.multiple(tables) == 0)
-    all_fillable = np.bincount(order[fillable], minlength=len(orders)) == size
-    by_order = (orders["delivery_policy"] == "order_complete") & ~single
-    counts = service_counts(tables, scenario)
-    line_asks = must_complete(tables) & ~by_order[order]
-    if scenario.service.measure != "unit":
-        own_line = single[order] if scenario.service.measure == "order" else ~by_order[order]
-        line_asks |= own_line & counts[order]
-    if scenario.service.measure == "order":
-        by_order |= ~single & counts
-    line_full = stack.binaries("line_full", "line", line_asks & fillable & ~atomic)
-    return line_full, stack.binaries("order_full", "order", by_order & all_fillable)
+    fillable = (reach >= qty) & (qty % terms.multiple(tables) == 0)
+    all_fillable = np.bincount(order[fillable], minlength=len(size)) == size
+    counted = _counted_in_full(tables, scenario)
+    policy_whole = (size > 1) & (tables.orders["delivery_policy"] == "order_complete")
+    counted_whole = (size > 1) if scenario.service.measure == "order" else policy_whole
+    by_line = (must_complete(tables) & ~policy_whole[order]) | (counted & ~counted_whole)[order]
+    line_full = stack.binaries("line_full", "line", by_line & fillable & ~atomic)
+    return line_full, stack.binaries("order_full", "order", (policy_whole | (counted & counted_whole)) & all_fillable)
 
 
-def service_counts(tables: Tables, scenario: Scenario) -> Flags:
-    """Orders whose service earns money or stands in a floor."""
-    counts = np.full(len(tables.orders), bool(scenario.service.min_level))
-    if scenario.weights.service * scenario.service.value > 0:
-        counts[:] = True
-    return counts & (terms.order_weight(tables, scenario) > 0)
+def _counted_in_full(tables: Tables, scenario: Scenario) -> Flags:
+    """Orders served in full lines or as a whole, where that earns money or stands in a floor."""
+    service = scenario.service
+    if service.measure == "unit" or not (service.min_level or scenario.weights.service * service.value > 0):
+        return np.zeros(len(tables.orders), dtype=bool)
+    return terms.order_weight(tables, scenario) > 0
 
 
 def _line_used(tables: Tables, arcs: Arcs, atomic: Flags, stack: _Stack) -> Ints:
@@ -179,6 +174,8 @@ def _line_used(tables: Tables, arcs: Arcs, atomic: Flags, stack: _Stack) -> Ints
 def _pick_line(arcs: Arcs, resources: Resources, opened: Ints, stack: _Stack) -> Ints:
     """``pick_line``[line, lane]: at warehouses whose capacity_lines can bind."""
     needed = resources.kept["warehouse_capacity_lines"][arcs.warehouse]
+    if not needed.any():
+        return np.full(len(arcs), NONE, dtype=np.int64)
     alone = np.bincount(arcs.shipment, minlength=len(opened))[arcs.shipment] == 1
     picked = np.where(arcs.upper == 1, np.arange(len(arcs)), np.where(alone, opened[arcs.shipment], NONE))
     picked[~needed] = NONE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.model.arcs import must_complete
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 from optimizer.model.rows import make_rows
@@ -21,14 +20,8 @@ def delivery_policy(f: Formulation) -> Rows:
     Absent: for `partial`; for a single line whose arcs each ship all or nothing (then `line_demand` says it)
     Meaning: what one unit of the line bears of all or nothing; belongs to the order's block, not published
     """
-    v, tables = f.variables, f.tables
-    by_order = v.order_full[tables.line_order]
-    full = np.where(
-        (tables.orders["delivery_policy"] == "order_complete")[tables.line_order] & (by_order != NONE),
-        by_order,
-        v.line_full,
-    )
-    line = np.flatnonzero(must_complete(tables) & (np.diff(f.line_start) > 0) & (full != NONE))
+    full, tables = f.full_by_policy, f.tables
+    line = np.flatnonzero((full != NONE) & (np.diff(f.line_start) > 0))
     position, arc = f.arcs_of(line)
     qty = tables.order_lines["qty"][line]
     entries = [(position, arc, f.arcs.step[arc]), (np.arange(len(line)), full[line], -qty)]

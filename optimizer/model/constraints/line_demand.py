@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.model.arcs import must_complete
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 from optimizer.model.rows import make_rows
@@ -25,7 +24,7 @@ def line_demand(f: Formulation) -> Rows:
     reached = np.diff(f.line_start) > 0
     most = np.zeros(len(reached), dtype=np.int64)
     np.add.at(most, arcs.line, arcs.cap)
-    said = (must_complete(f.tables) & ~v.atomic) | (v.line_used != NONE)
+    said = (f.full_by_policy != NONE) | (v.line_used != NONE)
     kept = reached & ~said & (most > f.tables.order_lines["qty"])
     line = np.flatnonzero(kept)
     position, arc = f.arcs_of(line)

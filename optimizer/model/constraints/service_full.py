@@ -20,16 +20,9 @@ def service_full(f: Formulation) -> Rows:
     Absent: with measure `unit`; where `delivery_policy` already ties the line to the same binary
     Meaning: service money that one unit of the line bears; belongs to the order's block, not published
     """
-    v, tables = f.variables, f.tables
-    policy, order = tables.orders["delivery_policy"], tables.line_order
-    full = np.where(policy[order] == "line_complete", NONE, v.line_full)
-    full = np.where(
-        policy[order] == "order_complete", NONE, np.where(v.order_full[order] != NONE, v.order_full[order], full)
-    )
-    both = (policy[order] == "line_complete") & (v.order_full[order] != NONE)
-    full = np.where(both, v.order_full[order], full)
-    line = np.flatnonzero(full != NONE)
+    full, tables = f.full_by_measure, f.tables
+    line = np.flatnonzero((full != NONE) & (full != f.full_by_policy))
     position, arc = f.arcs_of(line)
     entries = [(position, arc, f.arcs.step[arc]), (np.arange(len(line)), full[line], -tables.order_lines["qty"][line])]
-    keys = {"order": order[line], "line": line}
+    keys = {"order": tables.line_order[line], "line": line}
     return make_rows("service_full", keys, entries, np.zeros(len(line)), np.full(len(line), np.inf))
