@@ -1,0 +1,157 @@
+"""What a row's right-hand side is worth: one linear relaxation and many small re-solves, in one child process.
+
+The parent's side. Like every engine it sees a matrix: columns belong to groups (in the product: orders), some of them
+are switches that a plan has set, and some rows are to be priced. What happens in the child is in ``resolve_child.py``.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.engines.worker import ChildOutcome, run_in_child
+from optimizer.model.linear_model import LinearModel
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+UNKNOWN, FIXED, LOCAL, GLOBAL = range(4)
+"""How a row's values were obtained: not at all; all switches as in the plan; some groups free; everything free."""
+
+TASK = "optimizer.engines.resolve_child:price_rows"
+
+
+@dataclass(frozen=True)
+class RowQuestion:
+    """Which rows are to be priced, and how.
+
+    ``row``: its position. ``unit``: what one more business unit adds to the row's bound. ``change``: how many units
+    might plausibly be added, for ranking; 0 asks for the price alone. ``is_upper``: whether its upper bound is the
+    right-hand side (else its lower one). ``can_fall``: whether one unit less makes sense. ``switch``: columns that a
+    re-solve at fixed switches keeps. ``group``: of each column, -1 for none. ``values``: a plan that satisfies the model.
+    """
+
+    row: Ints
+    unit: Floats
+    change: Floats
+    is_upper: Flags
+    can_fall: Flags
+    switch: Flags
+    group: Ints
+    values: Floats
+
+
+@dataclass(frozen=True)
+class RowEffort:
+    """Limits. Only ``time_limit_s`` is a clock; the rest are counts, so that answers repeat.
+
+    ``top_rows`` are re-solved. Mixed-integer re-solves have at most ``local_columns`` whole-number columns and branch
+    at most ``nodes`` times; together they spend ``work_base + work_per_column · columns`` simplex iterations, at most
+    ``most_work``. Models with at most ``global_work`` = whole-number columns × rows are re-solved whole.
+    ``ranging_size``: rows + columns up to which ranges are computed.
+    """
+
+    time_limit_s: float
+    top_rows: int = 200
+    local_columns: int = 80
+    nodes: int = 100
+    work_base: int = 1_000
+    work_per_column: int = 2
+    most_work: int = 50_000
+    global_work: int = 1_000
+    ranging_size: int = 400_000
+
+
+@dataclass(frozen=True)
+class RowValues:
+    """Per row asked: ``price`` (change of the relaxation's value per unit), where it holds (``low`` to ``high``, in
+    units), ``gain`` and ``loss`` (value of one more, cost of one fewer; nan if unknown), ``basis`` and ``impossible``
+    (bit 1: no plan with one more is possible, bit 2: with one fewer).
+
+    ``relaxation`` bounds the value from above, +inf if it was not finished; then ``price`` is that of fixed switches.
+    ``plan_gain``: how much better the plan could be at its own switches. ``cut`` names what the clock cut short.
+    """
+
+    price: Floats
+    low: Floats
+    high: Floats
+    gain: Floats
+    loss: Floats
+    basis: Ints
+    impossible: Ints
+    relaxation: float
+    plan_gain: float
+    ended: str
+    cut: tuple[str, ...]
+
+
+def price_rows(
+    linear: LinearModel,
+    question: RowQuestion,
+    effort: RowEffort,
+    *,
+    threads: int = 1,
+    memory_limit_mb: int | None = None,
+    stop: threading.Event | None = None,
+) -> RowValues:
+    """Ask the child; whatever becomes of it, there is an answer (prices 0 and nothing known, at worst)."""
+    if linear.n_cols == 0:  # nothing to decide, nothing to ask
+        return _answer(ChildOutcome("finished", meta={"relaxation": 0.0, "cut": []}), len(question.row), linear.offset)
+    arrays: dict[str, NDArray[Any]] = {
+        "objective": linear.objective,
+        "col_lower": linear.col_lower,
+        "col_upper": linear.col_upper,
+        "integral": linear.integral,
+        "indptr": linear.indptr,
+        "indices": linear.indices,
+        "data": linear.data,
+        "row_lower": linear.row_lower,
+        "row_upper": linear.row_upper,
+        **{name: getattr(question, name) for name in RowQuestion.__dataclass_fields__},
+    }
+    meta = {name: getattr(effort, name) for name in RowEffort.__dataclass_fields__}
+    outcome = run_in_child(
+        TASK,
+        arrays,
+        meta,
+        wall_limit_s=effort.time_limit_s,
+        memory_limit_mb=memory_limit_mb,
+        threads=threads,
+        stop=stop,
+    )
+    return _answer(outcome, len(question.row), linear.offset)
+
+
+def _answer(outcome: ChildOutcome, size: int, offset: float) -> RowValues:
+    known = outcome.arrays or nothing_known(size)
+    meta = outcome.meta
+    relaxation = meta.get("relaxation")
+    return RowValues(
+        price=known["price"],
+        low=known["low"],
+        high=known["high"],
+        gain=known["gain"],
+        loss=known["loss"],
+        basis=known["basis"],
+        impossible=known["impossible"],
+        relaxation=np.inf if relaxation is None else float(relaxation) + offset,
+        plan_gain=float(meta.get("plan_gain", 0.0)),
+        ended=outcome.ended,
+        cut=tuple(meta.get("cut", ("relaxation", "re-solves"))),
+    )
+
+
+def nothing_known(size: int) -> dict[str, NDArray[Any]]:
+    """The answer before anything was asked: prices 0, everything else unknown."""
+    unknown = dict.fromkeys(("low", "high", "gain", "loss"))
+    return {
+        "price": np.zeros(size),
+        **{name: np.full(size, np.nan) for name in unknown},
+        "basis": np.full(size, UNKNOWN, dtype=np.int64),
+        "impossible": np.zeros(size, dtype=np.int64),
+    }

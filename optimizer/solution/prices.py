@@ -1,0 +1,334 @@
+"""What shared limits are worth: their prices, from which a bound is certified, and one unit more or fewer on the plan.
+
+`docs/prices.md` says what each number means. The price of a row is its dual in the linear relaxation, in money per unit of
+the right-hand side, at least 0 for limits and at most 0 for minimums. What one unit is worth on the plan itself is found
+by re-solving (`optimizer.engines.resolve`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.engines.resolve import FIXED, GLOBAL, LOCAL, RowEffort, RowQuestion, RowValues, price_rows
+from optimizer.exact import INT64_SAFE, Exact, decimal_text
+from optimizer.model.build import Model, build_model
+from optimizer.model.linear_model import Block, LinearModel
+from optimizer.solution.extract import values_from_plan
+from optimizer.solution.ledger import Ledger
+from optimizer.solution.plan import Plan
+from optimizer.solution.prices_rows import AT_LEAST, KEYS, LINKS, Limit, cannot_bind, key_texts, limit_of
+from optimizer.tables.tables import Table, Tables
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Texts = NDArray[np.object_]
+
+DECIMALS = 9
+"""Decimals of a price: enough for money per gram, few enough for exact machine integers."""
+HEADROOM = 1
+"""Bounds inside the model are reckoned with one unit more than there is, so that one more unit can be asked for."""
+QUANTITIES = frozenset({"ship_qty", "lots", "contract_shortfall", "charge_topup"})
+"""Columns that a re-solve at fixed shipments may change; all others are its switches."""
+PLAUSIBLE = 0.1
+"""Share of a right-hand side that might plausibly be added: ranks the rows by money at stake."""
+BASES = {FIXED: "fixed_shipments", LOCAL: "local", GLOBAL: "global"}
+ID_COLUMNS = ("warehouse_id", "product_id", "zone_id", "service_id", "contract_id", "scope")
+
+
+@dataclass(frozen=True)
+class PricedRows:
+    """The rows of one family with a price other than 0, sorted by their keys."""
+
+    keys: Mapping[str, Texts]
+    price: Exact
+
+
+@dataclass(frozen=True)
+class Prices:
+    """``certificate``: by family, what anyone needs to recompute a bound. ``shadow_prices``: the table of that name.
+
+    ``lp_bound`` is the value of the relaxation, +inf if it was not finished; ``notes`` say what was cut short and why.
+    """
+
+    certificate: Mapping[str, PricedRows]
+    shadow_prices: Table
+    lp_bound: float
+    notes: tuple[str, ...]
+
+    def certificate_json(self) -> dict[str, Any]:
+        """As in `certificate.json`, without the bound that the proof computes from it."""
+        prices = {
+            family: {
+                "keys": list(rows.keys),
+                "rows": [list(row) for row in zip(*rows.keys.values(), rows.price.texts(DECIMALS), strict=True)],
+            }
+            for family, rows in self.certificate.items()
+        }
+        return {"schema_version": 1, "sense": "max", "prices": prices}
+
+
+def price_plan(
+    model: Model,
+    plan: Plan,
+    values: Floats | None = None,
+    *,
+    time_limit_s: float,
+    top_rows: int = 200,
+    threads: int = 1,
+    memory_limit_mb: int | None = None,
+    stop: threading.Event | None = None,
+    effort: RowEffort | None = None,
+) -> Prices:
+    """Price every shared row of the model, and re-solve the ``top_rows`` with most money at stake.
+
+    ``values`` (the plan in the model's own columns) is not needed: rows are priced in a model with `HEADROOM`, where the
+    plan is written anew. Always answers within the time; what it did not get to is marked so.
+    """
+    roomy = build_model(model.tables, model.scenario, HEADROOM)
+    linear = pricing_matrix(roomy.linear)
+    ledger = Ledger(model.tables, model.scenario, plan)
+    blocks = [block for block in linear.row_blocks if block.coupling]
+    limits = {block.family: limit_of(ledger, block) for block in blocks if block.family not in LINKS}
+    question = _question(roomy, linear, blocks, limits, values_from_plan(roomy, plan))
+    effort = replace(effort or RowEffort(time_limit_s), time_limit_s=time_limit_s, top_rows=top_rows)
+    found = price_rows(linear, question, effort, threads=threads, memory_limit_mb=memory_limit_mb, stop=stop)
+    priced = [_Priced(roomy, block, found, start) for block, start in zip(blocks, _starts(blocks), strict=True)]
+    idle, left_out = cannot_bind(ledger, roomy)
+    rows = [each.rows(limits[each.block.family]) for each in priced if each.block.family in limits]
+    table = _table([*rows, _idle_rows(model.tables, idle)] if len(idle.stock) else rows)
+    certificate = {each.block.family: each.certificate() for each in priced}
+    return Prices(
+        certificate={family: certificate[family] for family in KEYS if len(certificate.get(family, _NONE).price)},
+        shadow_prices=table,
+        lp_bound=found.relaxation,
+        notes=_notes(found, left_out),
+    )
+
+
+_NONE = PricedRows({}, Exact.zeros(0))
+
+
+def pricing_matrix(linear: LinearModel) -> LinearModel:
+    """The model for pricing: without strengthening rows, whose coefficients hold capacities, and with one more unit owed."""
+    keep = np.ones(linear.n_rows, dtype=bool)
+    blocks, start = [], 0
+    for block in linear.row_blocks:
+        if block.redundant:
+            keep[block.start : block.stop] = False
+            continue
+        blocks.append(replace(block, start=start, stop=start + len(block)))
+        start += len(block)
+    upper = linear.col_upper.copy()
+    upper[linear.columns("contract_shortfall").positions] += HEADROOM
+    count = np.diff(linear.indptr)
+    entries = np.repeat(keep, count)
+    return replace(
+        linear,
+        col_upper=upper,
+        indptr=np.concatenate([[0], np.cumsum(count[keep])]),
+        indices=linear.indices[entries],
+        data=linear.data[entries],
+        row_lower=linear.row_lower[keep],
+        row_upper=linear.row_upper[keep],
+        row_blocks=tuple(blocks),
+    )
+
+
+def _starts(blocks: list[Block]) -> list[int]:
+    """Where the rows of each block begin among those asked."""
+    return np.cumsum([0, *(len(block) for block in blocks)])[:-1].tolist()
+
+
+def _scale(block: Block) -> Floats:
+    return np.ones(len(block)) if block.scale is None else block.scale
+
+
+def _question(
+    model: Model, linear: LinearModel, blocks: list[Block], limits: Mapping[str, Limit], values: Floats
+) -> RowQuestion:
+    """All shared rows; those without a right-hand side of their own have no plausible change."""
+    switch, group = np.ones(linear.n_cols, dtype=bool), np.full(linear.n_cols, -1, dtype=np.int64)
+    for block in linear.column_blocks:
+        switch[block.start : block.stop] = block.family not in QUANTITIES
+        if "order" in block.keys:
+            group[block.start : block.stop] = block.keys["order"]
+        elif "line" in block.keys:
+            group[block.start : block.stop] = model.tables.line_order[block.keys["line"]]
+    change = [
+        np.maximum(1.0, PLAUSIBLE * np.abs(limits[block.family].rhs.floats()))
+        if block.family in limits
+        else np.zeros(len(block))
+        for block in blocks
+    ]
+    return RowQuestion(
+        row=np.concatenate([np.zeros(0, dtype=np.int64), *(block.positions for block in blocks)]),
+        unit=np.concatenate([np.zeros(0), *(_scale(block) for block in blocks)]),
+        change=np.concatenate([np.zeros(0), *change]),
+        is_upper=np.repeat(
+            np.array([block.family not in AT_LEAST for block in blocks], dtype=bool), [len(block) for block in blocks]
+        ),
+        can_fall=np.concatenate([np.zeros(0, dtype=bool), *(_can_fall(block, limits) for block in blocks)]),
+        switch=switch,
+        group=group,
+        values=values,
+    )
+
+
+def _can_fall(block: Block, limits: Mapping[str, Limit]) -> Flags:
+    """A minimum may always be lowered, a limit as long as one unit is left of it."""
+    if block.family in LINKS or block.family in AT_LEAST:
+        return np.full(len(block), block.family in AT_LEAST)
+    return limits[block.family].rhs >= 1
+
+
+class _Priced:
+    """One block of rows with what was found about it."""
+
+    def __init__(self, model: Model, block: Block, found: RowValues, start: int) -> None:
+        self.model, self.block = model, block
+        self.found = found
+        self.mine = slice(start, start + len(block))
+        scopes = tuple(model.scenario.service.min_level)
+        self.keys = key_texts(model.tables, scopes, block)
+        self.price = self._right(rounded(found.price[self.mine]))
+
+    def _right(self, price: Exact) -> Exact:
+        """The price with the sign of its family; a soft minimum is worth no more than the penalty that buys it off."""
+        if self.block.family not in AT_LEAST:
+            return price.maximum(0)
+        if self.block.family == "contract_minimum":
+            contract = self.block.keys["contract"]
+            contracts = self.model.tables.contracts
+            penalty = contracts["shortfall_penalty"][contract] * self.model.scenario.weights.penalties
+            price = price.where(~contracts.given("shortfall_penalty")[contract] | (price >= -penalty), -penalty)
+        return price.minimum(0)
+
+    def certificate(self) -> PricedRows:
+        """Rows with a price, sorted by their keys."""
+        names = KEYS[self.block.family]
+        order = np.lexsort([self.keys[name].astype(str) for name in reversed(names)])
+        order = order[(self.price.num != 0)[order]]
+        return PricedRows({name: self.keys[name][order] for name in names}, self.price[order])
+
+    def rows(self, limit: Limit) -> dict[str, Any]:
+        """Columns of `shadow_prices` for this family, blanks of numbers as nan or None."""
+        found, mine, size = self.found, self.mine, len(self.block)
+        at_least = self.block.family in AT_LEAST
+        basis, impossible = found.basis[mine], found.impossible[mine]
+        finished = np.isfinite(found.relaxation)
+        return {
+            "family": _texts([self.block.family] * size),
+            **{name: self.keys.get(name, _texts([""] * size)) for name in ID_COLUMNS},
+            "unit": _texts([limit.unit] * size),
+            "rhs": limit.rhs,
+            "used": limit.used,
+            "slack": limit.used - limit.rhs if at_least else limit.rhs - limit.used,
+            "price": self.price,
+            "price_basis": _texts(["lp_relaxation" if finished else "incomplete"] * size),
+            "gain_plus_one": found.gain[mine],
+            "loss_minus_one": found.loss[mine],
+            "value_basis": _texts([BASES.get(code, "") for code in basis.tolist()]),
+            "verified": _texts(_verified(basis, impossible)),
+            "valid_from": found.low[mine],
+            "valid_to": found.high[mine],
+        }
+
+
+def _verified(basis: Ints, impossible: Ints) -> list[str]:
+    """``yes``: re-solved; ``infeasible``: re-solved, and one of the two has no plan at all; ``no``: not re-solved."""
+    return np.select([basis == 0, impossible > 0], ["no", "infeasible"], "yes").tolist()
+
+
+def _idle_rows(tables: Tables, idle: Any) -> dict[str, Any]:
+    """Stock that is more than all who could use it want, even with one unit less: worth nothing, by proof."""
+    size = len(idle.stock)
+    nothing, zero = _texts([""] * size), Exact.zeros(size)
+    return {
+        "family": _texts(["warehouse_stock"] * size),
+        **dict.fromkeys(ID_COLUMNS, nothing),
+        "warehouse_id": tables.warehouses["warehouse_id"][tables.stock_warehouse[idle.stock]],
+        "product_id": tables.products["product_id"][tables.stock_product[idle.stock]],
+        "unit": _texts([idle.limit.unit] * size),
+        "rhs": idle.limit.rhs,
+        "used": idle.limit.used,
+        "slack": idle.limit.rhs - idle.limit.used,
+        "price": zero,
+        "price_basis": _texts(["cannot_bind"] * size),
+        "gain_plus_one": np.zeros(size),
+        "loss_minus_one": np.zeros(size),
+        "value_basis": _texts(["global"] * size),
+        "verified": _texts(["yes"] * size),
+        "valid_from": idle.wanted.astype(np.float64),
+        "valid_to": np.full(size, np.inf),
+    }
+
+
+def _table(parts: list[dict[str, Any]]) -> Table:
+    """The parts as one table, sorted by family and keys; numbers that are not finite are blank."""
+    if not parts:
+        parts = [_no_rows()]
+    columns: dict[str, Any] = {}
+    filled = {}
+    for name in parts[0]:
+        pieces = [part[name] for part in parts]
+        if isinstance(pieces[0], Exact):
+            columns[name] = Exact.concat(pieces)
+            continue
+        joined = np.concatenate(pieces)
+        if joined.dtype.kind == "f":
+            filled[name] = np.isfinite(joined)
+            columns[name] = rounded(np.where(filled[name], joined, 0.0))
+        else:
+            columns[name] = joined
+    order = np.lexsort([columns[name].astype(str) for name in reversed(("family", *ID_COLUMNS))])
+    return Table(
+        "shadow_prices",
+        {name: column[order] for name, column in columns.items()},
+        filled={name: flags[order] for name, flags in filled.items()},
+    )
+
+
+def _no_rows() -> dict[str, Any]:
+    texts = ("family", *ID_COLUMNS, "unit")
+    exact = ("rhs", "used", "slack", "price")
+    rest: dict[str, Any] = {"price_basis": _texts([]), "gain_plus_one": np.zeros(0), "loss_minus_one": np.zeros(0)}
+    rest |= {"value_basis": _texts([]), "verified": _texts([]), "valid_from": np.zeros(0), "valid_to": np.zeros(0)}
+    return dict.fromkeys(texts, _texts([])) | dict.fromkeys(exact, Exact.zeros(0)) | rest
+
+
+def _texts(values: list[str]) -> Texts:
+    return np.array(values, dtype=object)
+
+
+def rounded(values: Floats) -> Exact:
+    """Doubles to the nearest decimal of `DECIMALS` places."""
+    scaled = np.rint(values * 10.0**DECIMALS)
+    if np.abs(scaled).max(initial=0.0) < INT64_SAFE:
+        return Exact(scaled.astype(np.int64), DECIMALS)
+    return Exact(np.array([int(value) for value in scaled], dtype=object), DECIMALS)
+
+
+def _notes(found: RowValues, left_out: int) -> tuple[str, ...]:
+    notes = []
+    if found.ended != "finished":
+        notes.append(f"pricing ended early: {found.ended}")
+    if "relaxation" in found.cut:
+        notes.append(
+            "the relaxation was not finished in time: prices are those of the plan's own shipments, the bound is wider"
+        )
+    if "re-solves" in found.cut:
+        done = int(np.count_nonzero(found.basis))
+        notes.append(f"the clock ended the re-solves: {done} rows were done, the rest are not verified")
+    if found.plan_gain > 10.0**-DECIMALS:
+        worth = decimal_text(rounded(np.array([found.plan_gain])).item(0))
+        notes.append(f"the plan is not the best at its own shipments: {worth} more is possible, and no gain counts it")
+    if left_out:
+        notes.append(f"{left_out} stock rows that cannot bind and ship nothing are not listed")
+    return tuple(notes)
