@@ -20,8 +20,10 @@ from optimizer.report import words
 from optimizer.report.bundle import RunBundle
 from optimizer.tables.tables import Column, Table
 
-SHEET_ROWS = 1_048_576
-"""Rows of a sheet, the header among them: the limit of the format."""
+FORMAT_ROWS = 1_048_576
+"""Rows that a sheet of the format can have, the header among them."""
+SHEET_ROWS = 250_001
+"""Rows that we write at most, the header among them: more take minutes to write and to open."""
 CELL_CHARACTERS = 32_767
 SAMPLE_ROWS = 500
 NARROWEST, WIDEST = 8, 60
@@ -34,10 +36,10 @@ SHEETS = (
     ("Prices", "shadow_prices"),
     ("Warehouses", "warehouses"),
 )
-MONEY_COLUMNS = frozenset(
-    ("margin", "service_value", "variable_cost", "fixed_cost", "handling_cost", "opening_cost")
-    + ("shadow_price", "price", "gain_plus_one", "loss_minus_one")
-)
+MONEY_COLUMNS = (
+    "margin", "service_value", "variable_cost", "fixed_cost", "handling_cost", "opening_cost",
+    "shadow_price", "price", "gain_plus_one", "loss_minus_one",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,15 @@ class Formats:
 
 
 def write_workbook(bundle: RunBundle, path: Path, sheet_rows: int = SHEET_ROWS) -> None:
-    """Write the workbook of a run with a plan. ``sheet_rows`` caps each sheet; what is left out is said on Summary."""
-    import xlsxwriter
+    """Write the workbook of a run with a plan; half-written sheets lie beside ``path`` until it is done.
 
+    ``sheet_rows`` caps each sheet; what is left out is said on Summary.
+    """
+    import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError
+
+    if sheet_rows > FORMAT_ROWS:
+        raise ValueError(f"a sheet has at most {FORMAT_ROWS:,} rows")
     options = {
         "constant_memory": True,
         "strings_to_formulas": False,
@@ -81,16 +89,17 @@ def write_workbook(bundle: RunBundle, path: Path, sheet_rows: int = SHEET_ROWS) 
         "strings_to_numbers": False,
         "tmpdir": str(path.parent),
     }
-    with xlsxwriter.Workbook(str(path), options) as book:
-        book.set_properties({
-            "title": bundle.scenario.name,
-            "author": "allot",
-            "created": datetime.combine(bundle.scenario.as_of, time.min),
-        })  # fmt: skip
-        formats = Formats.of(book, bundle.scenario.currency)
-        _summary(book.add_worksheet("Summary"), bundle, formats, sheet_rows)
-        for title, name in SHEETS:
-            _sheet(book.add_worksheet(title), bundle.tables[name], formats, sheet_rows)
+    book = xlsxwriter.Workbook(str(path), options)
+    created = datetime.combine(bundle.scenario.as_of, time.min)
+    book.set_properties({"title": bundle.scenario.name, "author": "allot", "created": created})
+    formats = Formats.of(book, bundle.scenario.currency)
+    _summary(book.add_worksheet("Summary"), bundle, formats, sheet_rows)
+    for title, name in SHEETS:
+        _sheet(book.add_worksheet(title), bundle.tables[name], formats, sheet_rows)
+    try:
+        book.close()
+    except FileCreateError as error:
+        raise OSError(*error.args[0].args) from error  # one family of failures for whoever writes
 
 
 def _summary(sheet: Any, bundle: RunBundle, formats: Formats, sheet_rows: int) -> None:

@@ -67,6 +67,8 @@ class Workspace:
 
     def __init__(self, target: Path) -> None:
         self.target = target
+        self._lock: int | None = None
+        self._removed = False
         parent = target.parent
         with naming("create", parent):
             parent.mkdir(parents=True, exist_ok=True)
@@ -76,24 +78,23 @@ class Workspace:
         with naming("create", self.path):
             self.path.mkdir()
         try:
-            self._lock: int | None = self._claim()
+            self._claim()
             with naming("create", self.folder):
                 self.folder.mkdir()
             make_durable(self.path)
         except BaseException:
-            shutil.rmtree(self.path, ignore_errors=True)
+            self.remove()
             raise
 
-    def _claim(self) -> int:
+    def _claim(self) -> None:
         """Write and lock the owner file before it gets its name, so that nobody ever sees it unlocked."""
         nameless = self.path / f"{OWNER}.tmp"
         write_file(nameless, [json.dumps({"target": self.target.name, "pid": os.getpid()}).encode()])
         with naming("lock", nameless):
-            handle = os.open(nameless, os.O_RDONLY | os.O_CLOEXEC)
+            self._lock = os.open(nameless, os.O_RDONLY | os.O_CLOEXEC)
             with contextlib.suppress(OSError):  # no locks here: then nobody else can take it either, and none sweeps
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             nameless.rename(self.path / OWNER)
-        return handle
 
     def place(self, replace: bool) -> None:
         """Put the new folder at the target; with ``replace``, an old one goes away in the same step."""
@@ -109,13 +110,14 @@ class Workspace:
 
     def remove(self) -> None:
         """Take the workspace away; what cannot be removed now is swept at the next start."""
-        if self._lock is None:
+        if self._removed:
             return
         with naming("put back", self.target):
             _put_back(self.path, self.target)
         shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._lock)
-        self._lock = None
+        if self._lock is not None:
+            os.close(self._lock)
+        self._removed = True
 
 
 def sweep(parent: Path) -> None:

@@ -118,9 +118,10 @@ class StagedFolder:
         self._write_json("verification.json", verification)
         self._write("report.html", [render(self.bundle).encode("utf-8", "backslashreplace")])
         if self.bundle.has_plan:
-            workbook = self.path / "plan.xlsx"
+            workbook, made = self.path / "plan.xlsx", self._workspace.path / "plan.xlsx"
             with naming("write", workbook):
-                write_workbook(self.bundle, workbook)
+                write_workbook(self.bundle, made)
+                made.rename(workbook)
             make_durable(workbook)
         self._write_json("timing.json", {"schema_version": SCHEMA_VERSION, **timing, "files": digests(self.path)})
         self._sealed = True
