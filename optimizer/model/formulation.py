@@ -68,7 +68,8 @@ class Formulation:
     def _whole_orders(self) -> Flags:
         """Orders of several lines with delivery policy ``order_complete``."""
         policy: NDArray[np.object_] = self.tables.orders["delivery_policy"]
-        return self._of_several_lines & (policy == "order_complete")
+        whole: Flags = self._of_several_lines & (policy == "order_complete")
+        return whole
 
     @cached_property
     def _of_several_lines(self) -> Flags:
@@ -84,7 +85,7 @@ class Formulation:
 
     @cached_property
     def full_by_measure(self) -> Ints:
-        """For each line the column that counts it, alone or with its order, as served in full; `NONE` where none does."""
+        """For each line the column that counts it as served in full, or its whole order; `NONE` if none does."""
         v, order, measure = self.variables, self.tables.line_order, self.scenario.service.measure
         if measure == "unit":
             return np.full(len(order), NONE, dtype=np.int64)

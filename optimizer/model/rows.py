@@ -31,17 +31,28 @@ def make_rows(
     entries: Sequence[tuple[Ints, Ints, NDArray[np.generic]]],
     lower: Floats,
     upper: Floats,
-    **more: object,
+    *,
+    coupling: bool = False,
+    redundant: bool = False,
+    scale: Floats | None = None,
+    dropped: int = 0,
 ) -> Rows:
-    """Rows from parts of entries ``(row, column, coefficient)``; within a row, entries keep the order of the parts."""
+    """Rows from parts of entries ``(row, column, coefficient)``; within a row, entries keep the order of the parts.
+
+    Entries that are 0 are left out.
+    """
     row, column, value = (
         entries[0] if len(entries) == 1 else (np.concatenate(part) for part in zip(*entries, strict=True))
     )
+    if not value.all():
+        stated = np.flatnonzero(value)
+        row, column, value = row[stated], column[stated], value[stated]
     if len(row) and (row[1:] < row[:-1]).any():
         by_row = stable_order(row)
         column, value = column[by_row], value[by_row]
     indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(lower)))])
-    return Rows(family, keys, indptr, column, value.astype(np.float64), lower, upper, **more)  # type: ignore[arg-type]
+    entry = (indptr, column, value.astype(np.float64))
+    return Rows(family, keys, *entry, lower, upper, coupling, redundant, scale, dropped)
 
 
 def stable_order(code: Ints) -> Ints:
@@ -49,14 +60,6 @@ def stable_order(code: Ints) -> Ints:
     order = np.argsort((code & DIGIT).astype(np.uint16), kind="stable")
     high = code >> DIGIT_BITS
     return order if not high.any() else order[stable_order(high[order])]
-
-
-def no_rows(family: str, dropped: int = 0) -> Rows:
-    """The family where it is absent."""
-    nothing = np.zeros(0)
-    return Rows(
-        family, {}, np.zeros(1, dtype=np.int64), nothing.astype(np.int64), nothing, nothing, nothing, dropped=dropped
-    )
 
 
 def whole_scale(row: Ints, coefficient: Ratio, n_rows: int) -> Ints:
