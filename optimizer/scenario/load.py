@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from optimizer.errors import InputError, Issue
-from optimizer.scenario.explain import explain, known_settings
+from optimizer.scenario.explain import explain
 from optimizer.scenario.locate import Path as KeyPath
 from optimizer.scenario.locate import key_lines, line_of
 from optimizer.scenario.paths import locate_file, tree_root
@@ -49,26 +49,6 @@ class PlacedChange:
 
 
 @dataclass(frozen=True)
-class LoadedScenario:
-    """A scenario ready to be read: its settings, and where its tables lie.
-
-    ``changes`` logs the settings that differ from the base, old -> new; ``table_changes`` are applied, bases first, by
-    `optimizer.tables.read`. For each table, ``folders`` holds the folder that its path is relative to, and ``places``
-    the file and line that name it.
-    """
-
-    scenario: Scenario
-    path: Path
-    root: Path
-    folders: Mapping[str, Path]
-    places: Mapping[str, tuple[str, int | None]]
-    changes: tuple[Mapping[str, Any], ...] = ()
-    table_changes: tuple[PlacedChange, ...] = ()
-    allow_outside: bool = False
-    warnings: tuple[Issue, ...] = ()
-
-
-@dataclass(frozen=True)
 class Layer:
     """One file of a chain of bases (or the settings of the command line)."""
 
@@ -81,27 +61,61 @@ class Layer:
         return line_of(self.lines, path)
 
 
+@dataclass(frozen=True)
+class Stack:
+    """The files of a scenario, bases first, then the settings of the command line; which one states what."""
+
+    layers: tuple[Layer, ...]
+    origin: Mapping[KeyPath, int]
+    own: int
+
+    def layer(self, path: KeyPath) -> Layer:
+        """Who states a setting; the scenario itself if nobody does."""
+        stops = range(len(path), 0, -1)
+        return self.layers[next((self.origin[path[:stop]] for stop in stops if path[:stop] in self.origin), self.own)]
+
+    def place(self, path: KeyPath) -> tuple[str, int | None]:
+        """The file and line of a setting."""
+        layer = self.layer(path)
+        return layer.file, layer.line(*path)
+
+
+@dataclass(frozen=True)
+class LoadedScenario:
+    """A scenario ready to be read: its settings, and where they come from.
+
+    ``changes`` logs the settings that differ from the base, old -> new; ``table_changes`` are applied, bases first, by
+    `optimizer.tables.read`.
+    """
+
+    scenario: Scenario
+    path: Path
+    root: Path
+    stack: Stack
+    changes: tuple[Mapping[str, Any], ...] = ()
+    table_changes: tuple[PlacedChange, ...] = ()
+    allow_outside: bool = False
+    warnings: tuple[Issue, ...] = ()
+
+
 def load_scenario(path: Path | str, settings: Sequence[str] = (), allow_outside: bool = False) -> LoadedScenario:
     """Read a scenario, its bases and the command line's ``KEY=VALUE``; all faults at once as `InputError`."""
     path = Path(path)
     root = tree_root(path)
-    layers = [*_chain(path, root, allow_outside), *_overrides(settings, path)]
-    found = Findings()
+    layers = (*_chain(path, root, allow_outside), *_overrides(settings, path))
+    merged, origin, changes = _merge(layers)
+    stack = Stack(layers, origin, own=len(layers) - len(settings) - 1)
+    names = [layer.settings["name"] for layer in layers[stack.own :] if "name" in layer.settings]
+    merged["name"] = names[-1] if names else path.stem
+    found = Findings(stack.place)
     for layer in layers:
         _refuse_later(layer, found)
-    merged, origin, changes = _merge(layers)
-    own = len(layers) - len(settings) - 1
-    names = [layer.settings["name"] for layer in layers[own:] if "name" in layer.settings]
-    merged["name"] = names[-1] if names else path.stem
     table_changes = tuple(change for layer in layers for change in _table_changes(layer, found))
-    scenario = _validated(merged, layers, origin, own, found)
+    scenario = _validated(merged, found)
     if found.errors or scenario is None:
         raise InputError(found.errors, found.warnings)
-    namers = {table: layers[origin["data", table]] for table in scenario.data}
-    folders = {table: layer.folder for table, layer in namers.items()}
-    places = {table: (layer.file, layer.line("data", table)) for table, layer in namers.items()}
     return LoadedScenario(
-        scenario, path, root, folders, places, tuple(changes), table_changes, allow_outside, tuple(found.warnings)
+        scenario, path, root, stack, tuple(changes), table_changes, allow_outside, tuple(found.warnings)
     )
 
 
@@ -322,20 +336,10 @@ def _table_changes(layer: Layer, found: Findings) -> Iterator[PlacedChange]:
                       column="change.table", value=change.table)  # fmt: skip
 
 
-def _validated(
-    merged: dict[str, Any], layers: Sequence[Layer], origin: Mapping[KeyPath, int], own: int, found: Findings
-) -> Scenario | None:
+def _validated(merged: dict[str, Any], found: Findings) -> Scenario | None:
     try:
         return Scenario.model_validate(merged)
     except ValidationError as error:
         for path, value, expected, remedy, code in explain(error, Scenario):
-            stops = range(len(path), 0, -1)
-            number = next((origin[path[:stop]] for stop in stops if path[:stop] in origin), own)
-            layer = layers[number]
-            found.say(
-                layer.file, expected, remedy, code, row=layer.line(*path), column=".".join(map(str, path)), value=value
-            )
+            found.say_setting(path, expected, remedy, code, value=value)
         return None
-
-
-__all__ = ["LoadedScenario", "PlacedChange", "known_settings", "load_scenario"]

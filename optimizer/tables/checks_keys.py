@@ -30,8 +30,10 @@ def required_tables(draft: Draft, scenario: Scenario, found: Findings) -> None:
         typed = draft.typed[name]
         named = bool(typed.place.source)
         if schema.required and not named and name not in scenario.data and name not in draft.unread_files:
-            found.say("scenario", f"a table {name!r}: {schema.meaning}", f"name it in [data]: {name} = \"{name}.csv\"",
-                      "missing_table", table=name, column=f"data.{name}")  # fmt: skip
+            remedy = f'name it in [data]: {name} = "{name}.csv"'
+            found.say_setting(
+                ("data", name), f"a table {name!r}: {schema.meaning}", remedy, "missing_table", table=name
+            )
         elif named and typed.complete and len(typed) == 0:
             words = f"at least one row in {name}" if schema.required else f"rows in {name}, since the scenario names it"
             found.say(typed.place.source, words, "check that the right file or sheet is named", "empty_table",

@@ -15,6 +15,8 @@ from optimizer.errors import Issue
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+SettingPath = tuple[str | int, ...]
+
 MAX_FINDINGS_PER_CHECK = 10_000
 """A wrong column of a million rows is told ten thousand times and then counted."""
 
@@ -48,8 +50,9 @@ def did_you_mean(wanted: str, known: Iterable[str], otherwise: str) -> str:
 class Findings:
     """Collects issues; errors stop the run once everything has been looked at."""
 
-    def __init__(self) -> None:
+    def __init__(self, place_of: Callable[[SettingPath], tuple[str, int | None]] | None = None) -> None:
         self.issues: list[Issue] = []
+        self._place_of = place_of
 
     @property
     def errors(self) -> list[Issue]:
@@ -74,6 +77,22 @@ class Findings:
     ) -> None:
         """One finding."""
         self.issues.append(Issue(file, row, column, quote(value), expected, remedy, code, severity, table))
+
+    def say_setting(
+        self,
+        path: SettingPath,
+        expected: str,
+        remedy: str,
+        code: str,
+        *,
+        value: Any = "",
+        table: str = "",
+        severity: Literal["error", "warning"] = "error",
+    ) -> None:
+        """One finding about a setting of the scenario, at the file and line where it stands."""
+        file, line = self._place_of(path) if self._place_of else ("scenario", None)
+        column = ".".join(str(part) for part in path)
+        self.say(file, expected, remedy, code, row=line, column=column, value=value, table=table, severity=severity)
 
     def at(
         self,

@@ -20,7 +20,7 @@ FORMATS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "exc
 
 def load_tables(loaded: LoadedScenario) -> tuple[Tables, list[Issue]]:
     """The tables and the warnings; an `InputError` with every finding if anything is wrong."""
-    found = Findings()
+    found = Findings(loaded.stack.place)
     found.issues.extend(loaded.warnings)
     raws: dict[str, RawTable] = {}
     unread: list[str] = []
@@ -36,15 +36,16 @@ def load_tables(loaded: LoadedScenario) -> tuple[Tables, list[Issue]]:
 
 def read_table(loaded: LoadedScenario, name: str, ref: DataRef, found: Findings) -> RawTable | None:
     """One table as text; None, and findings, if it cannot be read."""
-    folder, (file, line) = loaded.folders[name], loaded.places[name]
+    setting = ("data", name)
+    file, line = loaded.stack.place(setting)
     try:
         if ref.sql is not None:
             from optimizer.tables.read_sql import read_sql
 
             return read_sql(loaded, TABLES[name], ref, found)
-        column = f"data.{name}"
+        folder = loaded.stack.layer(setting).folder
         path = locate_file(
-            ref.path or "", folder, loaded.root, loaded.allow_outside, file=file, column=column, line=line
+            ref.path or "", folder, loaded.root, loaded.allow_outside, file=file, column=f"data.{name}", line=line
         )
     except InputError as error:
         found.issues.extend(error.issues)
@@ -52,12 +53,11 @@ def read_table(loaded: LoadedScenario, name: str, ref: DataRef, found: Findings)
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         cure = did_you_mean(path.suffix.lower(), FORMATS, f"use one of {', '.join(FORMATS)}")
-        found.say(file, "a CSV, Parquet or Excel file", cure, "unknown_format", row=line, column=column,
-                  value=ref.path, table=name)  # fmt: skip
+        found.say_setting(setting, "a CSV, Parquet or Excel file", cure, "unknown_format", value=ref.path, table=name)
         return None
     if ref.sheet is not None and kind != "excel":
-        found.say(file, "a sheet only beside an Excel file", "remove sheet", "bad_setting", row=line, column=column,
-                  value=ref.sheet, table=name)  # fmt: skip
+        found.say_setting((*setting, "sheet"), "a sheet only beside an Excel file", "remove sheet", "bad_setting",
+                          value=ref.sheet, table=name)  # fmt: skip
         return None
     return _read_file(path, kind, ref, TABLES[name], found)
 

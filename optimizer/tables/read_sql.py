@@ -54,7 +54,6 @@ class QueryError(Exception):
 def read_sql(loaded: LoadedScenario, schema: TableSchema, ref: DataRef, found: Findings) -> RawTable | None:
     """The query's result as text; None (and findings) if it cannot be had."""
     secret = ref.connection.get_secret_value() if ref.connection else ""
-    file, line = loaded.places[schema.name]
     source = f"query on {redacted(secret)}"
     try:
         names, columns, size = _run(loaded, schema.name, ref.sql or "", secret)
@@ -66,8 +65,8 @@ def read_sql(loaded: LoadedScenario, schema: TableSchema, ref: DataRef, found: F
         return None
     except QueryError as error:
         cure = f"correct the query or the connection: {quote(_scrubbed(str(error), secret))}"
-        found.say(file, f"a SELECT that runs and returns at most {MAX_ROWS:,} rows", cure, "query_failed", row=line,
-                  column=f"data.{schema.name}", value=redacted(secret), table=schema.name)  # fmt: skip
+        found.say_setting(("data", schema.name), f"a SELECT that runs and returns at most {MAX_ROWS:,} rows", cure,
+                          "query_failed", value=redacted(secret), table=schema.name)  # fmt: skip
         return None
 
 
@@ -84,10 +83,12 @@ def _run(loaded: LoadedScenario, table: str, sql: str, secret: str) -> Result:
     if separator and scheme.partition("+")[0] not in ("duckdb", "sqlite"):
         return _by_sqlalchemy(connection, sql)
     written = unquote(rest.removeprefix("/").partition("?")[0]) if separator else connection
-    file, line = loaded.places[table]
+    setting = ("data", table)
+    file, line = loaded.stack.place(setting)
+    folder = loaded.stack.layer(setting).folder
     outside = loaded.allow_outside or variable is not None
     column = f"data.{table}.connection"
-    path = locate_file(written, loaded.folders[table], loaded.root, outside, file=file, column=column, line=line)
+    path = locate_file(written, folder, loaded.root, outside, file=file, column=column, line=line)
     with path.open("rb") as stream:
         head = stream.read(16)
     if head == SQLITE_MAGIC:

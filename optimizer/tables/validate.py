@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.checks_keys import KEY_CHECKS
+from optimizer.tables.checks_orders import ORDER_CHECKS
+from optimizer.tables.checks_pins import PIN_CHECKS
+from optimizer.tables.checks_rules import RULE_CHECKS
+from optimizer.tables.checks_units import UNIT_CHECKS
 from optimizer.tables.findings import Findings
 from optimizer.tables.resolve import Draft
 
-CHECKS = (*KEY_CHECKS,)
+CHECKS = (*KEY_CHECKS, *ORDER_CHECKS, *RULE_CHECKS, *PIN_CHECKS, *UNIT_CHECKS)
+"""All checks, in the order in which they run; none depends on another."""
 
 
 def validate(draft: Draft, scenario: Scenario, found: Findings) -> None:
-    """Run every check whose tables could be read."""
+    """Run every check. A check skips tables that could not be read: its findings would only be echoes."""
     for check in CHECKS:
         check(draft, scenario, found)

@@ -1,0 +1,179 @@
+"""Orders, their lines and the stock: quantities, dates, margins, and whether anything can be delivered at all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.scenario.schema import Scenario
+from optimizer.tables.findings import Findings, Flags, did_you_mean
+from optimizer.tables.resolve import Draft, position
+from optimizer.tables.scope import via
+from optimizer.tables.tables import Ints, Tables
+
+
+def dates_in_order(draft: Draft, scenario: Scenario, found: Findings) -> None:
+    """An order is due on or after the day it was placed, and was placed by the day of the snapshot."""
+    typed = draft.typed["orders"]
+    placed, due = typed.table["order_date"], typed.table["due_date"]
+    found.at(typed.place, "due_date", due < placed, "a due date on or after the order date",
+             "correct one of the two dates", "dates_out_of_order", value=due)  # fmt: skip
+    late = placed > np.datetime64(scenario.as_of)
+    found.at(typed.place, "order_date", late, f"an order placed by {scenario.as_of}, the date of the snapshot",
+             "check as_of and the date", "order_after_snapshot", value=placed, severity="warning")  # fmt: skip
+
+
+def min_fill_within_qty(draft: Draft, scenario: Scenario, found: Findings) -> None:
+    """A least quantity above the ordered one could never be met."""
+    typed = draft.typed["order_lines"]
+    least, qty = typed.table["min_fill_qty"], typed.table["qty"]
+    found.at(typed.place, "min_fill_qty", (least > qty) & (qty > 0), "at most the line's qty", "correct one of the two",
+             "min_fill_above_qty", value=least)  # fmt: skip
+
+
+def line_steps(tables: Tables) -> Ints:
+    """Units by which a line's quantity per warehouse can grow: lcm(case_pack of its product, lot_multiple)."""
+    known = tables.line_product >= 0
+    pack = np.ones(len(tables.order_lines), dtype=np.int64)
+    pack[known] = tables.products["case_pack"][tables.line_product[known]]
+    lots = tables.order_lines["lot_multiple"]
+    return np.asarray(np.maximum(pack, 1) // np.gcd(np.maximum(pack, 1), np.maximum(lots, 1)) * np.maximum(lots, 1))
+
+
+def lots_fit(draft: Draft, scenario: Scenario, found: Findings) -> None:
+    """Lines that case packs, lot multiples and least quantities make impossible, in whole or in part."""
+    tables, typed = draft.tables(), draft.typed["order_lines"]
+    qty, least, step = tables.order_lines["qty"], tables.order_lines["min_fill_qty"], line_steps(tables)
+    most = qty // step * step
+    none = (most < np.maximum(least, 1)) & (qty > 0) & (least <= qty)
+    found.at(typed.place, "qty", none, "a qty that its case pack and lot multiple can fill",
+             lambda row: f"lots of {step[row]:,} cannot make between {max(least[row], 1):,} and {qty[row]:,} units: "
+             "nothing of this line can ship", "impossible_lot", value=qty, severity="warning")  # fmt: skip
+    policy = _of_orders(tables, "delivery_policy", "partial")
+    whole = (policy != "partial") & (most != qty) & ~none & (qty > 0)
+    found.at(typed.place, "qty", whole, "a qty of whole lots, since its order asks for complete delivery",
+             lambda row: f"{qty[row]:,} is not a multiple of {step[row]:,}; the line can never be complete",
+             "impossible_lot", value=qty, severity="warning")  # fmt: skip
+
+
+def _of_orders(tables: Tables, column: str, otherwise: str) -> Ints:
+    values = np.append(tables.orders[column], otherwise)
+    return np.asarray(values[tables.line_order])
+
+
+def margin_known(draft: Draft, scenario: Scenario, found: Findings) -> None:
+    """Each line needs a margin, or a price and its product's cost, unless margin does not count."""
+    if scenario.weights.margin == 0 or draft.unread.intersection(("order_lines", "products")):
+        return
+    tables, typed = draft.tables(), draft.typed["order_lines"]
+    lines, wrong = tables.order_lines, typed.wrong
+    told = np.zeros(len(lines), dtype=bool)
+    for column in ("unit_margin", "unit_price"):
+        told |= wrong.get(column, told)
+    known = tables.line_product >= 0
+    cost = np.zeros(len(lines), dtype=bool)
+    cost[known] = tables.products.given("unit_cost")[tables.line_product[known]]
+    bare = ~lines.given("unit_margin") & ~told & known
+    priced = lines.given("unit_price")
+    found.at(typed.place, "unit_margin", bare & ~priced, "a unit_margin, or a unit_price and the product's unit_cost",
+             "fill in one of them, or set weights.margin = 0", "margin_unknown")  # fmt: skip
+    found.at(typed.place, "unit_margin", bare & priced & ~cost, "the product's unit_cost beside unit_price",
+             lambda row: f"give unit_cost of {lines['product_id'][row]!r} in products, or unit_margin here",
+             "margin_unknown")  # fmt: skip
+
+
+def stock_not_overpromised(draft: Draft, scenario: Scenario, found: Findings) -> None:
+    """More reserved than there is: the availability is 0, which may or may not be meant."""
+    typed = draft.typed["stock"]
+    have, promised = typed.table["on_hand_qty"], typed.table["reserved_qty"]
+    found.at(typed.place, "reserved_qty", promised > have, "at most on_hand_qty",
+             "nothing is available here; check both quantities", "reserved_above_on_hand", value=promised,
+             severity="warning")  # fmt: skip
+
+
+def orders_have_lines(draft: Draft, scenario: Scenario, found: Findings) -> None:
+    """An order without lines asks for nothing."""
+    if draft.unread.intersection(("orders", "order_lines")):
+        return
+    typed = draft.typed["orders"]
+    links = draft.links["line_order"]
+    bare = np.ones(len(typed), dtype=bool)
+    bare[links[links >= 0]] = False
+    found.at(typed.place, "order_id", bare, "at least one row in order_lines", "add its lines or remove the order",
+             "order_without_lines", value=typed.table["order_id"], severity="warning")  # fmt: skip
+
+
+def orders_have_lanes(draft: Draft, scenario: Scenario, found: Findings) -> None:
+    """An order that no lane can deliver gets nothing: its zone has none, or none by the service it asks for."""
+    if draft.unread.intersection(("orders", "lanes")):
+        return
+    tables, typed = draft.tables(), draft.typed["orders"]
+    served = np.zeros(len(tables.zones) + 1, dtype=bool)
+    served[tables.lane_zone[tables.lane_zone >= 0]] = True
+    none = ~served[tables.order_zone] & (tables.order_zone >= 0)
+    known = [str(zone) for zone in tables.zones[served[:-1]]]
+    found.at(typed.place, "zone_id", none, "a zone that some lane serves",
+             lambda row: did_you_mean(tables.orders["zone_id"][row], known, "add a lane to this zone"),
+             "zone_without_lane", value=tables.orders["zone_id"], severity="warning")  # fmt: skip
+    for column in ("service_id", "service_level"):
+        asked = tables.orders[column] != ""
+        lost = asked & ~none & ~_pair_served(tables, column)
+        found.at(typed.place, column, lost, "a service that some lane to its zone offers",
+                 "correct it, or add such a lane", "service_without_lane", value=tables.orders[column],
+                 severity="warning")  # fmt: skip
+
+
+def _pair_served(tables: Tables, column: str) -> Flags:
+    """Orders for which (zone, service or level) occurs among the lanes."""
+    names = np.asarray(sorted(set(tables.lanes[column].tolist())), dtype=object)
+    size = len(names) + 1
+    offered = tables.lane_zone * size + position(names, tables.lanes[column])
+    wanted = position(names, tables.orders[column])
+    return np.asarray((wanted >= 0) & np.isin(tables.order_zone * size + wanted, offered))
+
+
+def weights_agree(draft: Draft, scenario: Scenario, found: Findings) -> None:
+    """A line's weight that is a hundred times off its product's is in another unit."""
+    tables, typed = draft.tables(), draft.typed["order_lines"]
+    known = np.flatnonzero(
+        (tables.line_product >= 0) & tables.order_lines.given("weight_kg") & (tables.order_lines["qty"] > 0)
+    )
+    stated = tables.order_lines["weight_kg"][known].floats()
+    unit = tables.products["unit_weight_kg"].floats()[tables.line_product[known]]
+    implied = unit * tables.order_lines["qty"][known]
+    off = (stated > 0) & (implied > 0) & ((stated > 100 * implied) | (implied > 100 * stated))
+    wrong = np.zeros(len(tables.order_lines), dtype=bool)
+    wrong[known[off]] = True
+    found.at(typed.place, "weight_kg", wrong, "about qty × the product's unit_weight_kg, in kg",
+             "check the unit (kg, g or t) of both weights", "weights_disagree",
+             value=tables.order_lines["weight_kg"].texts() if wrong.any() else None, severity="warning")  # fmt: skip
+
+
+def weights_known(draft: Draft, scenario: Scenario, found: Findings) -> None:
+    """Lanes that charge or limit by weight while lines weigh nothing."""
+    tables, typed = draft.tables(), draft.typed["order_lines"]
+    by_weight = (tables.lanes["cost_per_kg"] > 0) | tables.lanes.given("capacity_kg")
+    if not (by_weight.any() or tables.warehouses.given("capacity_kg").any()):
+        return
+    product = via(tables.line_product, np.arange(len(tables.products), dtype=np.int64))
+    weighed = np.append(tables.products["unit_weight_kg"] > 0, False)[product]
+    bare = ~weighed & ~tables.order_lines.given("weight_kg")
+    if bare.any():
+        first = int(np.flatnonzero(bare)[0])
+        row = int(typed.place.rows[first]) or None
+        found.say(typed.place.source, "a weight for every line, since lanes charge or limit by kg",
+                  "give unit_weight_kg in products, or weight_kg", "weight_unknown", row=row, column="weight_kg",
+                  value=f"{int(bare.sum()):,} lines weigh 0", table="order_lines",
+                  severity="warning")  # fmt: skip
+
+
+ORDER_CHECKS = (
+    dates_in_order,
+    min_fill_within_qty,
+    lots_fit,
+    margin_known,
+    stock_not_overpromised,
+    orders_have_lines,
+    orders_have_lanes,
+    weights_agree,
+    weights_known,
+)
