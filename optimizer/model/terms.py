@@ -70,12 +70,13 @@ def multiple(tables: Tables) -> Ints:
 
 
 def unit_margin(tables: Tables) -> Exact:
-    """Money per unit of each line: unit_margin if given, else unit_price − unit_cost."""
-    lines = tables.order_lines
+    """Money per unit of each line: unit_margin if given, else unit_price − unit_cost, else 0."""
+    lines, products = tables.order_lines, tables.products
     given = lines.given("unit_margin")
     if given.all():
         return cast("Exact", lines["unit_margin"])
-    derived = lines["unit_price"] - tables.products["unit_cost"].take(tables.line_product)
+    known = lines.given("unit_price") & products.given("unit_cost")[tables.line_product]
+    derived = (lines["unit_price"] - products["unit_cost"].take(tables.line_product)).where(known, 0)
     return cast("Exact", lines["unit_margin"].where(given, derived))
 
 
