@@ -32,9 +32,9 @@ def values_from_plan(model: Model, plan: Plan) -> Floats:
     a quantity that is no multiple of the column's step.
     """
     ledger = Ledger(model.tables, model.scenario, plan)
-    values = np.zeros(model.linear.n_cols)
+    values, steps = np.zeros(model.linear.n_cols), _ship_qty(model, plan)
     for block in model.linear.column_blocks:
-        fill = _ship_qty(model, plan) if block.family == "ship_qty" else IMPLIED[block.family](ledger, block)
+        fill = steps if block.family == "ship_qty" else IMPLIED[block.family](ledger, block)
         values[block.start : block.stop] = fill.floats() if isinstance(fill, Exact) else fill
     return values
 
