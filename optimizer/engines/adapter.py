@@ -7,6 +7,7 @@ a ``Claim``. It never decides what a claim means: ``conclude`` does, in one plac
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from optimizer.model.linear_model import LinearModel
 
 Floats = NDArray[np.float64]
 _TAIL = 8_000
+_LEAST_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,21 @@ INTERRUPTED, OTHER = Claim("stopped", "interrupted"), Claim("stopped", "other")
 
 @dataclass(frozen=True)
 class Request:
-    """The options, the time that is left of them, and how carefully to solve.
+    """The options, when to end (``deadline``, of the clock that all processes share), and how carefully to solve.
 
     ``presolve`` off asks for a second opinion on infeasibility; ``tight`` for smaller tolerances than the engine's own.
     """
 
     options: SolveOptions
     folder: Path
+    deadline: float
     presolve: bool = True
     tight: bool = False
+
+    @property
+    def left_s(self) -> float:
+        """What is left of the time limit, after the start of this process and the building of the engine's model."""
+        return max(self.deadline - time.monotonic(), _LEAST_S)
 
     @property
     def tolerance(self) -> float:
@@ -148,7 +156,7 @@ def _unpack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], folder:
     model = {name: arrays[name] for name in _ARRAYS}
     linear = LinearModel(**model, offset=meta["offset"], column_blocks=(), row_blocks=())
     options = SolveOptions(**{**meta["options"], "start": arrays.get("start")})
-    return linear, Request(options, folder, meta["presolve"], meta["tight"])
+    return linear, Request(options, folder, meta["deadline"], meta["presolve"], meta["tight"])
 
 
 def run(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], emit: Emit) -> tuple[dict[str, Floats], dict[str, Any]]:

@@ -110,10 +110,12 @@ class SolveServer:
     ) -> tuple[SolveResult, bool]:
         """One run of the engine, and whether the point that it returned was found wrong."""
         left = max(options.time_limit_s - (time.monotonic() - begun), _LEAST_S)
-        words = {"engine": self.engine, "presolve": presolve, "tight": tight}
-        arrays, meta = pack(linear, words, replace(options, time_limit_s=left))
+        words = {"engine": self.engine, "deadline": time.monotonic() + left, "presolve": presolve, "tight": tight}
+        arrays, meta = pack(linear, words, options)
         outcome = self._child.run(_TASK, arrays, meta, wall_limit_s=left + _HAND_OVER_S, on_message=note, stop=stop)
         claim, said = _claim(outcome)
+        if claim.limit == "interrupted" and not (stop is not None and stop.is_set()):
+            claim = Claim("stopped", "time")  # it was the clock that interrupted
         values = outcome.arrays.get("values")
         wrong = check.fault(linear, values) if values is not None else ""
         detail = said.pop("detail", "")

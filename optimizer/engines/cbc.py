@@ -8,11 +8,13 @@ it claims a proof, because at a limit it has printed false ones. Whether the poi
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import platform
 import re
 import signal
 import subprocess
-import time
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +37,7 @@ from optimizer.engines.adapter import (
     tail,
 )
 from optimizer.engines.child import die_with_parent
+from optimizer.errors import EngineError
 from optimizer.model.linear_model import LinearModel
 
 TABLE = {
@@ -61,10 +64,16 @@ _BINARY_HEAD = 16  # two 32-bit counts and the objective as a double
 
 
 def program() -> str:
-    """Where PuLP keeps its CBC."""
-    from pulp.apis.coin_api import pulp_cbc_path
-
-    return str(pulp_cbc_path)
+    """Where PuLP keeps its CBC; found without importing PuLP, which would load other engines into this process."""
+    spec = importlib.util.find_spec("pulp")
+    if spec is None or not spec.submodule_search_locations:
+        raise EngineError("cbc comes with the package pulp, which is not installed")
+    system = {"linux": "linux", "darwin": "osx"}.get(sys.platform, sys.platform)
+    machine = "arm64" if platform.machine() in ("arm64", "aarch64") and system == "linux" else "i64"
+    path = Path(spec.submodule_search_locations[0], "solverdir", "cbc", system, machine, "cbc")
+    if not os.access(path, os.X_OK):
+        raise EngineError(f"cbc is not there, or may not be run: {path}")
+    return str(path)
 
 
 @dataclass(frozen=True)
@@ -82,16 +91,13 @@ class Run:
 
 def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
     """Minimize the negated objective; if it finds nothing feasible, ask again without preprocessing."""
-    begun = time.monotonic()
     first = _claim(_run(linear, request, reporter, "first"), linear, request, reporter)
     if first.claim != INFEASIBLE:
         return first
-    left = request.options.time_limit_s - (time.monotonic() - begun)
-    if reporter.stopped() or left < _LEAST_S:
+    if reporter.stopped() or request.left_s < _LEAST_S:
         limit = INTERRUPTED if reporter.stopped() else TIME
         return replace(first, claim=limit, detail="it claims infeasible; no time to ask again without preprocessing")
-    again = replace(request, presolve=False, options=replace(request.options, time_limit_s=left))
-    second = _claim(_run(linear, again, reporter, "second"), linear, request, reporter)
+    second = _claim(_run(linear, replace(request, presolve=False), reporter, "second"), linear, request, reporter)
     if second.claim == FAILED:
         return replace(
             first, claim=OTHER, detail=f"it claims infeasible; without preprocessing it fails ({second.detail})"
@@ -102,13 +108,14 @@ def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
 def _claim(run: Run, linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
     """The claim of one run, and a bound only for a proof: the value, plus the gap it was allowed to leave."""
     claim = look_up(TABLE, run.status, "cbc")
-    if run.code or run.problem:
-        claim = FAILED
-    elif claim.kind == "stopped" and reporter.stopped():
+    asked = reporter.stopped() and (claim.kind == "stopped" or run.code == -signal.SIGINT)
+    if asked:
         claim = INTERRUPTED
+    elif run.code or run.problem:
+        claim = FAILED
     detail = (f"cbc left with code {run.code}; " if run.code else "") + run.problem
     values, bound = None, np.inf
-    if claim.kind in ("optimal", "stopped"):
+    if claim.kind in ("optimal", "stopped") and not run.problem:
         values = run.values
     if claim == OPTIMAL and values is not None:
         value = float(linear.offset + linear.objective @ values)
@@ -121,15 +128,13 @@ def _claim(run: Run, linear: LinearModel, request: Request, reporter: Reporter) 
 
 def _run(linear: LinearModel, request: Request, reporter: Reporter, name: str) -> Run:
     """Write the model, run the program in a folder of its own, read what it wrote."""
-    begun = time.monotonic()
     folder = request.folder / name
     folder.mkdir()
     rows = mps.write(linear, folder / "model.mps")
     if request.options.start is not None:
         _write_start(request.options.start, folder / "start.mst")
-    left = max(request.options.time_limit_s - (time.monotonic() - begun), 0.1)
     process = subprocess.Popen(
-        _command(request, left, bool(linear.integral.any())),
+        _command(request, bool(linear.integral.any())),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -160,9 +165,9 @@ def _run(linear: LinearModel, request: Request, reporter: Reporter, name: str) -
     return Run(header, status, code, values, text, words, problem)
 
 
-def _command(request: Request, time_limit_s: float, whole: bool) -> list[str]:
+def _command(request: Request, whole: bool) -> list[str]:
     options = request.options
-    words = [program(), "model.mps", "-timeMode", "elapsed", "-sec", f"{time_limit_s:.3f}", "-threads", "0"]
+    words = [program(), "model.mps", "-timeMode", "elapsed", "-sec", f"{request.left_s:.3f}", "-threads", "0"]
     words += ["-randomSeed", str(options.seed % 10**8 or 1234567), "-randomCbcSeed", str(options.seed % 10**8)]
     if whole:
         words += ["-ratio", repr(options.gap), "-allow", repr(options.abs_gap)]

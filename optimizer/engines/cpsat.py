@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from importlib.metadata import version
 
 import numpy as np
@@ -34,6 +35,7 @@ TABLE = {
     cp_model.MODEL_INVALID: FAILED,
 }
 _LOG_LINES = 80
+_CLOCK_S = 0.1
 
 
 def claim_of(status: object, out_of_time: bool, stopped: bool) -> Claim:
@@ -50,14 +52,16 @@ def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
     if (form.lower > form.upper).any() or (form.row_lower > form.row_upper).any():
         detail = "in whole numbers, a row or a column has its lower bound above its upper one"
         return Answer("INFEASIBLE", INFEASIBLE, VERSION, detail=detail)
+    model = _model(linear, form, request.options.start)
     solver = cp_model.CpSolver()
     _set(solver, request)
     log: list[str] = []
     solver.log_callback = log.append
     solver.best_bound_callback = lambda bound: reporter.progress(-np.inf, _bound(bound, form))
-    _stop_when_asked(solver, reporter)
-    status = solver.solve(_model(linear, form, request.options.start), _Incumbents(form, reporter))
-    claim = claim_of(status, solver.wall_time >= request.options.time_limit_s * 0.99, reporter.stopped())
+    done = _stop_when_asked(solver, reporter)
+    status = solver.solve(model, _Incumbents(form, reporter))
+    done.set()
+    claim = claim_of(status, time.monotonic() >= request.deadline - _CLOCK_S, reporter.stopped())
     found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
     return Answer(
         native=solver.status_name(status),
@@ -72,7 +76,7 @@ def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
 
 def _set(solver: cp_model.CpSolver, request: Request) -> None:
     options, parameters = request.options, solver.parameters
-    parameters.max_time_in_seconds = options.time_limit_s
+    parameters.max_time_in_seconds = request.left_s
     parameters.num_workers = options.threads
     parameters.interleave_search = options.threads > 1  # the only parallel search that repeats itself
     parameters.random_seed = options.seed % 2**31
@@ -85,16 +89,16 @@ def _set(solver: cp_model.CpSolver, request: Request) -> None:
         parameters.max_memory_in_mb = options.memory_limit_mb
 
 
-def _stop_when_asked(solver: cp_model.CpSolver, reporter: Reporter) -> None:
-    """A stop that arrives before the search has begun would be lost: repeat it until the search is over."""
+def _stop_when_asked(solver: cp_model.CpSolver, reporter: Reporter) -> threading.Event:
+    """A stop that arrives before the search has begun would be lost: repeat it until the event returned is set."""
+    done = threading.Event()
 
     def insist() -> None:
-        solver.stop_search()
-        again = threading.Timer(0.1, insist)
-        again.daemon = True
-        again.start()
+        while not done.wait(_CLOCK_S):
+            solver.stop_search()
 
-    reporter.on_stop(insist)
+    reporter.on_stop(threading.Thread(target=insist, daemon=True).start)
+    return done
 
 
 def _bound(bound: float, form: IntegerForm) -> float:

@@ -57,10 +57,10 @@ def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
     highspy.Highs.resetGlobalScheduler(True)  # else other threads than last time are refused
     highs = highspy.Highs()
     log = request.folder / "highs.log"
+    load_matrix(highs, linear)
     for name, value in _settings(request, str(log)).items():
         if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise EngineError(f"highs refused the option {name} = {value!r}")
-    load_matrix(highs, linear)
     if request.options.start is not None:
         start = highspy.HighsSolution()
         start.col_value = request.options.start.tolist()
@@ -96,7 +96,7 @@ def _settings(request: Request, log: str) -> dict[str, Any]:
         "output_flag": True,  # off would also silence the progress callback
         "log_to_console": False,
         "log_file": log,
-        "time_limit": options.time_limit_s,
+        "time_limit": request.left_s,
         "threads": options.threads,
         "random_seed": options.seed % 2**31,
         "mip_rel_gap": options.gap,
@@ -109,6 +109,7 @@ def _settings(request: Request, log: str) -> dict[str, Any]:
 
 
 def load_matrix(highs: highspy.Highs, linear: LinearModel) -> None:
+    """Hand the arrays over, as a minimization."""
     status = highs.passModel(
         linear.n_cols,
         linear.n_rows,

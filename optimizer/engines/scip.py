@@ -138,7 +138,7 @@ def _parameters(request: Request) -> parameters_pb2.SolveParametersProto:
         absolute_gap_tolerance=options.abs_gap,
         presolve=parameters_pb2.EMPHASIS_UNSPECIFIED if request.presolve else parameters_pb2.EMPHASIS_OFF,
     )
-    parameters.time_limit.FromMicroseconds(int(options.time_limit_s * 1e6))
+    parameters.time_limit.FromMicroseconds(int(request.left_s * 1e6))
     parameters.gscip.real_params["numerics/feastol"] = request.tolerance
     if options.memory_limit_mb:
         parameters.gscip.real_params["limits/memory"] = options.memory_limit_mb

@@ -70,3 +70,10 @@ def allocation(orders: int, warehouses: int = 8, products: int = 40, seed: int =
         column_blocks=(),
         row_blocks=(),
     )
+
+
+def market_split(rows: int = 5, columns: int = 40, seed: int = 0) -> LinearModel:
+    """Equal halves of several totals at once: no engine finds a point, or shows that there is none, within minutes."""
+    weights = np.random.default_rng(seed).integers(0, 100, (rows, columns))
+    halves = [(float(row.sum() // 2), row.tolist(), float(row.sum() // 2)) for row in weights]
+    return dense_model([0.0] * columns, halves, [(0, 1)] * columns)
