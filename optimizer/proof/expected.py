@@ -14,6 +14,7 @@ Ints = NDArray[np.int64]
 
 
 def blank(size: int) -> Texts:
+    """Empty cells."""
     return np.full(size, "", dtype=object)
 
 
@@ -126,5 +127,14 @@ def shorts(tally: Tally) -> Table:
 
 def transfers() -> Table:
     """No rows: nothing moves between warehouses."""
-    columns = ("from_warehouse_id", "to_warehouse_id", "product_id", "lot_id", "qty", "ship_date", "arrive_date", "cost")
+    columns = (
+        "from_warehouse_id",
+        "to_warehouse_id",
+        "product_id",
+        "lot_id",
+        "qty",
+        "ship_date",
+        "arrive_date",
+        "cost",
+    )
     return Table("transfers", {name: blank(0) for name in columns})

@@ -150,7 +150,8 @@ class Layout:
         odd |= (group.low > 0).any(axis=1) | (reduced.bonus.take(group.line) > 0)
         odd[[row for row, _, _ in group.loose]] = True
         partial = self.facts.policy[group.order] == PARTIAL
-        return partial & ~(reduced.prize.take(group.order) > 0) & ~np.logical_or.reduceat(odd, group.first)
+        odd_order = np.logical_or.reduceat(odd, group.first) | (reduced.prize.take(group.order) > 0)
+        return np.asarray(partial & ~odd_order, dtype=bool)
 
     def _solve(self, group: Group, plain: bool, minimum: bool) -> Iterator[tuple[Group, Exact, Flags, Flags]]:
         values = Values(self.facts, self.reduced, group, PARTS if minimum else 1)

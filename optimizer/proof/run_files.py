@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-
 from optimizer.errors import VerificationError
 from optimizer.exact import Exact, decimal_text
 from optimizer.tables.tables import Table
@@ -69,10 +68,13 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Columns]]:
         header = next(reader, None)
         if not header or len(set(header)) != len(header):
             raise VerificationError(f"{path.name}: no header, or a column twice")
-        start, rows = 0, []
+        start = 0
+        rows: list[list[str]] = []
         for row in reader:
             if len(row) != len(header):
-                raise VerificationError(f"{path.name}: row {start + len(rows) + 2} has {len(row)} cells, not {len(header)}")
+                raise VerificationError(
+                    f"{path.name}: row {start + len(rows) + 2} has {len(row)} cells, not {len(header)}"
+                )
             rows.append(row)
             if len(rows) == ROWS_AT_ONCE:
                 yield start, _columns(header, rows)
@@ -137,7 +139,9 @@ def expected_texts(table: Table, column: str, part: slice, guarded: bool) -> lis
 def guard(text: str) -> str:
     """A text cell as CSV holds it."""
     risky = "=+-@\t\r\n\0＝＋－＠"
-    return GUARD + text if text[:1] == GUARD or (text and text[0] in risky) or text.lstrip()[:1] in tuple(risky) else text
+    return (
+        GUARD + text if text[:1] == GUARD or (text and text[0] in risky) or text.lstrip()[:1] in tuple(risky) else text
+    )
 
 
 def unguard(column: list[str], guarded: bool) -> list[str]:
@@ -161,5 +165,3 @@ def stated_digests(timing: Any) -> Mapping[str, str]:
     if not isinstance(files, Mapping):
         raise VerificationError("timing.json lists no files")
     return files
-
-

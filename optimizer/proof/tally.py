@@ -55,12 +55,15 @@ class Tally:
     def freight_by_quantity(self) -> Exact:
         """cost_per_unit · qty + cost_per_kg · kg [money]."""
         lanes, lane = self.facts.tables.lanes, self.rows.lane
-        return lanes["cost_per_unit"].take(lane) * self.rows.qty + lanes["cost_per_kg"].take(lane) * self.kg
+        by_unit: Exact = lanes["cost_per_unit"].take(lane) * self.rows.qty
+        by_weight: Exact = lanes["cost_per_kg"].take(lane) * self.kg
+        return by_unit + by_weight
 
     @cached_property
     def handling(self) -> Exact:
         """handling_cost_per_unit · qty [money]."""
-        return self.facts.tables.warehouses["handling_cost_per_unit"].take(self.warehouse) * self.rows.qty
+        rate: Exact = self.facts.tables.warehouses["handling_cost_per_unit"].take(self.warehouse)
+        return rate * self.rows.qty
 
     @cached_property
     def service(self) -> Exact:
@@ -68,9 +71,7 @@ class Tally:
         facts, worth = self.facts, self.facts.service_weight * self.facts.service_value
         if facts.measure == "unit":
             return worth.take(self.order) * self.rows.qty
-        of_row, full = (
-            (self.rows.line, self.full_line) if facts.measure == "line" else (self.order, self.full_order)
-        )
+        of_row, full = (self.rows.line, self.full_line) if facts.measure == "line" else (self.order, self.full_order)
         first = np.zeros(len(self.rows), dtype=bool)
         first[np.unique(of_row, return_index=True)[1]] = True
         return worth.take(self.order) * (first & full[of_row])
@@ -139,7 +140,7 @@ class Tally:
     def freight(self) -> Exact:
         """max(min_charge, fixed_cost + what varies with the quantity) of each shipment [money]."""
         lanes, lane = self.facts.tables.lanes, self.shipment_lane
-        linear = lanes["fixed_cost"].take(lane) + self.per_shipment(self.freight_by_quantity)
+        linear: Exact = lanes["fixed_cost"].take(lane) + self.per_shipment(self.freight_by_quantity)
         least: Exact = lanes["min_charge"]
         return linear.maximum(least.where(lanes.given("min_charge"), 0).take(lane))
 
@@ -196,7 +197,8 @@ class Tally:
     @cached_property
     def shortfall(self) -> Ints:
         """max(0, required − allocated) of each contract [units]."""
-        return np.maximum(0, self.facts.contract_required - self.contract_allocated)
+        missing: Ints = self.facts.contract_required - self.contract_allocated
+        return np.maximum(0, missing)
 
     @cached_property
     def penalties(self) -> Exact:
