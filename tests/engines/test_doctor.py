@@ -1,0 +1,64 @@
+"""The doctor finds healthy engines healthy and sick ones sick."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from optimizer.engines.base import ENGINES, choose_engine
+from optimizer.engines.doctor import examine
+from optimizer.errors import UsageError
+from tests.engines.matrices import allocation
+
+
+def test_every_engine_answers_the_known_models() -> None:
+    findings = {finding.subject: finding for finding in examine()}
+    assert set(findings) == {*ENGINES, "memory limit", "platform", "libraries"}
+    assert all(finding.ok is not False for finding in findings.values()), findings
+    assert all(findings[engine].version for engine in ENGINES)
+    assert "highspy 1.13" in findings["libraries"].detail
+
+
+def test_a_sick_engine_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A HiGHS that calls everything optimal at zero, and an OR-Tools that cannot be imported."""
+    (tmp_path / "sitecustomize.py").write_text(
+        textwrap.dedent("""
+            import sys
+            if "optimizer.engines.worker" in sys.orig_argv:
+                import numpy as np
+                from optimizer.engines import adapter, highs
+                sys.modules["ortools"] = None
+                def solve(linear, request, reporter):
+                    return adapter.Answer("Optimal", adapter.OPTIMAL, "quack", np.zeros(linear.n_cols), 0.0)
+                highs.solve = solve
+        """)
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    findings = {finding.subject: finding for finding in examine()}
+    assert findings["highs"].ok is False
+    assert "instead of" in findings["highs"].detail
+    assert findings["scip"].ok is False
+    assert "ortools" in findings["scip"].detail
+    assert findings["cbc"].ok is True
+
+
+def test_auto_chooses_and_says_why() -> None:
+    engine, why = choose_engine(allocation(20), "auto")
+    assert engine in ENGINES
+    assert why.startswith(f"{engine}: ")
+    assert f"{allocation(20).n_rows:,} rows" in why
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_named_engine_is_taken_as_asked(engine: str) -> None:
+    assert choose_engine(allocation(20), engine) == (engine, f"{engine}: as asked")
+
+
+def test_decompose_is_known_but_not_there_and_others_are_unknown() -> None:
+    with pytest.raises(UsageError, match="decompose is not available yet"):
+        choose_engine(allocation(20), "decompose")
+    with pytest.raises(UsageError, match=r"gurobi.*auto, highs, scip, cpsat, cbc, decompose"):
+        choose_engine(allocation(20), "gurobi")
+    assert UsageError.exit_code == 2
