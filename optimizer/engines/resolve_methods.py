@@ -204,21 +204,23 @@ def _touches(problem: Problem, rows: Ints, columns: Flags) -> Flags:
 def without_idle(problem: Problem, columns: Ints, asked: Ints) -> Part:
     """The part in these columns, less what simple rows settle: rows of one entry become bounds, fixed columns go."""
     lower, upper = problem.lower.copy(), problem.upper.copy()
-    for _ in range(2):
+    left = len(columns) + 1
+    while len(columns) < left:
+        left = len(columns)
         part = problem.part(columns, lower, upper)
         single = (np.bincount(part.row, minlength=len(part.rows)) == 1) & (find(asked, part.rows) < 0)
         entry = np.flatnonzero(single[part.row])
         column, value, row = part.columns[part.entry_column[entry]], part.value[entry], part.row[entry]
-        with np.errstate(invalid="ignore"):
-            left, right = part.row_lower[row] / value, part.row_upper[row] / value
-        np.minimum.at(upper, column, np.maximum(left, right))
-        np.maximum.at(lower, column, np.minimum(left, right))
+        ends = part.row_lower[row] / value, part.row_upper[row] / value
+        np.minimum.at(upper, column, np.maximum(*ends))
+        np.maximum.at(lower, column, np.minimum(*ends))
         whole = columns[problem.integral[columns]]
         upper[whole], lower[whole] = np.floor(upper[whole] + WHOLE), np.ceil(lower[whole] - WHOLE)
         columns = columns[upper[columns] > lower[columns]]
-    part = problem.part(columns, lower, upper)
+    part = problem.part(columns, lower, upper)  # the same columns as in the last round: its single rows are bounds now
     single = np.bincount(part.row, minlength=len(part.rows)) == 1
-    return part.keep_rows((can_bind(part, np.zeros(len(part.rows))) & ~single) | (find(asked, part.rows) >= 0))
+    is_asked = find(asked, part.rows) >= 0
+    return part.keep_rows(is_asked | (can_bind(part, np.zeros(len(part.rows))) & ~single))
 
 
 def can_bind(part: Part, margin: Floats) -> Flags:
@@ -228,8 +230,7 @@ def can_bind(part: Part, margin: Floats) -> Flags:
         ends = part.value * part.lower[column], part.value * part.upper[column]
     least = np.bincount(part.row, np.minimum(*ends), minlength=len(part.rows))
     most = np.bincount(part.row, np.maximum(*ends), minlength=len(part.rows))
-    free: Flags = ~((most <= part.row_upper - margin) & (least >= part.row_lower + margin))
-    return free
+    return np.asarray(~((most <= part.row_upper - margin) & (least >= part.row_lower + margin)), dtype=bool)
 
 
 class Relaxation:

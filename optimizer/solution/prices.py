@@ -1,8 +1,8 @@
-"""What shared limits are worth: their prices, from which a bound is certified, and one unit more or fewer on the plan.
+"""What shared limits are worth: their prices, which certify a bound, and one unit more or fewer on the plan.
 
-`docs/prices.md` says what each number means. The price of a row is its dual in the linear relaxation, in money per unit of
-the right-hand side, at least 0 for limits and at most 0 for minimums. What one unit is worth on the plan itself is found
-by re-solving (`optimizer.engines.resolve`).
+`docs/prices.md` says what each number means. The price of a row is its dual in the linear relaxation, in money per unit
+of the right-hand side, at least 0 for limits and at most 0 for minimums. What one unit is worth on the plan itself is
+found by re-solving (`optimizer.engines.resolve`).
 """
 
 from __future__ import annotations
@@ -15,31 +15,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.engines.resolve import FIXED, GLOBAL, LOCAL, RowEffort, RowQuestion, RowValues, price_rows
-from optimizer.exact import INT64_SAFE, Exact, decimal_text
+from optimizer.engines.resolve import RowEffort, RowQuestion, RowValues, price_rows
+from optimizer.exact import Exact, decimal_text
 from optimizer.model.build import Model, build_model
 from optimizer.model.linear_model import Block, LinearModel
 from optimizer.solution.extract import values_from_plan
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.plan import Plan
 from optimizer.solution.prices_rows import AT_LEAST, KEYS, LINKS, Limit, cannot_bind, key_texts, limit_of
-from optimizer.tables.tables import Table, Tables
+from optimizer.solution.prices_table import DECIMALS, idle_rows, priced_rows, rounded, shadow_price_table
+from optimizer.tables.tables import Table
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Texts = NDArray[np.object_]
 
-DECIMALS = 9
-"""Decimals of a price: enough for money per gram, few enough for exact machine integers."""
 HEADROOM = 1
 """Bounds inside the model are reckoned with one unit more than there is, so that one more unit can be asked for."""
 QUANTITIES = frozenset({"ship_qty", "lots", "contract_shortfall", "charge_topup"})
 """Columns that a re-solve at fixed shipments may change; all others are its switches."""
 PLAUSIBLE = 0.1
 """Share of a right-hand side that might plausibly be added: ranks the rows by money at stake."""
-BASES = {FIXED: "fixed_shipments", LOCAL: "local", GLOBAL: "global"}
-ID_COLUMNS = ("warehouse_id", "product_id", "zone_id", "service_id", "contract_id", "scope")
 
 
 @dataclass(frozen=True)
@@ -88,8 +85,8 @@ def price_plan(
 ) -> Prices:
     """Price every shared row of the model, and re-solve the ``top_rows`` with most money at stake.
 
-    ``values`` (the plan in the model's own columns) is not needed: rows are priced in a model with `HEADROOM`, where the
-    plan is written anew. Always answers within the time; what it did not get to is marked so.
+    ``values`` (the plan in the model's own columns) is not needed: rows are priced in a model with `HEADROOM`, where
+    the plan is written anew. Always answers within the time; what it did not get to is marked so.
     """
     roomy = build_model(model.tables, model.scenario, HEADROOM)
     linear = pricing_matrix(roomy.linear)
@@ -102,11 +99,10 @@ def price_plan(
     priced = [_Priced(roomy, block, found, start) for block, start in zip(blocks, _starts(blocks), strict=True)]
     idle, left_out = cannot_bind(ledger, roomy)
     rows = [each.rows(limits[each.block.family]) for each in priced if each.block.family in limits]
-    table = _table([*rows, _idle_rows(model.tables, idle)] if len(idle.stock) else rows)
     certificate = {each.block.family: each.certificate() for each in priced}
     return Prices(
         certificate={family: certificate[family] for family in KEYS if len(certificate.get(family, _NONE).price)},
-        shadow_prices=table,
+        shadow_prices=shadow_price_table([*rows, idle_rows(model.tables, idle)]),
         lp_bound=found.relaxation,
         notes=_notes(found, left_out),
     )
@@ -116,7 +112,7 @@ _NONE = PricedRows({}, Exact.zeros(0))
 
 
 def pricing_matrix(linear: LinearModel) -> LinearModel:
-    """The model for pricing: without strengthening rows, whose coefficients hold capacities, and with one more unit owed."""
+    """The model without strengthening rows, whose coefficients hold capacities, and with room for one more unit owed."""
     keep = np.ones(linear.n_rows, dtype=bool)
     blocks, start = [], 0
     for block in linear.row_blocks:
@@ -143,7 +139,7 @@ def pricing_matrix(linear: LinearModel) -> LinearModel:
 
 def _starts(blocks: list[Block]) -> list[int]:
     """Where the rows of each block begin among those asked."""
-    return np.cumsum([0, *(len(block) for block in blocks)])[:-1].tolist()
+    return [sum(len(before) for before in blocks[:place]) for place in range(len(blocks))]
 
 
 def _scale(block: Block) -> Floats:
@@ -218,101 +214,8 @@ class _Priced:
         return PricedRows({name: self.keys[name][order] for name in names}, self.price[order])
 
     def rows(self, limit: Limit) -> dict[str, Any]:
-        """Columns of `shadow_prices` for this family, blanks of numbers as nan or None."""
-        found, mine, size = self.found, self.mine, len(self.block)
-        at_least = self.block.family in AT_LEAST
-        basis, impossible = found.basis[mine], found.impossible[mine]
-        finished = np.isfinite(found.relaxation)
-        return {
-            "family": _texts([self.block.family] * size),
-            **{name: self.keys.get(name, _texts([""] * size)) for name in ID_COLUMNS},
-            "unit": _texts([limit.unit] * size),
-            "rhs": limit.rhs,
-            "used": limit.used,
-            "slack": limit.used - limit.rhs if at_least else limit.rhs - limit.used,
-            "price": self.price,
-            "price_basis": _texts(["lp_relaxation" if finished else "incomplete"] * size),
-            "gain_plus_one": found.gain[mine],
-            "loss_minus_one": found.loss[mine],
-            "value_basis": _texts([BASES.get(code, "") for code in basis.tolist()]),
-            "verified": _texts(_verified(basis, impossible)),
-            "valid_from": found.low[mine],
-            "valid_to": found.high[mine],
-        }
-
-
-def _verified(basis: Ints, impossible: Ints) -> list[str]:
-    """``yes``: re-solved; ``infeasible``: re-solved, and one of the two has no plan at all; ``no``: not re-solved."""
-    return np.select([basis == 0, impossible > 0], ["no", "infeasible"], "yes").tolist()
-
-
-def _idle_rows(tables: Tables, idle: Any) -> dict[str, Any]:
-    """Stock that is more than all who could use it want, even with one unit less: worth nothing, by proof."""
-    size = len(idle.stock)
-    nothing, zero = _texts([""] * size), Exact.zeros(size)
-    return {
-        "family": _texts(["warehouse_stock"] * size),
-        **dict.fromkeys(ID_COLUMNS, nothing),
-        "warehouse_id": tables.warehouses["warehouse_id"][tables.stock_warehouse[idle.stock]],
-        "product_id": tables.products["product_id"][tables.stock_product[idle.stock]],
-        "unit": _texts([idle.limit.unit] * size),
-        "rhs": idle.limit.rhs,
-        "used": idle.limit.used,
-        "slack": idle.limit.rhs - idle.limit.used,
-        "price": zero,
-        "price_basis": _texts(["cannot_bind"] * size),
-        "gain_plus_one": np.zeros(size),
-        "loss_minus_one": np.zeros(size),
-        "value_basis": _texts(["global"] * size),
-        "verified": _texts(["yes"] * size),
-        "valid_from": idle.wanted.astype(np.float64),
-        "valid_to": np.full(size, np.inf),
-    }
-
-
-def _table(parts: list[dict[str, Any]]) -> Table:
-    """The parts as one table, sorted by family and keys; numbers that are not finite are blank."""
-    if not parts:
-        parts = [_no_rows()]
-    columns: dict[str, Any] = {}
-    filled = {}
-    for name in parts[0]:
-        pieces = [part[name] for part in parts]
-        if isinstance(pieces[0], Exact):
-            columns[name] = Exact.concat(pieces)
-            continue
-        joined = np.concatenate(pieces)
-        if joined.dtype.kind == "f":
-            filled[name] = np.isfinite(joined)
-            columns[name] = rounded(np.where(filled[name], joined, 0.0))
-        else:
-            columns[name] = joined
-    order = np.lexsort([columns[name].astype(str) for name in reversed(("family", *ID_COLUMNS))])
-    return Table(
-        "shadow_prices",
-        {name: column[order] for name, column in columns.items()},
-        filled={name: flags[order] for name, flags in filled.items()},
-    )
-
-
-def _no_rows() -> dict[str, Any]:
-    texts = ("family", *ID_COLUMNS, "unit")
-    exact = ("rhs", "used", "slack", "price")
-    rest: dict[str, Any] = {"price_basis": _texts([]), "gain_plus_one": np.zeros(0), "loss_minus_one": np.zeros(0)}
-    rest |= {"value_basis": _texts([]), "verified": _texts([]), "valid_from": np.zeros(0), "valid_to": np.zeros(0)}
-    return dict.fromkeys(texts, _texts([])) | dict.fromkeys(exact, Exact.zeros(0)) | rest
-
-
-def _texts(values: list[str]) -> Texts:
-    return np.array(values, dtype=object)
-
-
-def rounded(values: Floats) -> Exact:
-    """Doubles to the nearest decimal of `DECIMALS` places."""
-    scaled = np.rint(values * 10.0**DECIMALS)
-    if np.abs(scaled).max(initial=0.0) < INT64_SAFE:
-        return Exact(scaled.astype(np.int64), DECIMALS)
-    return Exact(np.array([int(value) for value in scaled], dtype=object), DECIMALS)
+        """The part of `shadow_prices` that is about the block."""
+        return priced_rows(self.block.family, self.keys, limit, self.price, self.found, self.mine)
 
 
 def _notes(found: RowValues, left_out: int) -> tuple[str, ...]:

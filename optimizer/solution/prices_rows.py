@@ -138,7 +138,7 @@ MOST_IDLE = 50_000
 
 
 def cannot_bind(ledger: Ledger, model: Model) -> tuple[IdleStock, int]:
-    """Stock that some line wants and that is more than all of them want together; and how many such rows are left out."""
+    """Stock that lines want, less than there is even if they all get it; and how many such rows are left out."""
     arcs, size = model.arcs, len(ledger.tables.stock)
     wanted = np.bincount(arcs.stock, arcs.want, minlength=size).astype(np.int64)
     idle = np.bincount(arcs.stock, minlength=size) > 0
