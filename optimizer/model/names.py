@@ -1,7 +1,8 @@
 """Readable names of rows and columns, made from their keys only when a model is exported.
 
 A name is its family and its ids, ``ship_qty__SO1001_2__W1__standard``: letters, digits and underscores, the family
-first, so that no reader takes it for a number or a word of its own. Distinct keys whose names would be equal get a number.
+first, so that no reader takes it for a number or a word of its own. Distinct keys whose names would be equal get a
+number.
 """
 
 from __future__ import annotations

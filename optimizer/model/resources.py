@@ -24,7 +24,7 @@ Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 ROUNDING = 1e-9
-"""Relative room for the rounding of a sum of doubles, far above what a million of them can lose."""
+"""Relative room for the rounding of a sum of weights, far above what a million doubles can lose."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,13 @@ def _capacity(tables: Tables, arcs: Arcs, place: str, table: Table, unit: str, a
     stated = table.given(column)
     if not stated.any():
         return family, stated, stated
-    amount: Floats | None = arcs.want.astype(np.float64) if unit == "units" else None
     if unit == "kg":
-        amount = arcs.want * terms.unit_weight(tables).floats()[arcs.line]
-    most = np.bincount(at[unit == "shipments"], amount, len(table))
-    limit: Floats = table[column].floats() if isinstance(table[column], Exact) else table[column].astype(np.float64)
-    return family, stated, most * (1 + ROUNDING) + 1 > limit
+        kg = arcs.want * terms.unit_weight(tables).floats()[arcs.line]
+        limit: Floats = table[column].floats()
+        return family, stated, np.bincount(at[0], kg, len(table)) * (1 + ROUNDING) + 1 > limit
+    if unit == "units":
+        return family, stated, _sums(at[0], arcs.want, len(table)) + 1 > table[column]
+    return family, stated, np.bincount(at[unit == "shipments"], minlength=len(table)) + 1 > table[column]
 
 
 def _contracts(tables: Tables, arcs: Arcs, contract: Ints, line: Ints, required: Ints) -> list[_Limit]:

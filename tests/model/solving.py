@@ -1,0 +1,83 @@
+"""HiGHS in the test's own process, and rows of the matrix looked at one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import highspy
+import numpy as np
+
+from optimizer.model.build import Model
+from optimizer.model.linear_model import LinearModel
+from optimizer.solution.extract import values_from_plan
+from optimizer.solution.plan import Plan
+
+Ship = dict[tuple[str, ...], int]
+"""Units by (order, line, warehouse) or (order, line, warehouse, service)."""
+
+
+def optimum(linear: LinearModel) -> float | None:
+    """The optimal value, None if infeasible."""
+    if not linear.n_cols:
+        return None if (linear.row_lower > 0).any() or (linear.row_upper < 0).any() else linear.offset
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.setOptionValue("mip_rel_gap", 0.0)
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = linear.n_cols, linear.n_rows
+    lp.sense_, lp.offset_, lp.col_cost_ = highspy.ObjSense.kMaximize, linear.offset, linear.objective
+    lp.col_lower_, lp.col_upper_ = linear.col_lower, linear.col_upper
+    lp.row_lower_, lp.row_upper_ = linear.row_lower, linear.row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = linear.indptr, linear.indices, linear.data
+    kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+    lp.integrality_ = [kinds[int(whole)] for whole in linear.integral]
+    highs.passModel(lp)
+    highs.run()
+    status = highs.getModelStatus()
+    if status == highspy.HighsModelStatus.kInfeasible:
+        return None
+    assert status == highspy.HighsModelStatus.kOptimal, status
+    return float(highs.getInfo().objective_function_value)
+
+
+def plan_of(model: Model, ship: Ship) -> Plan:
+    """A plan from ids."""
+    tables = model.tables
+    lines = {
+        key: i for i, key in enumerate(zip(tables.order_lines["order_id"], tables.order_lines["line_id"], strict=True))
+    }
+    lanes = {
+        key: i
+        for i, key in enumerate(
+            zip(tables.lanes["warehouse_id"], tables.lanes["zone_id"], tables.lanes["service_id"], strict=True)
+        )
+    }
+    line, lane = [], []
+    for order, number, warehouse, *service in ship:
+        line.append(lines[order, number])
+        zone = tables.orders["zone_id"][tables.line_order[line[-1]]]
+        lane.append(lanes[warehouse, zone, service[0] if service else "standard"])
+    return Plan.of(*(np.array(part, dtype=np.int64) for part in (line, lane, list(ship.values()))))
+
+
+def values_of(model: Model, ship: Ship, **columns: float) -> Any:
+    """The point of the model that a plan stands for; ``columns`` then overwrites whole column families."""
+    values = values_from_plan(model, plan_of(model, ship))
+    for family, value in columns.items():
+        block = model.linear.columns(family)
+        assert len(block), f"no columns {family}"
+        values[block.start : block.stop] = value
+    return values
+
+
+def keeps(model: Model, family: str, values: Any) -> bool:
+    """Whether a point keeps every row of a family."""
+    linear, block = model.linear, model.linear.rows(family)
+    assert len(block), f"no rows {family}"
+    for row in range(block.start, block.stop):
+        entry = slice(linear.indptr[row], linear.indptr[row + 1])
+        activity = linear.data[entry] @ values[linear.indices[entry]]
+        if not linear.row_lower[row] - 1e-9 <= activity <= linear.row_upper[row] + 1e-9:
+            return False
+    return True
