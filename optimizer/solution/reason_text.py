@@ -325,34 +325,36 @@ class _Teller:
             return Words(detail, self._in_part(place, "a smaller min_fill_qty"))
         left = int(self.ways.rooms[LIMITS.index("warehouse_stock"), at])
         detail = (
-            f"{left} of {product} left at {self.warehouse(at)}; the line takes at least {need}, in multiples of {step}"
+            f"{left} of {product} left at {self.warehouse(at)}; at least {need}, in multiples of {step}, would ship"
         )
         return Words(detail, self.more_stock(place, at))
 
     def _contract_quota(self, place: int, at: int) -> Words:
-        line = int(self.verdicts.lines[place])
-        quota = self.quotas[line]
-        most = int(self.tables.contracts["max_qty"][quota])
-        name = self.tables.contracts["contract_id"][quota]
-        detail = f"contract {name} allows {units(most)}, {self.ledger.contracts.allocated[quota]} are allocated"
-        rise = f"max_qty of {name} raised by {self.lacking(at, 'contract_quota')}"
-        return Words(detail, self.change(at, "contract_quota", rise))
+        contracts, use = self.tables.contracts, self.ledger.contracts
+        quotas = self.quotas[int(self.verdicts.lines[place])]
+        first, most = contracts["contract_id"][quotas[0]], int(contracts["max_qty"][quotas[0]])
+        detail = f"contract {first} allows {units(most)}, {use.allocated[quotas[0]]} are allocated"
+        binding = [rule for rule in quotas if contracts["max_qty"][rule] - use.allocated[rule] < self.fill(at)]
+        rise = f"max_qty of {first} raised by {self.lacking(at, 'contract_quota')}"
+        return Words(detail, self.change(at, "contract_quota", rise) if len(binding) == 1 else "")
 
     @cached_property
-    def quotas(self) -> dict[int, int]:
-        """The tightest quota of each line that stands in one."""
+    def quotas(self) -> dict[int, list[int]]:
+        """The quotas of each short line that stands in one, the tightest first."""
         contracts, use = self.tables.contracts, self.ledger.contracts
-        capped = contracts.given("max_qty")[use.rule]
-        rule, line = use.rule[capped], use.line[capped]
-        left = (contracts["max_qty"] - use.allocated)[rule]
-        return {int(line[pair]): int(rule[pair]) for pair in np.argsort(-left, kind="stable")}
+        chosen = np.flatnonzero(contracts.given("max_qty")[use.rule] & ~self.ledger.line_full[use.line])
+        left = (contracts["max_qty"] - use.allocated)[use.rule[chosen]]
+        quotas: dict[int, list[int]] = {}
+        for pair in chosen[np.argsort(left, kind="stable")].tolist():
+            quotas.setdefault(int(use.line[pair]), []).append(int(use.rule[pair]))
+        return quotas
 
     def _pin(self, place: int, at: int) -> Words:
         pins, line = self.tables.pins, self.verdicts.lines[place]
         here = (self.tables.pin_line == line) & (self.tables.pin_warehouse == self.ways.warehouse[at])
         said = [self._pin_words(int(pin), pins) for pin in np.flatnonzero(here & (pins["mode"] != "at_least"))]
         detail = f"a planner's decision at {self.warehouse(at)}: {'; '.join(said)}"
-        return Words(detail, self.change(at, "pin", "release it"))
+        return Words(detail, self.change(at, "pin", "release it" if len(said) == 1 else "release them"))
 
     def _pin_words(self, pin: int, pins: Table) -> str:
         qty = "" if pins["mode"][pin] == "forbid" else f" {pins['qty'][pin]}"
@@ -363,6 +365,4 @@ class _Teller:
     def _within_gap(self, place: int, at: int) -> Words:
         case = self.verdicts.whole_orders.get(int(self.survey.order[place]))
         gain = case.gain if case is not None else float(self.survey.best_now[place])
-        return Words(
-            f"it could ship and would gain about {money(gain)}: the engine stopped within its gap", "a longer solve"
-        )
+        return Words(f"it could ship and gain about {money(gain)}: the engine stopped within its gap", "a longer solve")

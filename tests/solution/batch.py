@@ -13,10 +13,11 @@ from tests.builders import make_scenario, make_tables
 
 LINES = [
     {"order_id": "A", "line_id": "1", "product_id": "P", "qty": 10, "unit_price": 9},
-    {"order_id": "A", "line_id": "2", "product_id": "Q", "qty": 4, "unit_margin": 2.5, "weight_kg": 1, "x_note": "gift"},
+    {"order_id": "A", "line_id": "2", "product_id": "Q", "qty": 4, "unit_margin": 2.5, "weight_kg": 1,
+     "x_note": "gift"},
     {"order_id": "B", "line_id": "1", "product_id": "P", "qty": 6, "unit_price": 7},
     {"order_id": "H", "line_id": "1", "product_id": "Q", "qty": 5, "unit_margin": 1},
-]
+]  # fmt: skip
 SHIPPED = [(0, "V", 6), (0, "W", 4), (1, "W", 4), (2, "V", 2)]
 """(line, warehouse, units) of the plan."""
 

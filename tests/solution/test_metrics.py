@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from fractions import Fraction as F
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -17,34 +17,34 @@ def test_every_kpi_against_numbers_worked_out_by_hand() -> None:
     # freight: A/V 1 + 6·0.2 + 3·0.4 = 3.4; A/W 2 + (4·0.5 + 4·0.25)·1 = 5; B/V max(3, 1 + 0.4 + 0.4) = 3
     # K1 asks for ceil(0.9 · 16) = 15 of P and gets 12
     assert kpis(*batch()) == {
-        "margin": 6 * 5 + 4 * 5 + F(5, 2) * 4 + 2 * 3,
+        "margin": 6 * 5 + 4 * 5 + Fraction(5, 2) * 4 + 2 * 3,
         "service_value": 2 * (3 * 14 + 2),
-        "shipping_cost": F("11.4"),
-        "handling_cost": F("0.8"),
+        "shipping_cost": Fraction("11.4"),
+        "handling_cost": Fraction("0.8"),
         "opening_cost": 7,
         "transfer_cost": 0,
-        "penalties": F("4.5"),
+        "penalties": Fraction("4.5"),
         "holding_value": 0,
         "orders": 3,
         "order_lines": 4,
         "units_ordered": 25,
         "units_allocated": 16,
         "orders_served": 2,
-        "unit_fill_rate": F(16, 25),
-        "line_fill_rate": F(2, 4),
-        "order_fill_rate": F(1, 3),
-        "weighted_service_level": F(3 * 14 + 2, 3 * 14 + 6 + 5),
+        "unit_fill_rate": Fraction(16, 25),
+        "line_fill_rate": Fraction(2, 4),
+        "order_fill_rate": Fraction(1, 3),
+        "weighted_service_level": Fraction(3 * 14 + 2, 3 * 14 + 6 + 5),
         "otif_rate": 0,  # A is full, but its units from W arrive a day late
-        "cost_per_order": F("19.2") / 2,
+        "cost_per_order": Fraction("19.2") / 2,
         "shipments": 3,
         "split_orders": 1,
         "backorder_units": 9,
         "backorder_value": 4 * 7,
         "backorder_lines_without_price": 1,
-        "warehouse_utilization": F(8, 20),
+        "warehouse_utilization": Fraction(8, 20),
         "stock_value_allocated": 12 * 4 + 4,
         "stock_value_left": (28 * 4 + 10) - 52,
-        "inventory_turnover": F(52) / F(122 + 70, 2),
+        "inventory_turnover": Fraction(52) / Fraction(122 + 70, 2),
         "contracts": 2,
         "contracts_met": 1,
     }
@@ -52,21 +52,21 @@ def test_every_kpi_against_numbers_worked_out_by_hand() -> None:
 
 def test_the_objective_weighs_the_terms_and_can_be_rebuilt_from_the_kpis() -> None:
     tables, scenario, plan = batch()
-    by_hand = 66 + F("0.5") * 88 - 2 * F("19.2") - F("4.5")
+    by_hand = 66 + Fraction("0.5") * 88 - 2 * Fraction("19.2") - Fraction("4.5")
     assert objective_value(tables, scenario, plan) == by_hand
     assert objective_of(scenario, kpis(tables, scenario, plan)) == by_hand  # type: ignore[arg-type]
 
 
 def test_a_later_due_date_makes_the_order_on_time() -> None:
-    assert kpis(*batch(due_a="2026-11-22"))["otif_rate"] == F(1, 3)
-    assert kpis(*batch(due_a=""))["otif_rate"] == F(1, 3)
+    assert kpis(*batch(due_a="2026-11-22"))["otif_rate"] == Fraction(1, 3)
+    assert kpis(*batch(due_a=""))["otif_rate"] == Fraction(1, 3)
 
 
 @pytest.mark.parametrize(
     ("measure", "value", "level"),
-    [("unit", 2 * 44, F(44, 53)), ("line", 2 * (3 + 3), F(6, 8)), ("order", 2 * 3, F(3, 5))],
+    [("unit", 2 * 44, Fraction(44, 53)), ("line", 2 * (3 + 3), Fraction(6, 8)), ("order", 2 * 3, Fraction(3, 5))],
 )
-def test_service_by_each_measure(measure: str, value: int, level: F) -> None:
+def test_service_by_each_measure(measure: str, value: int, level: Fraction) -> None:
     found = kpis(*batch(measure=measure))
     assert (found["service_value"], found["weighted_service_level"]) == (value, level)
 
@@ -104,7 +104,7 @@ def test_thirds_of_a_kilogram_stay_exact() -> None:
         lanes=[{"warehouse_id": "W", "cost_per_kg": 1}],
     )
     one = np.array([0])
-    assert kpis(tables, scenario, Plan(one, one, np.array([2])))["shipping_cost"] == F(2, 3)
+    assert kpis(tables, scenario, Plan(one, one, np.array([2])))["shipping_cost"] == Fraction(2, 3)
     assert kpis(tables, scenario, Plan(one, one, np.array([3])))["shipping_cost"] == 1
 
 

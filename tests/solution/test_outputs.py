@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from fractions import Fraction as F
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -79,7 +79,7 @@ def test_the_bonus_of_a_full_line_or_order_stands_on_its_first_row(measure: str,
 def test_shipments_split_freight_into_fixed_and_variable() -> None:
     table = plan_tables(*batch())["shipments"]
     assert rows(table, "shipment_id", "lines", "units", "weight_kg", "fixed_cost", "variable_cost") == [
-        ("A/V/standard", 1, 6, 3, 1, F("2.4")),
+        ("A/V/standard", 1, 6, 3, 1, Fraction("2.4")),
         ("A/W/standard", 2, 8, 3, 2, 3),
         ("B/V/standard", 1, 2, 1, 1, 2),  # lifted from 1.8 to the minimum charge of 3
     ]
@@ -88,7 +88,7 @@ def test_shipments_split_freight_into_fixed_and_variable() -> None:
 def test_warehouses_and_contracts() -> None:
     made = plan_tables(*batch())
     assert rows(made["warehouses"], *COLUMNS["warehouses"].split(", ")) == [
-        ("V", True, 8, 20, 2, None, 2, None, 4, None, F("0.8"), 7),
+        ("V", True, 8, 20, 2, None, 2, None, 4, None, Fraction("0.8"), 7),
         ("W", True, 8, None, 2, None, 1, None, 3, 50, 0, 0),
         ("X", False, 0, 100, 0, None, 0, None, 0, None, 0, 0),
     ]
