@@ -67,7 +67,7 @@ def _check_header(file: str, names: list[str], more: tuple[str, ...], found: lis
     return len(missing) + len(strange)
 
 
-# -- prices -------------------------------------------------------------------------------------------------------------
+# -- prices ----------------------------------------------------------------------------------------------------
 def check_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) -> list[RuleResult]:
     """shadow_prices: price as in the certificate, right-hand side, use and slack as they are; contracts' prices too."""
     path = table_path(run_dir, "shadow_prices")
@@ -93,9 +93,15 @@ def check_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) 
 
 
 def _check_family(
-    tally: Tally, bound: Bound, rows: Rows, family: str, part: Columns, place: tuple[str, int, list[int]], guarded: bool,
+    tally: Tally,
+    bound: Bound,
+    rows: Rows,
+    family: str,
+    part: Columns,
+    place: tuple[str, int, list[int]],
+    guarded: bool,
     findings: Findings,
-) -> None:  # fmt: skip
+) -> None:
     file, start, which = place
     keys = list(zip(*(unguard(part.get(name, [""] * len(which)), guarded) for name in KEYS[family]), strict=True))
     row, rhs, _ = rows.find(family, keys)
@@ -139,7 +145,7 @@ def _contract_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findin
     return RuleResult("contract_prices", size, Fraction(findings.count - before), path.name)
 
 
-# -- run.json -----------------------------------------------------------------------------------------------------------
+# -- run.json --------------------------------------------------------------------------------------------------
 def figure_text(value: Figure) -> str:
     """A figure as run.json writes it."""
     return "null" if value is None else decimal_text(value)

@@ -46,13 +46,14 @@ def read_plan(facts: Facts, run_dir: Path, findings: Findings) -> Rows | None:
             found_qty.append(int(qty) if QUANTITY.fullmatch(qty) else 0)
     if findings.count > before:
         return None
-    line, lane = np.array(found_line, dtype=np.int64), np.array(found_lane, dtype=np.int64)
-    disorder = (line[1:] < line[:-1]) | ((line[1:] == line[:-1]) & (lane[1:] <= lane[:-1]))
+    rows = Rows(*(np.array(found, dtype=np.int64) for found in (found_line, found_lane, found_qty)))
+    same_line = rows.line[1:] == rows.line[:-1]
+    disorder = (rows.line[1:] < rows.line[:-1]) | (same_line & (rows.lane[1:] <= rows.lane[:-1]))
     for at in np.flatnonzero(disorder).tolist():
         findings.add(
             path.name, at + 3, "", "a row that does not follow its predecessor", "rows sorted by key, each once"
         )
-    return None if findings.count > before else Rows(line, lane, np.array(found_qty, dtype=np.int64))
+    return None if findings.count > before else rows
 
 
 def _keys(columns: Columns, guarded: bool) -> zip[tuple[tuple[str, str], str, str, str]]:
