@@ -129,10 +129,8 @@ def _summary(sheet: Any, bundle: RunBundle, formats: Formats, sheet_rows: int) -
     row = _kpi_rows(sheet, run.get("kpis") or {}, formats, row + 1)
     for title, name in SHEETS:
         if len(bundle.tables[name]) > sheet_rows - 1:
-            total = len(bundle.tables[name])
-            note = (
-                f"{title}: the first {sheet_rows - 1:,} of {total:,} rows; all are in the table {name} of the folder."
-            )
+            part = f"the first {sheet_rows - 1:,} of {len(bundle.tables[name]):,} rows"
+            note = f"{title}: {part}; all are in the table {name} beside this file."
             row += 1
             sheet.write_string(row, 0, note, formats.bold)
     sheet.set_landscape()

@@ -49,10 +49,11 @@ def test_layout_keeps_the_order_of_keys() -> None:
     )
 
 
-@given(st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.decimals(allow_nan=False, allow_infinity=False, places=9),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20,
-))  # fmt: skip
+PLAIN = st.none() | st.booleans() | st.integers() | st.text() | st.decimals(-(10**9), 10**9, places=9)
+NESTED = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+
+
+@given(NESTED)
 def test_every_value_comes_back(value) -> None:
     assert read(jsonx.to_bytes(value).decode("utf-8")) == value
 

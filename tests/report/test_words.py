@@ -1,0 +1,135 @@
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from optimizer.report import charts, facts, price_words, words
+from optimizer.solution.metrics import objective_value
+from tests.report.sample import sample
+
+
+@pytest.mark.parametrize(
+    ("value", "currency", "text"),
+    [
+        (Fraction(1, 8), "EUR", "0.12 EUR"),
+        (Fraction(3, 8), "EUR", "0.38 EUR"),
+        (Decimal("-1234567.5"), "JPY", "−1,234,568 JPY"),
+        (Fraction(-1, 1000), "EUR", "0.00 EUR"),
+        (Decimal("2.0005"), "KWD", "2.000 KWD"),
+        (10**15, "USD", "1,000,000,000,000,000.00 USD"),
+    ],
+)
+def test_money_is_rounded_half_even_to_the_minor_units_of_its_currency(value, currency, text) -> None:
+    assert words.money(value, currency) == text
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [(None, "–"), (Fraction(0), "0.0 %"), (Fraction(1), "100.0 %"), (Fraction(9999, 10000), "> 99.9 %"),
+     (Fraction(1, 10**6), "< 0.1 %"), (Fraction(1, 3), "33.3 %"), (Fraction(3, 2), "150.0 %")],
+)  # fmt: skip
+def test_a_rate_never_looks_complete_or_empty_when_it_is_not(rate, text) -> None:
+    assert words.percent(rate) == text
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [(Fraction(0), "0 %"), (Fraction(1, 1000), "0.1 %"), (Fraction(1001, 10**6), "0.11 %"), (Fraction(1, 3), "34 %"),
+     (Fraction(5, 1), "500 %"), (Fraction(1, 10**12), "0.00000001 %")],
+)  # fmt: skip
+def test_a_gap_is_rounded_up(rate, text) -> None:
+    assert words.gap(rate) == text
+
+
+def test_a_gap_in_words_is_never_below_the_gap() -> None:
+    for number in range(1, 400):
+        rate = Fraction(number, 12345)
+        assert Fraction(Decimal(words.gap(rate).removesuffix(" %"))) / 100 >= rate
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        ({}, ("", "", "")),
+        ({"objective_value": 100, "certified_bound": 100},
+         ("This plan is worth 100.00 EUR.", "No plan can be worth more.", "")),
+        ({"objective_value": 100, "best_bound": Decimal("100.5")},
+         ("This plan is worth 100.00 EUR.",
+          "The engine says that no plan can be worth more than 100.50 EUR: at most 0.5 % (0.50 EUR) better.", "")),
+        ({"objective_value": 100, "certified_bound": Decimal("100.001"), "best_bound": 100},
+         ("This plan is worth 100.00 EUR.", "No plan can be worth one minor unit more.",
+          "The engine itself goes further: no plan can be worth more.")),
+        ({"objective_value": 0, "certified_bound": 5},
+         ("This plan is worth 0.00 EUR.", "No plan can be worth more than 5.00 EUR.", "")),
+        ({"objective_value": -100, "certified_bound": -90},
+         ("This plan is worth −100.00 EUR.",
+          "No plan can be worth more than −90.00 EUR: at most 10 % (10.00 EUR) better.", "")),
+    ],
+)  # fmt: skip
+def test_value_and_bound_in_words(run, expected) -> None:
+    assert words.headline(run, "EUR") == expected
+
+
+def test_the_steps_add_up_to_the_value() -> None:
+    bundle = sample(50)
+    steps = facts.value_steps(bundle.run["kpis"], bundle.scenario.weights)
+    assert [step.label for step in steps][:3] == ["Margin", "Service value", "Freight"]
+    assert all(step.after == step.before + step.amount for step in steps)
+    assert steps[-1].after == objective_value(bundle.inputs, bundle.scenario, bundle.plan)
+
+
+def test_fills_count_every_unit_once() -> None:
+    bundle = sample(50)
+    kpis = bundle.run["kpis"]
+    for group in (facts.tier_of_order(bundle.inputs), bundle.inputs.orders["channel"]):
+        found = facts.fills(bundle.inputs, bundle.plan, group)
+        assert len(found) == 3
+        assert sum(fill.ordered for fill in found) == kpis["units_ordered"]
+        assert sum(fill.allocated for fill in found) == kpis["units_allocated"]
+
+
+def test_flows_keep_every_unit_when_small_ones_are_summed() -> None:
+    bundle = sample(50)
+    full = facts.flow(bundle.inputs, bundle.plan)
+    assert full.units.sum() == bundle.run["kpis"]["units_allocated"]
+    assert full.units.shape == (3, 5)
+    small = facts.flow(bundle.inputs, bundle.plan, most_rows=2, most_columns=3)
+    assert small.warehouses == [full.warehouses[0], "2 others"]
+    assert small.zones == [*full.zones[:2], "3 others"]
+    assert small.units.sum() == full.units.sum()
+    assert small.units[0, 0] == full.units[0, 0]
+
+
+def test_missing_margin_is_unit_margin_times_short_units() -> None:
+    bundle = sample(50)
+    table, lines, products = bundle.tables["shorts"], bundle.inputs.order_lines, bundle.inputs.products
+    at = {key: row for row, key in enumerate(zip(lines["order_id"], lines["line_id"], strict=True))}
+    for row, lost in enumerate(facts.value_short(bundle.inputs, table).fractions()):
+        line = at[table["order_id"][row], table["line_id"][row]]
+        cost = products["unit_cost"].item(int(bundle.inputs.line_product[line]))
+        assert lost == (lines["unit_price"].item(line) - cost) * int(table["short_qty"][row])
+
+
+def test_prices_read_as_sentences() -> None:
+    found = price_words.prices(sample(20).tables["shadow_prices"])
+    by_family = {price.family: price for price in found}
+    assert by_family["contract_minimum"].sentence("EUR") == (
+        "One more unit in the minimum of contract K-1 costs 2.80 EUR; one fewer is worth 3.85."
+    )
+    assert by_family["warehouse_capacity_lines"].sentence("EUR") == (
+        "One more line of capacity in lines of W-Lyon is worth 1.00 EUR; one fewer costs 1.38."
+    )
+    assert price_words.rhs_text(by_family["service_floor"]) == "99.5 weighted units"
+    assert [abs(price.headline) for price in found] == sorted((abs(price.headline) for price in found), reverse=True)
+    assert all(price.price or price.gain or price.loss for price in found)
+    unsolved = next(price for price in found if price.gain is None)
+    assert unsolved.sentence("EUR").endswith("by its price alone (not re-solved).")
+
+
+def test_marks_carry_their_words_and_escape_them() -> None:
+    mark = charts.bar(0.5, '<b>"x"', goal=0.9)
+    assert 'width="500.00"' in mark
+    assert "<title>&lt;b&gt;&#34;x&#34;</title>" in mark
+    assert "<b>" not in mark
+    assert 'width="1000.00"' in charts.bar(7.0, "too much")
+    assert [charts.heat(value, 100) for value in (0, 1, 50, 100)] == [0, 1, 4, 7]
