@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from optimizer.model import terms
 from optimizer.model.arcs import Arcs, must_complete
+from optimizer.model.charges import Charges
 from optimizer.model.linear_model import Columns
 from optimizer.model.resources import Resources
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.tables import Tables
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 NONE = -1
 
@@ -27,7 +29,7 @@ NONE = -1
 class Variables:
     """Column numbers, `NONE` (-1) where there is none; arc a is column a.
 
-    By shipment: ``opened`` (1 iff it ships; a column of its own where ``own_open``), ``topup``. By line: ``line_full``,
+    By shipment: ``opened`` (1 iff it ships; a column of its own where ``own_open``), ``topup`` (of ``charges``). By line: ``line_full``,
     ``line_used``; by order: ``order_full``; by arc: ``picked``; by (line, warehouse) group: ``lots``; by warehouse:
     ``open_warehouse``; by contract: ``shortfall``. ``atomic`` lines take all or nothing from each of their arcs.
     """
@@ -36,6 +38,7 @@ class Variables:
     opened: Ints
     own_open: Flags
     topup: Ints
+    charges: Charges
     line_full: Ints
     order_full: Ints
     line_used: Ints
@@ -51,13 +54,14 @@ def define_variables(tables: Tables, scenario: Scenario, arcs: Arcs, resources: 
     stack = _Stack()
     stack.add("ship_qty", {"line": arcs.line, "lane": arcs.lane}, arcs.upper)
     opened, own_open = _open_shipment(tables, scenario, arcs, resources, stack)
-    topup = _charge_topup(tables, scenario, arcs, own_open, stack)
+    topup, charges = _charge_topup(tables, scenario, arcs, own_open, stack)
     atomic = _atomic(tables, arcs)
     line_full, order_full = _full(tables, scenario, arcs, atomic, stack)
     return Variables(
         opened=opened,
         own_open=own_open,
         topup=topup,
+        charges=charges,
         line_full=line_full,
         order_full=order_full,
         line_used=_line_used(tables, arcs, atomic, stack),
@@ -77,8 +81,11 @@ class _Stack:
         self.blocks: list[Columns] = []
         self.size = 0
 
-    def add(self, family: str, keys: dict[str, Ints], upper: NDArray[np.generic], integral: bool = True) -> Ints:
-        block = Columns(family, keys, upper.astype(np.float64), integral)
+    def add(
+        self, family: str, keys: dict[str, Ints], upper: NDArray[np.generic], granularity: Floats | None = None
+    ) -> Ints:
+        """Whole columns, or continuous ones of that granularity; their numbers."""
+        block = Columns(family, keys, upper.astype(np.float64), granularity is None, granularity)
         self.blocks.append(block)
         self.size += len(block)
         return np.arange(self.size - len(block), self.size)
@@ -117,15 +124,17 @@ def _single_step_arc(arcs: Arcs) -> tuple[Ints, Flags]:
     return last, (np.bincount(arcs.shipment, minlength=size) == 1) & (arcs.upper[last] == 1)
 
 
-def _charge_topup(tables: Tables, scenario: Scenario, arcs: Arcs, own_open: Flags, stack: _Stack) -> Ints:
+def _charge_topup(
+    tables: Tables, scenario: Scenario, arcs: Arcs, own_open: Flags, stack: _Stack
+) -> tuple[Ints, Charges]:
     """``charge_topup``[order, lane]: lifts a shipment to its minimum charge; money, at most min_charge − fixed_cost."""
     lanes, lane = tables.lanes, arcs.shipment_lane
-    rise = lanes["min_charge"] - lanes["fixed_cost"]
-    where = own_open & (rise > 0)[lane] & bool(scenario.weights.shipping > 0)
+    where = own_open & (lanes["min_charge"] > lanes["fixed_cost"])[lane] & bool(scenario.weights.shipping > 0)
+    charges = Charges.of(tables, arcs, where)
     column = np.full(len(lane), NONE, dtype=np.int64)
     keys = {"order": arcs.shipment_order[where], "lane": lane[where]}
-    column[where] = stack.add("charge_topup", keys, rise.floats()[lane[where]], integral=False)
-    return column
+    column[where] = stack.add("charge_topup", keys, charges.rise.floats(), charges.money_unit())
+    return column, charges
 
 
 def _atomic(tables: Tables, arcs: Arcs) -> Flags:

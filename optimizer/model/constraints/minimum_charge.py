@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.exact import Exact
-from optimizer.model import terms
 from optimizer.model.constraints._shared import whole_rows
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
-from optimizer.model.variables import NONE
 
 
 def minimum_charge(f: Formulation) -> Rows:
@@ -22,20 +20,10 @@ def minimum_charge(f: Formulation) -> Rows:
     Absent: where min_charge is at most fixed_cost, or freight does not count in the objective
     Meaning: share of the shipping weight that the minimum charge decides; belongs to the order's block, not published
     """
-    arcs, v, lanes = f.arcs, f.variables, f.tables.lanes
-    shipment = np.flatnonzero(v.topup != NONE)
-    place = np.cumsum(v.topup != NONE) - 1
-    lane = arcs.shipment_lane[shipment]
-    arc = np.flatnonzero(v.topup[arcs.shipment] != NONE)
-    own = np.arange(len(shipment))
-    freight = terms.freight_per_unit(f.tables, f.unit_weight, arcs.line[arc], arcs.lane[arc]).times(arcs.step[arc])
-    row = np.concatenate([own, place[arcs.shipment[arc]], own])
-    column = np.concatenate([v.topup[shipment], arc, v.opened[shipment]])
-    rise = (lanes["min_charge"] - lanes["fixed_cost"]).take(lane)
-    ones = np.ones(len(shipment), dtype=np.int64)
-    coefficient = terms.Ratio(
-        Exact.concat([Exact.ints(ones), freight.top, -rise]), np.concatenate([ones, freight.bottom, ones])
-    )
-    keys = {"order": arcs.shipment_order[shipment], "lane": lane}
+    charges, v = f.variables.charges, f.variables
+    shipment = charges.shipment
+    row, coefficient = charges.coefficients()
+    column = np.concatenate([v.topup[shipment], charges.arc, v.opened[shipment]])
+    keys = {"order": f.arcs.shipment_order[shipment], "lane": f.arcs.shipment_lane[shipment]}
     zero = Exact.zeros(len(shipment))
     return whole_rows("minimum_charge", keys, row, column, coefficient, zero, ">=", coupling=False)
