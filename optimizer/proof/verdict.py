@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 """Settings that are decimals stand in quotes in run.json, so that no reader makes floats of them."""
 
+TEXTS = ("name", "currency")
+"""Settings that are text even where they look like a number."""
+
 NOT_THERE = frozenset(
     {"missing_file", "unreadable", "not_a_file", "outside_path", "url", "bad_path", "query_failed", "bad_connection"}
 )
@@ -186,7 +189,8 @@ def _bundled(inputs: Path, stated: Mapping[str, Any]) -> LoadedScenario:
         if not found:
             raise _missing(inputs / f"{name}.csv")
         data[name] = str(found[0].resolve())
-    lines = [f"{key} = {_toml(value)}" for key, value in {**resolved, "data": data}.items() if value is not None]
+    resolved = {key: value for key, value in {**resolved, "data": data}.items() if value is not None}
+    lines = [f"{key} = {json.dumps(value) if key in TEXTS else _toml(value)}" for key, value in resolved.items()]
     as_of = f"as_of = {resolved.get('as_of')}"
     lines = [as_of if line.startswith("as_of = ") else line for line in lines]
     with tempfile.TemporaryDirectory(prefix="allot-certify-") as aside:
