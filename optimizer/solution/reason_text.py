@@ -243,12 +243,16 @@ class _Teller:
         weight = float(self.ledger.scenario.weights.margin)
         return f"a unit margin higher by more than {money(cents_up(loss / (weight * count)))}" if weight > 0 else ""
 
-    def _in_part(self, place: int, change: str) -> str:
+    def _in_part(self, place: int, change: str, least: int = 1) -> str:
         """The change that lets what room there is be used, and its worth; empty if it would gain nothing."""
-        ways = self.ways_of(place)
-        best = max(ways, key=lambda way: float(self.gain_room[way]))
-        gain = float(self.gain_room[best])
-        return valued(f"{change} ({units(int(self.ways.room[best]))})", gain) if gain > GAIN_SLIP else ""
+        ways = [way for way in self.ways_of(place) if self.ways.room[way] >= least]
+        best = max(ways, key=lambda way: float(self.gain_room[way]), default=-1)
+        if best < 0 or self.gain_room[best] <= GAIN_SLIP:
+            return ""
+        return valued(f"{change} ({units(int(self.ways.room[best]))})", float(self.gain_room[best]))
+
+    def _minimum(self, place: int) -> int:
+        return int(self.tables.order_lines["min_fill_qty"][self.verdicts.lines[place]])
 
     @cached_property
     def gain_room(self) -> NDArray[np.float64]:
@@ -289,9 +293,10 @@ class _Teller:
             return Words(f"{rule}: {self._lacking_siblings(place)}")
         if reach < need:
             detail = f"{rule}: {need} of {product} needed, {reach} is all the stock within reach"
-            return Words(detail, self._in_part(place, "partial delivery"))
+            return Words(detail, self._in_part(place, "partial delivery", self._minimum(place)))
         return Words(
-            f"{rule}: {need} of {product} needed, {room} could still be had", self._in_part(place, "partial delivery")
+            f"{rule}: {need} of {product} needed, {room} could still be had",
+            self._in_part(place, "partial delivery", self._minimum(place)),
         )
 
     def _lacking_siblings(self, place: int) -> str:
