@@ -29,9 +29,10 @@ NONE = -1
 class Variables:
     """Column numbers, `NONE` (-1) where there is none; arc a is column a.
 
-    By shipment: ``opened`` (1 iff it ships; a column of its own where ``own_open``), ``topup`` (of ``charges``). By line: ``line_full``,
-    ``line_used``; by order: ``order_full``; by arc: ``picked``; by (line, warehouse) group: ``lots``; by warehouse:
-    ``open_warehouse``; by contract: ``shortfall``. ``atomic`` lines take all or nothing from each of their arcs.
+    By shipment: ``opened`` (1 iff it ships; a column of its own where ``own_open``), ``topup`` (of ``charges``). By
+    line: ``line_full``, ``line_used``; by order: ``order_full``; by arc: ``picked``; by (line, warehouse) group:
+    ``lots``; by warehouse: ``open_warehouse``; by contract: ``shortfall``. ``atomic`` lines take all or nothing from
+    each of their arcs.
     """
 
     blocks: tuple[Columns, ...]
