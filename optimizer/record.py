@@ -23,6 +23,7 @@ from optimizer.errors import INTERRUPTED_INT, LIMIT_WITH_PLAN, OK, Issue
 from optimizer.exact import decimal_text, money_text
 from optimizer.proof import bound_text, certified_bound
 from optimizer.report.bundle import SCHEMA_VERSION, RunBundle
+from optimizer.solution.contract_prices import priced
 from optimizer.solution.metrics import kpis
 from optimizer.solution.optimize import MINOR_UNIT, Answer
 from optimizer.solution.outputs import plan_tables
@@ -81,12 +82,14 @@ class Story:
         run = {
             **self._opening(answer),
             "objective_value": answer.value,
-            "best_bound": Decimal(repr(answer.bound)) if np.isfinite(answer.bound) else None,
+            "best_bound": _decimal(answer.bound),
             **self._gaps(answer, certified, figures),
             **self._closing(answer),
             "kpis": figures,
         }
-        outputs = plan_tables(tables, scenario, answer.plan) | {
+        outputs = plan_tables(tables, scenario, answer.plan)
+        outputs |= {
+            "contracts": priced(outputs["contracts"], prices),
             "shadow_prices": prices.shadow_prices,
             "shorts": shorts(self.model, answer.plan, prices),
         }
@@ -102,8 +105,12 @@ class Story:
 
     def without_plan(self, answer: Answer) -> RunBundle:
         """What is known about a run that ended without a plan."""
-        bound = Decimal(repr(answer.result.best_bound)) if np.isfinite(answer.result.best_bound) else None
-        run = {**self._opening(answer), "objective_value": None, "best_bound": bound, **self._closing(answer)}
+        run = {
+            **self._opening(answer),
+            "objective_value": None,
+            "best_bound": _decimal(answer.result.best_bound),
+            **self._closing(answer),
+        }
         return RunBundle(
             run=run,
             timing=self._times(answer, ()),
@@ -146,7 +153,8 @@ class Story:
     def _gaps(self, answer: Answer, certified: Fraction, figures: dict[str, Any]) -> dict[str, Any]:
         value = answer.value or Fraction(0)
         size = max(abs(value), TINY)
-        absolute = Fraction(answer.bound) - value if np.isfinite(answer.bound) else None
+        claimed = _decimal(answer.bound)
+        absolute = None if claimed is None else Fraction(claimed) - value
         controllable = figures["shipping_cost"] + figures["handling_cost"] + figures["penalties"]
         return {
             "abs_gap": absolute,
@@ -202,6 +210,7 @@ class Story:
 
 
 def _decimal(value: float) -> Decimal | None:
+    """The shortest decimal that names the float, as it is written and counted with from then on; None if infinite."""
     return Decimal(repr(float(value))) if np.isfinite(value) else None
 
 
