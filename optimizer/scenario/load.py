@@ -9,14 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from optimizer.errors import InputError, Issue
 from optimizer.scenario.explain import explain
 from optimizer.scenario.locate import Path as KeyPath
 from optimizer.scenario.locate import key_lines, line_of
 from optimizer.scenario.paths import locate_file, tree_root
-from optimizer.scenario.schema import Change, Scenario
+from optimizer.scenario.schema import Change, Scenario, has_credentials
 from optimizer.tables.findings import Findings, did_you_mean, quote
 from optimizer.tables.schema import LATER, LATER_TABLES, TABLES
 
@@ -112,6 +112,11 @@ def load_scenario(path: Path | str, settings: Sequence[str] = (), allow_outside:
         _refuse_later(layer, found)
     table_changes = tuple(change for layer in layers for change in _table_changes(layer, found))
     scenario = _validated(merged, found)
+    for table, ref in scenario.data.items() if scenario else ():
+        if ref.connection and has_credentials(ref.connection.get_secret_value()):
+            found.say_setting(("data", table, "connection"), "no password in a scenario",
+                              'keep it in an environment variable: connection = "env:NAME"', "secret_in_file",
+                              table=table, severity="warning")  # fmt: skip
     if found.errors or scenario is None:
         raise InputError(found.errors, found.warnings)
     return LoadedScenario(
@@ -165,7 +170,16 @@ def _read(path: Path, shown: str) -> Layer:
         raise _one(shown, "tables nested a few levels deep", "flatten it", "bad_toml") from None
     except OSError as error:
         raise _one(shown, "a readable file", error.strerror or "check its permissions", "unreadable") from None
-    return Layer(shown, path.resolve().parent, document, key_lines(text))
+    return Layer(shown, path.resolve().parent, _veiled(document), key_lines(text))
+
+
+def _veiled(document: dict[str, Any]) -> dict[str, Any]:
+    """Connections hidden at once, so that no printed object can show what they say."""
+    tables = document.get("data")
+    for ref in tables.values() if isinstance(tables, dict) else ():
+        if isinstance(ref, dict) and isinstance(ref.get("connection"), str):
+            ref["connection"] = SecretStr(ref["connection"])
+    return document
 
 
 def _exact(text: str) -> Decimal:
@@ -193,7 +207,7 @@ def _overrides(settings: Sequence[str], path: Path) -> list[Layer]:
             raise _one(shown, "a setting and its value", remedy, "bad_setting", value=setting) from None
         if document.keys() & {"base", "change", "sweep"} or len(document) != 1:
             raise _one(shown, "one setting that is not base, change or sweep", remedy, "bad_setting", value=setting)
-        layers.append(Layer(shown, path.resolve().parent, document))
+        layers.append(Layer(shown, path.resolve().parent, _veiled(document)))
     return layers
 
 

@@ -98,6 +98,11 @@ def redacted(connection: str) -> str:
     return f"{scheme}://{place}"
 
 
+def has_credentials(connection: str) -> bool:
+    """Whether a connection carries a password."""
+    return ":" in connection.partition("://")[2].rpartition("@")[0]
+
+
 class Weights(Frozen):
     """Factors of the objective's terms; every term is money."""
 

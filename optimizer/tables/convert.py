@@ -101,7 +101,7 @@ def _float_text(values: pa.Array, is_text: bool) -> pa.Array | None:
     """Shortest decimals; NaN is blank, as the libraries that write such files mean it."""
     numbers = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
     whole = flags(pc.fill_null(pc.equal(pc.trunc(numbers), numbers), True))
-    small = flags(pc.fill_null(pc.less(pc.abs(numbers), SURE_FLOAT), True))
+    small = flags(pc.fill_null(pc.less(pc.abs(numbers.cast(pa.float64())), float(SURE_FLOAT)), True))
     if (whole & small).all():
         return pc.fill_null(numbers.cast(pa.int64()).cast(pa.string()), "")
     return None if is_text else pc.fill_null(numbers.cast(pa.string()), "")

@@ -30,20 +30,20 @@ def quote(value: Any) -> str:
     return text if len(text) <= SHOWN_CELL else text[:SHOWN_CELL] + "…"
 
 
-def nearest(wanted: str, known: Iterable[str]) -> str | None:
+def nearest(wanted: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
     """The known name that looks most like ``wanted``; None if none does. Looks at a few thousand candidates at most."""
     names = [name for name in known if name]
     if len(names) > 2000:
         edge = {wanted[:2].lower(), wanted[-2:].lower()}
         names = [n for n in names if abs(len(n) - len(wanted)) <= 2 and {n[:2].lower(), n[-2:].lower()} & edge][:2000]
     folded = {name.casefold(): name for name in reversed(names)}
-    close = difflib.get_close_matches(wanted.casefold(), folded, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(wanted.casefold(), folded, n=1, cutoff=likeness)
     return folded[close[0]] if close else None
 
 
-def did_you_mean(wanted: str, known: Iterable[str], otherwise: str) -> str:
+def did_you_mean(wanted: str, known: Iterable[str], otherwise: str, likeness: float = 0.6) -> str:
     """A remedy that names the nearest known name, or says something else."""
-    near = nearest(wanted, known)
+    near = nearest(wanted, known, likeness)
     return f"did you mean {near!r}?" if near else otherwise
 
 
@@ -153,7 +153,7 @@ def cached_nearest(known: Iterable[str], limit: int = 50) -> Callable[[str, str]
 
     def remedy(wanted: str, otherwise: str) -> str:
         if wanted not in seen:
-            seen[wanted] = did_you_mean(wanted, names, otherwise) if len(seen) < limit else otherwise
+            seen[wanted] = did_you_mean(wanted, names, otherwise, 0.5) if len(seen) < limit else otherwise
         return seen[wanted]
 
     return remedy

@@ -213,11 +213,11 @@ def _header(data: NDArray[np.uint8], structure: Structure, scan: Scan) -> list[s
     names = [name.strip() for name in next(csv.reader(io.StringIO(text, newline="")))]
     if len(names) > MAX_COLUMNS:
         raise scan.refuse(f"at most {MAX_COLUMNS} columns", "check the separator", "too_many_columns", row=1)
-    check_header(names, scan.source, scan.table, scan.found)
     separators = [mark for mark in (";", "\t", "|") if mark in names[0]]
     if len(names) == 1 and separators:
         raise scan.refuse("columns separated by commas", "export with a comma as separator", "separator", row=1,
                           value=names[0])  # fmt: skip
+    check_header(names, scan.source, scan.table, scan.found)
     return names
 
 
