@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from optimizer.engines.base import ENGINES, choose_engine
-from optimizer.engines.doctor import examine
+from optimizer.engines.doctor import dense_model, examine
 from optimizer.errors import UsageError
 from tests.engines.matrices import allocation
 
@@ -44,11 +44,26 @@ def test_a_sick_engine_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert findings["cbc"].ok is True
 
 
-def test_auto_chooses_and_says_why() -> None:
-    engine, why = choose_engine(allocation(20), "auto")
-    assert engine in ENGINES
-    assert why.startswith(f"{engine}: ")
-    assert f"{allocation(20).n_rows:,} rows" in why
+@pytest.mark.parametrize(
+    ("orders", "time_limit_s", "engine", "why"),
+    [
+        (20, 60.0, "highs", "at most 10,000"),
+        (1000, 60.0, "scip", "above 10,000"),
+        (1000, 15.0, "highs", "above 7,500, too many for scip within 15 s"),
+        (4000, 60.0, "highs", "above 30,000"),
+    ],
+)
+def test_auto_chooses_by_size_and_time_and_says_why(orders: int, time_limit_s: float, engine: str, why: str) -> None:
+    linear = allocation(orders)
+    chosen, words = choose_engine(linear, "auto", time_limit_s)
+    assert chosen == engine
+    assert words.startswith(f"{engine}: {linear.n_rows:,} rows, {linear.n_cols:,} integers: ")
+    assert why in words
+
+
+def test_auto_takes_highs_for_linear_programs() -> None:
+    linear = dense_model([1], [(0, [1], 1)], [(0, 1)], whole=False)
+    assert choose_engine(linear) == ("highs", "highs: 1 rows, 0 integers: a linear program")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
