@@ -143,14 +143,9 @@ class _Teller:
         return int(self.survey.units_fill[at])
 
     def change(self, at: int, limit: str, text: str) -> str:
-        """The change and its worth if ``limit`` alone keeps the line from being filled and filling it would gain.
-
-        Empty otherwise, and for lines that ship only together with others of their order.
-        """
-        others = np.delete(self.ways.rooms[:, at], LIMITS.index(limit))
-        gain, order = float(self.survey.gain_fill[at]), self.ways.order[at]
-        bound = self.ledger.order_lines[order] > 1 and self.tables.orders["delivery_policy"][order] == "order_complete"
-        return valued(text, gain) if others.min() >= self.fill(at) and gain > GAIN_SLIP and not bound else ""
+        """The change and its worth if ``limit`` alone keeps the line from being filled and filling it would gain."""
+        enough = self.survey.one_change_fills[at] and LIMITS[self.survey.tightest[at]] == limit
+        return valued(text, float(self.survey.gain_fill[at])) if enough else ""
 
     def lacking(self, at: int, limit: str) -> int:
         """Units by which the limit would have to rise to fill the line here."""

@@ -237,6 +237,18 @@ class Survey:
         return np.asarray(np.argmin(self.ways.rooms, axis=0), dtype=np.int64)
 
     @cached_property
+    def one_change_fills(self) -> Flags:
+        """Ways where the tightest limit alone keeps the line from being filled, and filling it would gain.
+
+        Never for orders of several lines that ship complete: one line alone would not ship.
+        """
+        ways, orders = self.ways, self.ledger.tables.orders
+        second = np.partition(ways.rooms, 1, axis=0)[1]
+        together = (orders["delivery_policy"] == "order_complete") & (self.ledger.order_lines > 1)
+        alone = (second >= self.units_fill) & ~np.asarray(together, dtype=bool)[ways.order]
+        return np.asarray(alone & (self.gain_fill > GAIN_SLIP), dtype=bool)
+
+    @cached_property
     def others_hold_stock(self) -> Flags:
         """Ways whose stock row other lines draw from."""
         return np.asarray(np.append(stock_used(self.ledger), 0)[self.ways.stock] > self.ways.own)
