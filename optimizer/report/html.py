@@ -79,6 +79,8 @@ def _frame(bundle: RunBundle) -> dict[str, Any]:
         "headline": words.headline(run, scenario.currency),
         "checked": _checked(bundle.verification),
         "rules": _rules(bundle.verification),
+        "failures": [str(failure) for failure in (bundle.verification or {}).get("failures") or []],
+        "gap_parts": gap_parts(bundle.verification, scenario.currency),
         "settings": flat({"set": told.get("settings") or [], **(told.get("resolved") or {})}),
         "changes": [flat(change) for change in told.get("changes") or []],
         "inputs": list(run.get("inputs") or []),
@@ -109,6 +111,20 @@ def _checked(verification: Mapping[str, Any] | None) -> str:
     return f"Checked independently: {words.plural(len(rules), 'rule')}, {words.plural(broken, 'violation')}."
 
 
+def gap_parts(verification: Mapping[str, Any] | None, currency: str) -> list[tuple[str, str]]:
+    """Where the certified gap sits: its parts, then the orders, products and warehouses that hold most of it."""
+    parts = (verification or {}).get("gap_attribution") or {}
+    rows = [
+        (words.title(name), words.money(amount, currency))
+        for name, value in parts.items()
+        if (amount := words.number(value))
+    ]
+    for kind in ("orders", "products", "warehouses"):
+        named = [f"{item['id']} {words.amount(item['amount'], currency)}" for item in parts.get(f"top_{kind}") or []]
+        rows += [(f"Most in {kind}", ", ".join(named[:5]))] if named else []
+    return rows
+
+
 def _plan_parts(bundle: RunBundle) -> dict[str, Any]:
     """The sections of a page with a plan."""
     assert bundle.plan is not None
@@ -122,10 +138,9 @@ def _plan_parts(bundle: RunBundle) -> dict[str, Any]:
         "tiers": facts.fills(inputs, plan, facts.tier_of_order(inputs)),
         "channels": facts.fills(inputs, plan, inputs.orders["channel"]),
         "warehouses": warehouse_rows(bundle),
-        "scarce": scarce(stock[:SHOWN_PRICES], currency),
+        "scarce": price_rows(stock[:SHOWN_PRICES], currency),
         "scarce_count": len(stock),
-        "limits": [(price.sentence(currency), price_words.rhs_text(price)) for price in prices
-                   if price.family != price_words.STOCK][:SHOWN_PRICES],
+        "limits": price_rows([row for row in prices if row.family != price_words.STOCK][:SHOWN_PRICES], currency),
         "flow": _flow(bundle),
         "contracts": contract_rows(bundle),
         "reasons": shorts_block.reasons(bundle.tables["shorts"]),
@@ -181,16 +196,18 @@ def waterfall(steps: list[facts.Step], currency: str) -> list[tuple[str, str, An
     return rows
 
 
-def scarce(prices: list[price_words.Price], currency: str) -> list[dict[str, Any]]:
-    """The chart of the most valuable stock: bar = price, whisker = from one more to one fewer."""
-    ends = [abs(float(value)) for row in prices for value in (row.price, row.gain, row.loss) if value is not None]
-    peak = max(ends, default=0.0) or 1.0
+def price_rows(prices: list[price_words.Price], currency: str) -> list[dict[str, Any]]:
+    """Prices as rows of a chart: bar = price, line = from the worth of one more to the cost of one fewer.
+
+    The axis ends a little beyond the largest price; a line that goes further is cut there, its number stands beside it.
+    """
+    peak = max((abs(float(row.price)) for row in prices), default=0.0) * 1.15 or 1.0
 
     def mark(row: price_words.Price) -> Any:
-        share = float(row.price) / peak
+        label, share = row.sentence(currency), abs(float(row.price)) / peak
         if row.gain is None or row.loss is None:
-            return charts.bar(float(row.headline) / peak, row.sentence(currency))
-        return charts.interval(share, float(row.gain) / peak, float(row.loss) / peak, row.sentence(currency))
+            return charts.span(0.0, share, label, "soft")
+        return charts.interval(share, abs(float(row.gain)) / peak, abs(float(row.loss)) / peak, label)
 
     def text(value: Any) -> str:
         return "–" if value is None else words.amount(value, currency)
@@ -198,6 +215,7 @@ def scarce(prices: list[price_words.Price], currency: str) -> list[dict[str, Any
     return [
         {
             "subject": row.subject,
+            "limit": price_words.rhs_text(row),
             "mark": mark(row),
             "gain": text(row.gain),
             "loss": text(row.loss),

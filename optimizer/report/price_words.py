@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optimizer.report.words import amount, count, money
+from optimizer.report.words import count, money
 from optimizer.tables.tables import Table
 
 STOCK = "warehouse_stock"
@@ -17,31 +17,38 @@ LINKS = frozenset(["warehouse_opening"])
 
 SUBJECTS = {
     STOCK: "{product_id} at {warehouse_id}",
-    "warehouse_capacity_units": "capacity in units of {warehouse_id}",
-    "warehouse_capacity_lines": "capacity in lines of {warehouse_id}",
-    "warehouse_capacity_shipments": "capacity in shipments of {warehouse_id}",
-    "warehouse_capacity_kg": "capacity in kg of {warehouse_id}",
-    "lane_capacity_units": "units on the lane {warehouse_id} → {zone_id} ({service_id})",
-    "lane_capacity_shipments": "shipments on the lane {warehouse_id} → {zone_id} ({service_id})",
-    "lane_capacity_kg": "kg on the lane {warehouse_id} → {zone_id} ({service_id})",
+    "warehouse_capacity_units": "capacity of {warehouse_id}",
+    "warehouse_capacity_lines": "capacity of {warehouse_id}",
+    "warehouse_capacity_shipments": "capacity of {warehouse_id}",
+    "warehouse_capacity_kg": "capacity of {warehouse_id}",
+    "lane_capacity_units": "capacity of the lane {warehouse_id} → {zone_id} ({service_id})",
+    "lane_capacity_shipments": "capacity of the lane {warehouse_id} → {zone_id} ({service_id})",
+    "lane_capacity_kg": "capacity of the lane {warehouse_id} → {zone_id} ({service_id})",
     "contract_minimum": "minimum of contract {contract_id}",
     "contract_quota": "quota of contract {contract_id}",
     "service_floor": "service floor {scope}",
 }
 MEASURES = {"units": "unit", "lines": "line", "shipments": "shipment", "kg": "kg", "weighted units": "weighted unit"}
 BASES = {
-    "lp_relaxation": "price of the relaxation",
+    "lp_relaxation": "price alone",
+    "incomplete": "price alone, not converged",
+    "cannot_bind": "nobody can use more",
     "fixed_shipments": "exact, shipments as planned",
     "local": "re-solved nearby",
     "global": "re-solved in full",
 }
 """How a value is known, for the eye; the codes stand in `shadow_prices`."""
+MORE = {"contract_minimum": "unit in the", "service_floor": "weighted unit in the", "contract_quota": "unit in the"}
+"""How one more of a limit is said where it is not simply "unit of"."""
 UNCOUNTED = frozenset(["kg"])
 
 
 @dataclass(frozen=True)
 class Price:
-    """One row of `shadow_prices` that is worth showing. ``gain`` and ``loss`` are None where no re-solve was made."""
+    """One row of `shadow_prices` that is worth showing.
+
+    ``gain`` and ``loss`` are None where no re-solve was made, or where there is no plan with one more or one fewer.
+    """
 
     family: str
     subject: str
@@ -51,33 +58,26 @@ class Price:
     gain: Fraction | None
     loss: Fraction | None
     basis: str
-    verified: bool
-
-    @property
-    def headline(self) -> Fraction:
-        """What one unit more changes: the re-solved value where there is one, else the price."""
-        return self.price if self.gain is None else self.gain
 
     def sentence(self, currency: str) -> str:
-        """The row as one sentence."""
-        one = "One more unit of" if self.family == STOCK else f"One more {self.unit} of"
-        if self.family == "contract_minimum":
-            one = "One more unit in the"
-        if self.family == "service_floor":
-            one = "One more weighted unit in the"
-        effect = self.headline
-        verb = "is worth" if effect >= 0 else "costs"
-        text = f"{one} {self.subject} {verb} {money(abs(effect), currency)}"
+        """The row as one sentence: what this plan would gain and lose, or the price alone where nobody re-solved."""
+        what = f"One more {MORE.get(self.family, self.unit + ' of')} {self.subject}"
         if self.gain is None:
-            return text + ", by its price alone (not re-solved)."
-        if self.loss is not None and self.loss != self.gain:
-            fewer = "costs" if self.loss >= 0 else "is worth"
-            text += f"; one fewer {fewer} {amount(abs(self.loss), currency)}"
-        return text + "."
+            return f"{what}: price {money(self.price, currency)}, not re-solved."
+        text = f"{what} {_effect(self.gain, currency)}"
+        if self.loss is not None:
+            text += f", one fewer {_effect(-self.loss, currency)}"
+        return f"{text}; price {money(self.price, currency)}."
+
+
+def _effect(change: Fraction, currency: str) -> str:
+    if not change:
+        return "changes nothing"
+    return f"{'is worth' if change > 0 else 'costs'} {money(abs(change), currency)}"
 
 
 def prices(table: Table | None, most: int = 200) -> list[Price]:
-    """The ``most`` rows with the largest values (ties by name); rows worth nothing and links are left out."""
+    """The ``most`` rows with the largest prices or gains, by price (ties by name); links and idle rows are left out."""
     if table is None or len(table) == 0:
         return []
     gains, costs = (np.where(table.given(name), table[name].floats(), 0.0) for name in ("gain_plus_one", "price"))
@@ -85,7 +85,7 @@ def prices(table: Table | None, most: int = 200) -> list[Price]:
     size[np.isin(table["family"].astype(str), sorted(LINKS))] = 0.0
     largest = np.argsort(-size, kind="stable")[:most]
     rows = [_price(table, int(row)) for row in largest if size[row] > 0]
-    return sorted(rows, key=lambda price: (-abs(price.headline), -abs(price.price), price.family, price.subject))
+    return sorted(rows, key=lambda row: (-abs(row.price), -abs(row.gain or 0), row.family, row.subject))
 
 
 def _price(table: Table, row: int) -> Price:
@@ -104,7 +104,6 @@ def _price(table: Table, row: int) -> Price:
         gain=_exact(table, "gain_plus_one", row),
         loss=_exact(table, "loss_minus_one", row),
         basis=keys.get("value_basis") or keys.get("price_basis", ""),
-        verified=bool(table["verified"][row]) if "verified" in table.columns else False,
     )
 
 

@@ -251,7 +251,7 @@ def shadow_prices(tables: Tables) -> Table:
             "gain_plus_one": Exact.of(gains),
             "loss_minus_one": Exact.of(losses),
             "value_basis": _texts("fixed_shipments" if flag else "" for flag in resolved),
-            "verified": resolved & dear,
+            "verified": _texts("yes" if flag else "no" for flag in resolved),
             "valid_from": Exact.zeros(size),
             "valid_to": Exact.of([9] * size),
         },

@@ -21,7 +21,8 @@ from tests.report.sample import bundle_of, sample, verification
 
 MARKUP = (
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><h1>x", "</title><b>", "{{ 7 * 7 }}",
-    "{% raw %}", "<!-- ", "&lt;b&gt;", "' onmouseover='x", "javascript:alert(1)", "\u202egnp.exe", "<svg/onload=alert(1)>",
+    "{% raw %}", "<!-- ", "&lt;b&gt;", "' onmouseover='x", "javascript:alert(1)",
+    "\u202egnp.exe", "<svg/onload=alert(1)>",
 )  # fmt: skip
 
 

@@ -114,16 +114,25 @@ def test_prices_read_as_sentences() -> None:
     found = price_words.prices(sample(20).tables["shadow_prices"])
     by_family = {price.family: price for price in found}
     assert by_family["contract_minimum"].sentence("EUR") == (
-        "One more unit in the minimum of contract K-1 costs 2.80 EUR; one fewer is worth 3.85."
+        "One more unit in the minimum of contract K-1 costs 2.80 EUR, one fewer is worth 3.85 EUR; price −3.50 EUR."
     )
     assert by_family["warehouse_capacity_lines"].sentence("EUR") == (
-        "One more line of capacity in lines of W-Lyon is worth 1.00 EUR; one fewer costs 1.38."
+        "One more line of capacity of W-Lyon is worth 1.00 EUR, one fewer costs 1.38 EUR; price 1.25 EUR."
     )
     assert price_words.rhs_text(by_family["service_floor"]) == "99.5 weighted units"
-    assert [abs(price.headline) for price in found] == sorted((abs(price.headline) for price in found), reverse=True)
-    assert all(price.price or price.gain or price.loss for price in found)
+    assert [abs(price.price) for price in found] == sorted((abs(price.price) for price in found), reverse=True)
+    assert all(price.price or price.gain for price in found)
     unsolved = next(price for price in found if price.gain is None)
-    assert unsolved.sentence("EUR").endswith("by its price alone (not re-solved).")
+    assert unsolved.sentence("EUR").endswith(", not re-solved.")
+
+
+def test_a_unit_that_changes_nothing_is_said_so() -> None:
+    price = price_words.Price(
+        "warehouse_stock", "P at W", "unit", Fraction(5), Fraction(8), Fraction(0), Fraction(9), "local"
+    )
+    assert price.sentence("EUR") == (
+        "One more unit of P at W changes nothing, one fewer costs 9.00 EUR; price 8.00 EUR."
+    )
 
 
 def test_marks_carry_their_words_and_escape_them() -> None:
