@@ -30,8 +30,8 @@ KEY_COLUMNS = (
     "mode",
     "side",
 )
-LONGEST = 200
-"""Characters of a name before it is cut: readers stop at 255."""
+LONGEST = 120
+"""Characters of a name before it is cut: CBC crashes on MPS names of more than 160, LP readers stop at 255."""
 
 Texts = NDArray[np.object_]
 
