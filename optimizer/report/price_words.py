@@ -47,7 +47,7 @@ UNCOUNTED = frozenset(["kg"])
 class Price:
     """One row of `shadow_prices` that is worth showing.
 
-    ``gain`` and ``loss`` are None where no re-solve was made, or where there is no plan with one more or one fewer.
+    ``gain`` and ``loss`` are None where no re-solve verified them, or where there is no plan with one more or one fewer.
     """
 
     family: str
@@ -95,14 +95,15 @@ def _price(table: Table, row: int) -> Price:
         for name, values in table.columns.items()
         if not hasattr(values, "fractions") and values.dtype.kind == "O"
     }
+    resolved = keys.get("verified") != "no"
     return Price(
         family=family,
         subject=SUBJECTS.get(family, family).format_map(_Blank(keys)),
         unit=MEASURES.get(keys.get("unit", ""), keys.get("unit") or "unit"),
         rhs=_exact(table, "rhs", row) or Fraction(0),
         price=_exact(table, "price", row) or Fraction(0),
-        gain=_exact(table, "gain_plus_one", row),
-        loss=_exact(table, "loss_minus_one", row),
+        gain=_exact(table, "gain_plus_one", row) if resolved else None,
+        loss=_exact(table, "loss_minus_one", row) if resolved else None,
         basis=keys.get("value_basis") or keys.get("price_basis", ""),
     )
 
