@@ -164,7 +164,9 @@ def _read(path: Path, shown: str) -> Layer:
         raise _one(shown, "UTF-8 text", f"save as UTF-8; byte {error.start} is not", "encoding") from None
     except tomllib.TOMLDecodeError as error:
         place = str(error).rpartition("(at line ")[2].partition(",")[0]
-        line = int(place) if place.isdigit() else None
+        number = str(error).partition(" ")[0]
+        lines = (at for at, content in enumerate(text.splitlines(), start=1) if number in content)
+        line = int(place) if place.isdigit() else next(lines, None)
         raise _one(shown, "TOML", str(error), "bad_toml", line=line) from None
     except RecursionError:
         raise _one(shown, "tables nested a few levels deep", "flatten it", "bad_toml") from None

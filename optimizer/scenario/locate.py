@@ -32,6 +32,7 @@ def key_lines(text: str) -> dict[Path, int]:
             section = _parts(header[2])
             if header[1] == "[[":
                 counts[section] = counts.get(section, -1) + 1
+                lines.setdefault(section, number)
                 section = (*section, counts[section])
             section = _through_arrays(section, counts)
             lines.setdefault(section, number)

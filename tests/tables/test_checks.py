@@ -49,12 +49,16 @@ ROWS: list[tuple] = [
     (put("order_lines", 1, qty="99999999999999999999"), "error", "not_int", "order_lines.csv", 3, "qty",
      "99999999999999999999", "at most 1,000,000,000,000"),
     (put("stock", 0, on_hand_qty="-1"), "error", "out_of_range", "stock.csv", 2, "on_hand_qty", "-1", "from 0"),
-    (put("lanes", 0, cost_per_unit="-0.5"), "error", "out_of_range", "lanes.csv", 2, "cost_per_unit", "-0.5", "0 or more"),
+    (put("lanes", 0, cost_per_unit="-0.5"), "error", "out_of_range", "lanes.csv", 2, "cost_per_unit", "-0.5",
+     "0 or more"),
     (put("lanes", 0, transit_days="-1"), "error", "out_of_range", "lanes.csv", 2, "transit_days", "-1", "from 0"),
-    (put("warehouses", 0, capacity_units="-1"), "error", "out_of_range", "warehouses.csv", 2, "capacity_units", "-1", "0"),
-    (put("warehouses", 0, capacity_kg="-1"), "error", "out_of_range", "warehouses.csv", 2, "capacity_kg", "-1", "0 or more"),
+    (put("warehouses", 0, capacity_units="-1"), "error", "out_of_range", "warehouses.csv", 2, "capacity_units", "-1",
+     "0"),
+    (put("warehouses", 0, capacity_kg="-1"), "error", "out_of_range", "warehouses.csv", 2, "capacity_kg", "-1",
+     "0 or more"),
     (put("warehouses", 0, latitude="91"), "error", "out_of_range", "warehouses.csv", 2, "latitude", "91", "-90 to 90"),
-    (put("warehouses", 0, is_open="maybe"), "error", "not_flag", "warehouses.csv", 2, "is_open", "maybe", "true or false"),
+    (put("warehouses", 0, is_open="maybe"), "error", "not_flag", "warehouses.csv", 2, "is_open", "maybe",
+     "true or false"),
     (put("orders", 0, priority="0"), "error", "out_of_range", "orders.csv", 2, "priority", "0", "from 1"),
     (put("orders", 0, delivery_policy="line_compleet"), "error", "not_enum", "orders.csv", 2, "delivery_policy",
      "line_compleet", "'line_complete'"),
@@ -64,35 +68,42 @@ ROWS: list[tuple] = [
     (put("orders", 0, channel=" web"), "warning", "surrounding_space", "orders.csv", 2, "channel", " web", "spaces"),
     (put("contracts", 0, min_qty="", min_fill_rate="1.2"), "error", "out_of_range", "contracts.csv", 2, "min_fill_rate",
      "1.2", "from 0 to 1"),
-    (put("eligibility", 0, mode="exclude"), "error", "not_enum", "eligibility.csv", 2, "mode", "exclude", "only, forbid"),
+    (put("eligibility", 0, mode="exclude"), "error", "not_enum", "eligibility.csv", 2, "mode", "exclude",
+     "only, forbid"),
     (put("pins", 0, mode="at_lest"), "error", "not_enum", "pins.csv", 2, "mode", "at_lest", "'at_least'"),
     # keys and references
     (add("stock", warehouse_id="W1", product_id="P1", on_hand_qty="1"), "error", "duplicate_key", "stock.csv", 4,
      "product_id", "W1, P1", "row 2"),
     (add("lanes", warehouse_id="W1", zone_id="south", service_id=""), "error", "duplicate_key", "lanes.csv", 5,
      "service_id", "W1, south, standard", "row 4"),
-    (put("order_lines", 2, order_id="O22"), "error", "unknown_reference", "order_lines.csv", 4, "order_id", "O22", "'O2'"),
-    (put("order_lines", 2, product_id="p1x"), "error", "unknown_reference", "order_lines.csv", 4, "product_id", "p1x", "'P1'"),
+    (put("order_lines", 2, order_id="O22"), "error", "unknown_reference", "order_lines.csv", 4, "order_id", "O22",
+     "'O2'"),
+    (put("order_lines", 2, product_id="p1x"), "error", "unknown_reference", "order_lines.csv", 4, "product_id",
+     "p1x", "'P1'"),
     (put("orders", 1, customer_id="X"), "error", "unknown_reference", "orders.csv", 3, "customer_id", "X", "customers"),
     (put("stock", 1, warehouse_id="W22"), "error", "unknown_reference", "stock.csv", 3, "warehouse_id", "W22", "'W2'"),
     (put("stock", 1, product_id="Q"), "error", "unknown_reference", "stock.csv", 3, "product_id", "Q", "products"),
     (put("lanes", 2, warehouse_id="w1"), "error", "unknown_reference", "lanes.csv", 4, "warehouse_id", "w1", "'W1'"),
-    (put("eligibility", 0, warehouse_id="W9"), "error", "unknown_reference", "eligibility.csv", 2, "warehouse_id", "W9", "'W2'"),
+    (put("eligibility", 0, warehouse_id="W9"), "error", "unknown_reference", "eligibility.csv", 2, "warehouse_id",
+     "W9", "'W2'"),
     (put("contracts", 0, tier="", customer_id="C9"), "error", "unknown_reference", "contracts.csv", 2, "customer_id",
      "C9", "customers"),
-    (put("eligibility", 0, family="", product_id="P9"), "error", "unknown_reference", "eligibility.csv", 2, "product_id",
+    (put("eligibility", 0, family="", product_id="P9"), "error", "unknown_reference", "eligibility.csv", 2,
+     "product_id",
      "P9", "products"),
     (put("contracts", 0, order_id="O9"), "error", "unknown_reference", "contracts.csv", 2, "order_id", "O9", "orders"),
     (put("pins", 0, order_id="O8"), "error", "unknown_reference", "pins.csv", 2, "order_id", "O8", "did you mean"),
     (put("pins", 0, line_id="7"), "error", "unknown_reference", "pins.csv", 2, "line_id", "7", "1, 2"),
-    (put("pins", 0, warehouse_id="W3"), "error", "unknown_reference", "pins.csv", 2, "warehouse_id", "W3", "did you mean"),
+    (put("pins", 0, warehouse_id="W3"), "error", "unknown_reference", "pins.csv", 2, "warehouse_id", "W3",
+     "did you mean"),
     # columns and tables
     (without("order_lines", "qty"), "error", "missing_column", "order_lines.csv", 1, "qty", "", "add the column"),
     (put("stock", 0, on_hand="4"), "warning", "unknown_column", "stock.csv", 1, "on_hand", "on_hand", "'on_hand_qty'"),
     (put("stock", 0, colour="4"), "warning", "unknown_column", "stock.csv", 1, "colour", "colour", "x_"),
     (drop("eligibility"), None, None, None, None, None, None, None),
     # later columns
-    (put("orders", 1, cancel_date="2026-12-01"), "error", "not_available", "orders.csv", 3, "cancel_date", "2026-12-01", "blank"),
+    (put("orders", 1, cancel_date="2026-12-01"), "error", "not_available", "orders.csv", 3, "cancel_date",
+     "2026-12-01", "blank"),
     (put("orders", 1, frozen="true"), "error", "not_available", "orders.csv", 3, "frozen", "true", "not available"),
     (put("order_lines", 0, late_penalty_per_unit_day="1"), "error", "not_available", "order_lines.csv", 2,
      "late_penalty_per_unit_day", "1", "blank"),
@@ -103,37 +114,54 @@ ROWS: list[tuple] = [
     (put("customers", 0, min_remaining_life_days="1"), "error", "not_available", "customers.csv", 2,
      "min_remaining_life_days", "1", "blank"),
     (put("stock", 0, lot_id="L"), "error", "not_available", "stock.csv", 2, "lot_id", "L", "blank"),
-    (put("stock", 0, expiry_date="2027-01-01"), "error", "not_available", "stock.csv", 2, "expiry_date", "2027-01-01", "bl"),
-    (put("stock", 0, holding_value_per_unit="1"), "error", "not_available", "stock.csv", 2, "holding_value_per_unit", "1", "bl"),
-    (put("pins", 0, ship_date="2026-12-01"), "error", "not_available", "pins.csv", 2, "ship_date", "2026-12-01", "blank"),
+    (put("stock", 0, expiry_date="2027-01-01"), "error", "not_available", "stock.csv", 2, "expiry_date",
+     "2027-01-01", "bl"),
+    (put("stock", 0, holding_value_per_unit="1"), "error", "not_available", "stock.csv", 2, "holding_value_per_unit",
+     "1", "bl"),
+    (put("pins", 0, ship_date="2026-12-01"), "error", "not_available", "pins.csv", 2, "ship_date", "2026-12-01",
+     "blank"),
     (put("pins", 0, lot_id="L"), "error", "not_available", "pins.csv", 2, "lot_id", "L", "blank"),
     # orders, lines, stock
-    (put("orders", 0, due_date="2026-10-31"), "error", "dates_out_of_order", "orders.csv", 2, "due_date", "2026-10-31", "dates"),
+    (put("orders", 0, due_date="2026-10-31"), "error", "dates_out_of_order", "orders.csv", 2, "due_date",
+     "2026-10-31", "dates"),
     (put("orders", 1, order_date="2026-11-21"), "warning", "order_after_snapshot", "orders.csv", 3, "order_date",
      "2026-11-21", "as_of"),
-    (put("order_lines", 1, min_fill_qty="6"), "error", "min_fill_above_qty", "order_lines.csv", 3, "min_fill_qty", "6", "qty"),
-    (put("order_lines", 1, lot_multiple="10"), "warning", "impossible_lot", "order_lines.csv", 3, "qty", "5", "nothing"),
-    (put("order_lines", 1, lot_multiple="3", min_fill_qty="4"), "warning", "impossible_lot", "order_lines.csv", 3, "qty",
+    (put("order_lines", 1, min_fill_qty="6"), "error", "min_fill_above_qty", "order_lines.csv", 3, "min_fill_qty",
+     "6", "qty"),
+    (put("order_lines", 1, lot_multiple="10"), "warning", "impossible_lot", "order_lines.csv", 3, "qty", "5",
+     "nothing"),
+    (put("order_lines", 1, lot_multiple="3", min_fill_qty="4"), "warning", "impossible_lot", "order_lines.csv", 3,
+     "qty",
      "5", "lots of 3"),
-    (put("order_lines", 2, lot_multiple="4"), "warning", "impossible_lot", "order_lines.csv", 4, "qty", "6", "lots of 12"),
-    (put("order_lines", 1, unit_price=""), "error", "margin_unknown", "order_lines.csv", 3, "unit_margin", "", "unit_price"),
+    (put("order_lines", 2, lot_multiple="4"), "warning", "impossible_lot", "order_lines.csv", 4, "qty", "6",
+     "lots of 12"),
+    (put("order_lines", 1, unit_price=""), "error", "margin_unknown", "order_lines.csv", 3, "unit_margin", "",
+     "unit_price"),
     (put("products", 1, unit_cost=""), "error", "margin_unknown", "order_lines.csv", 3, "unit_margin", "", "'P2'"),
-    (put("stock", 0, reserved_qty="21"), "warning", "reserved_above_on_hand", "stock.csv", 2, "reserved_qty", "21", "nothing"),
+    (put("stock", 0, reserved_qty="21"), "warning", "reserved_above_on_hand", "stock.csv", 2, "reserved_qty", "21",
+     "nothing"),
     (add("orders", order_id="O3", customer_id="C1", zone_id="north"), "warning", "order_without_lines", "orders.csv", 4,
      "order_id", "O3", "lines"),
     (put("orders", 1, zone_id="souht"), "warning", "zone_without_lane", "orders.csv", 3, "zone_id", "souht", "'south'"),
-    (put("orders", 1, service_id="express"), "warning", "service_without_lane", "orders.csv", 3, "service_id", "express", "lane"),
-    (put("orders", 1, service_level="fast"), "warning", "service_without_lane", "orders.csv", 3, "service_level", "fast", "lane"),
-    (put("order_lines", 1, weight_kg="4000"), "warning", "weights_disagree", "order_lines.csv", 3, "weight_kg", "4000", "unit"),
+    (put("orders", 1, service_id="express"), "warning", "service_without_lane", "orders.csv", 3, "service_id",
+     "express", "lane"),
+    (put("orders", 1, service_level="fast"), "warning", "service_without_lane", "orders.csv", 3, "service_level",
+     "fast", "lane"),
+    (put("order_lines", 1, weight_kg="4000"), "warning", "weights_disagree", "order_lines.csv", 3, "weight_kg",
+     "4000", "unit"),
     # rules
-    (put("contracts", 0, min_qty="", shortfall_penalty=""), "error", "contract_without_bound", "contracts.csv", 2, "min_qty",
+    (put("contracts", 0, min_qty="", shortfall_penalty=""), "error", "contract_without_bound", "contracts.csv", 2,
+     "min_qty",
      "K1", "max_qty"),
     (put("contracts", 0, min_qty="", max_qty="5"), "warning", "penalty_without_minimum", "contracts.csv", 2,
      "shortfall_penalty", "", "min_qty"),
-    (put("contracts", 0, min_fill_rate="0.5"), "warning", "two_minimums", "contracts.csv", 2, "min_fill_rate", "", "larger"),
+    (put("contracts", 0, min_fill_rate="0.5"), "warning", "two_minimums", "contracts.csv", 2, "min_fill_rate", "",
+     "larger"),
     (put("contracts", 0, max_qty="2"), "warning", "quota_below_minimum", "contracts.csv", 2, "max_qty", "2", "min_qty"),
-    (put("contracts", 0, tier="golden"), "warning", "scope_without_lines", "contracts.csv", 2, "tier", "golden", "'gold'"),
-    (put("eligibility", 0, channel="store", customer_id="C1"), "warning", "scope_without_lines", "eligibility.csv", 2, None,
+    (put("contracts", 0, tier="golden"), "warning", "scope_without_lines", "contracts.csv", 2, "tier", "golden",
+     "'gold'"),
+    (put("eligibility", 0, channel="store", customer_id="C1"), "warning", "scope_without_lines", "eligibility.csv",
+     2, None,
      "", "no line has all"),
     # pins
     (put("pins", 0, qty=""), "error", "pin_without_qty", "pins.csv", 2, "qty", "", "forbid"),
@@ -152,7 +180,7 @@ ROWS: list[tuple] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("change, severity, code, file, row, column, value, words", ROWS)
+@pytest.mark.parametrize(("change", "severity", "code", "file", "row", "column", "value", "words"), ROWS)
 def test_one_fault_gives_one_finding(tmp_path, change, severity, code, file, row, column, value, words):
     case = good()
     change(case)
@@ -185,8 +213,22 @@ def test_pins_of_two_warehouses_may_not_ask_for_more_than_the_line(tmp_path):
 def test_pins_of_different_services_do_not_contradict(tmp_path):
     case = good()
     case["pins"] = [
-        {"order_id": "O1", "line_id": "1", "warehouse_id": "W1", "mode": "at_least", "qty": "6", "service_id": "standard"},
-        {"order_id": "O1", "line_id": "1", "warehouse_id": "W1", "mode": "at_most", "qty": "1", "service_id": "express"},
+        {
+            "order_id": "O1",
+            "line_id": "1",
+            "warehouse_id": "W1",
+            "mode": "at_least",
+            "qty": "6",
+            "service_id": "standard",
+        },
+        {
+            "order_id": "O1",
+            "line_id": "1",
+            "warehouse_id": "W1",
+            "mode": "at_most",
+            "qty": "1",
+            "service_id": "express",
+        },
     ]
     assert of_case(tmp_path, case) == []
     case["pins"][1]["service_id"] = ""
@@ -252,7 +294,18 @@ def test_an_unreadable_table_does_not_echo_through_the_others(tmp_path, table):
     assert [(e.file, e.code) for e in errors] == [(f"{table}.csv", "encoding")]
 
 
-LATER = ["inbound", "rate_bands", "reserves", "calendar", "substitutions", "kits", "transfers", "budgets", "fair_share", "history"]
+LATER = [
+    "inbound",
+    "rate_bands",
+    "reserves",
+    "calendar",
+    "substitutions",
+    "kits",
+    "transfers",
+    "budgets",
+    "fair_share",
+    "history",
+]
 
 
 @pytest.mark.parametrize("table", LATER)
@@ -272,7 +325,8 @@ def test_blank_columns_of_later_versions_are_harmless(tmp_path):
 
 
 def test_floors_need_orders_in_their_scope(tmp_path):
-    floors = {"overall": Decimal("0.5"), "tier.gold": Decimal("0.9"), "tier.golt": Decimal("0.9"), "channel.web": Decimal(1),
+    floors = {"overall": Decimal("0.5"), "tier.gold": Decimal("0.9"), "tier.golt": Decimal("0.9"),
+        "channel.web": Decimal(1),
               "customer.C9": Decimal(1), "zone.north": Decimal(1), "segment.retail": Decimal(1)}  # fmt: skip
     errors, _ = findings(write_case(tmp_path, good(), {"service": {"min_level": floors}}))
     assert [(e.column, e.code) for e in errors] == [
@@ -304,15 +358,18 @@ def test_weightless_lines_on_lanes_by_weight_are_warned_of(tmp_path):
     assert of_case(tmp_path, case) == []
 
 
-@pytest.mark.parametrize("table, column, usual, odd", [
-    ("order_lines", "qty", 12, 60000), ("stock", "on_hand_qty", 400, 4_000_000), ("lanes", "cost_per_unit", "0.55", "550"),
+@pytest.mark.parametrize(("table", "column", "usual", "odd"), [
+    ("order_lines", "qty", 12, 60000), ("stock", "on_hand_qty", 400, 4_000_000), ("lanes", "cost_per_unit", "0.55",
+     "550"),
     ("products", "unit_weight_kg", "0.45", "450"), ("order_lines", "unit_margin", "19.99", "19990"),
 ])  # fmt: skip
 def test_values_orders_of_magnitude_off_are_warned_of(tmp_path, table, column, usual, odd):
     case = {"orders": [], "order_lines": [], "stock": [], "products": [], "lanes": []}
     for n in range(40):
         case["orders"].append({"order_id": f"O{n}", "customer_id": "C", "zone_id": f"Z{n}"})
-        case["order_lines"].append({"order_id": f"O{n}", "line_id": "1", "product_id": f"P{n}", "qty": 10, "unit_margin": 2})
+        case["order_lines"].append(
+            {"order_id": f"O{n}", "line_id": "1", "product_id": f"P{n}", "qty": 10, "unit_margin": 2}
+        )
         case["stock"].append({"warehouse_id": "W", "product_id": f"P{n}", "on_hand_qty": 50})
         case["products"].append({"product_id": f"P{n}", "unit_weight_kg": 1})
         case["lanes"].append({"warehouse_id": "W", "zone_id": f"Z{n}", "cost_per_unit": 1})
@@ -327,7 +384,10 @@ def test_values_orders_of_magnitude_off_are_warned_of(tmp_path, table, column, u
 
 def test_columns_that_vary_widely_are_not_suspect(tmp_path):
     rows = [{"order_id": f"O{n}", "product_id": "P", "qty": 2**n} for n in range(20)]
-    assert of_case(tmp_path, {"order_lines": rows, "stock": [{"warehouse_id": "W", "product_id": "P", "on_hand_qty": 5}]}) == []
+    assert (
+        of_case(tmp_path, {"order_lines": rows, "stock": [{"warehouse_id": "W", "product_id": "P", "on_hand_qty": 5}]})
+        == []
+    )
 
 
 def test_thousands_of_faults_are_all_kept_and_more_are_counted():
@@ -342,8 +402,15 @@ def test_thousands_of_faults_are_all_kept_and_more_are_counted():
 def said_codes(folder: Path) -> set[str]:
     """The codes that the source says, read from its calls of `Findings`."""
     at = {"say": 3, "say_setting": 3, "at": 5}
-    calls = [node for path in folder.glob("*.py") for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-    named = [(call, at[call.func.attr]) for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in at]
+    calls = [
+        node
+        for path in folder.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+    ]
+    named = [
+        (call, at[call.func.attr]) for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in at
+    ]
     arguments = [call.args[place] for call, place in named if len(call.args) > place]
     return {argument.value for argument in arguments if isinstance(argument, ast.Constant)}
 

@@ -28,7 +28,7 @@ def file(tmp_path):
     return tmp_path / "orders.csv"
 
 
-@pytest.mark.parametrize("content, cells, rows", [
+@pytest.mark.parametrize(("content", "cells", "rows"), [
     (b"a,b\n1,2\n", {"a": ["1"], "b": ["2"]}, [2]),
     (b"a,b\n1,2", {"a": ["1"], "b": ["2"]}, [2]),
     (b"a,b\r\n1,2\r\n\r\n3,4\r\n", {"a": ["1", "3"], "b": ["2", "4"]}, [2, 4]),
@@ -46,7 +46,7 @@ def test_sound_files_are_read_to_the_letter(file, content, cells, rows):
     assert read(file, content) == (cells, rows, [])
 
 
-@pytest.mark.parametrize("content, code, row", [
+@pytest.mark.parametrize(("content", "code", "row"), [
     (b"", "empty_file", None),
     (b"\n", "no_header", 1),
     (b"\n\na,b\n1,2\n", "no_header", 1),
@@ -73,7 +73,8 @@ CELL = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\
 
 
 @settings(max_examples=300, deadline=None)
-@given(rows=st.lists(st.lists(CELL, min_size=3, max_size=3), max_size=6), quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+@given(rows=st.lists(st.lists(CELL, min_size=3, max_size=3), max_size=6), quoting=st.sampled_from([csv.QUOTE_MINIMAL,
+    csv.QUOTE_ALL]),
        end=st.sampled_from(["\n", "\r\n"]))  # fmt: skip
 def test_what_a_csv_writer_writes_is_read_back(tmp_path_factory, rows, quoting, end):
     out = io.StringIO()
@@ -104,7 +105,10 @@ def test_blocks_of_any_size_read_the_same(tmp_path_factory, rows, block):
 @pytest.mark.parametrize("block", [1, 2, 3, 64])
 def test_faults_are_placed_alike_whatever_the_block(file, block, monkeypatch):
     monkeypatch.setattr(reader, "BLOCK", block)
-    for content, row, words in [("a,b\r\né,2\r\n3,".encode() + b"\xe9\r\n", 3, "byte 13"), (b"a,b\n1,2\n3,\0", 3, "byte 10")]:
+    for content, row, words in [
+        ("a,b\r\né,2\r\n3,".encode() + b"\xe9\r\n", 3, "byte 13"),
+        (b"a,b\n1,2\n3,\0", 3, "byte 10"),
+    ]:
         issue = read(file, content)[2][0]
         assert (issue.code, issue.row) == ("encoding", row)
         assert words in issue.expected

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from optimizer.errors import InputError
 from optimizer.scenario.load import load_scenario
 from optimizer.tables.read import load_tables
 from tests.builders import complete, write_case
@@ -84,7 +83,7 @@ def test_row_order_does_not_matter(tmp_path):
     assert np.array_equal(tables.line_order, reference.line_order)
 
 
-@pytest.mark.parametrize("table, column, value", [
+@pytest.mark.parametrize(("table", "column", "value"), [
     ("orders", "hold", "Null"), ("order_lines", "qty", 8), ("order_lines", "unit_margin", Decimal("0.1000001")),
     ("orders", "x_note", "=1+2"), ("orders", "due_date", datetime.date(2026, 3, 30)), ("warehouses", "is_open", False),
 ])  # fmt: skip
@@ -98,8 +97,10 @@ def test_any_changed_cell_changes_the_digest(tmp_path, table, column, value):
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=12).filter(lambda t: t.strip() == t)
-EDGY = st.sampled_from(["0", "00", "1E5", "1e-3", "NA", "nan", "None", "null", "TRUE", "1.0", "1,5", "=1+1", "-0", '"', "'",
-                        "2026-03-01", "9007199254740993", "inf", "#N/A", "\u00a0x", "e\u0301", "\ufeffx", "a;b"])  # fmt: skip
+EDGY = st.sampled_from(["0", "00", "1E5", "1e-3", "NA", "nan", "None", "null", "TRUE", "1.0", "1,5", "=1+1", "-0",
+    '"', "'",
+                        "2026-03-01", "9007199254740993", "inf", "#N/A", "\u00a0x", "e\u0301", "\ufeffx",
+                        "a;b"])  # fmt: skip
 MONEY = st.decimals(min_value=0, max_value=10**5, places=4, allow_nan=False)
 
 

@@ -71,8 +71,9 @@ def test_parquet_floats_are_their_shortest_decimals(tmp_path):
     assert not given["c"]
 
 
-@pytest.mark.parametrize("values, code", [
-    (pa.array([[1], [2]]), "column_type"), (pa.array([b"P1", b"P2"]), "column_type"), (pa.array([1.5, 2.0]), "not_text"),
+@pytest.mark.parametrize(("values", "code"), [
+    (pa.array([[1], [2]]), "column_type"), (pa.array([b"P1", b"P2"]), "column_type"), (pa.array([1.5, 2.0]),
+     "not_text"),
     (pa.array([True, False]), "not_text"), (pa.array([datetime.date(2026, 1, 1)] * 2), "not_text"),
     (pa.array([2.0**60, 1.0]), "not_text"), (pa.array([{"a": 1}, {"a": 2}]), "column_type"),
 ])  # fmt: skip
@@ -256,18 +257,25 @@ def test_embedded_databases_by_path_url_and_environment(tmp_path, kind, monkeypa
 
 
 ATTACKS = {
-    "duckdb": ["copy stock to '{out}'", "attach '{out}' as x", "select * from read_csv('{secret}')", "select * from '{secret}'",
-               "drop table stock", "select 1; drop table stock", "install httpfs", "set threads = 1", "insert into stock values (1,2,3)",
-               "select * from read_text('{secret}')", "select * from glob('/*')", "create table x (a int)", "pragma threads=1",
+    "duckdb": ["copy stock to '{out}'", "attach '{out}' as x", "select * from read_csv('{secret}')",
+    "select * from '{secret}'",
+               "drop table stock", "select 1; drop table stock", "install httpfs", "set threads = 1",
+               "insert into stock values (1,2,3)",
+               "select * from read_text('{secret}')", "select * from glob('/*')", "create table x (a int)",
+               "pragma threads=1",
                "select * from raws", "", "select", "export database '{out}'", "call pragma_version(); select 1"],
-    "sqlite": ["attach '{out}' as x", "drop table stock", "select 1; drop table stock", "insert into stock values (1,2,3)",
-               "pragma journal_mode=delete", "vacuum into '{out}'", "create table x (a)", "select load_extension('{secret}')",
+    "sqlite": ["attach '{out}' as x", "drop table stock", "select 1; drop table stock",
+    "insert into stock values (1,2,3)",
+               "pragma journal_mode=delete", "vacuum into '{out}'", "create table x (a)",
+               "select load_extension('{secret}')",
                "select writefile('{out}', 'x')", "", "select", "begin", "delete from stock",
                "create temp table x as select * from stock"],
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind, attack", [(kind, attack) for kind, attacks in ATTACKS.items() for attack in attacks])
+@pytest.mark.parametrize(
+    ("kind", "attack"), [(kind, attack) for kind, attacks in ATTACKS.items() for attack in attacks]
+)
 def test_queries_can_only_select_from_their_database(tmp_path, kind, attack):
     DATABASES[kind](tmp_path / "book.db")
     before = (tmp_path / "book.db").read_bytes()
@@ -281,7 +289,7 @@ def test_queries_can_only_select_from_their_database(tmp_path, kind, attack):
     assert (tmp_path / "book.db").read_bytes() == before
 
 
-@pytest.mark.parametrize("kind, sql", [
+@pytest.mark.parametrize(("kind", "sql"), [
     ("sqlite", "with recursive n(i) as (select 1 union all select i+1 from n) select count(*) from n"),
     ("duckdb", "with recursive n(i) as (select 1 union all select i+1 from n) select count(*) from n"),
 ])  # fmt: skip
@@ -303,7 +311,9 @@ def test_results_beyond_the_row_limit_are_refused(tmp_path, kind, monkeypatch):
 def test_sqlite_cells_of_mixed_types(tmp_path):
     with sqlite3.connect(tmp_path / "book.db") as db:
         db.execute("create table stock (warehouse_id, product_id, on_hand_qty)")
-        db.executemany("insert into stock values (?, ?, ?)", [("W1", "P1", 20.0), ("W2", "P2", "9"), ("W2", "P1", None)])
+        db.executemany(
+            "insert into stock values (?, ?, ?)", [("W1", "P1", 20.0), ("W2", "P2", "9"), ("W2", "P1", None)]
+        )
     db.close()
     errors, _ = findings(sql_case(tmp_path, "select * from stock", "book.db"))
     assert [(e.code, e.row, e.column) for e in errors] == [("blank", 3, "on_hand_qty")]
@@ -337,7 +347,13 @@ def test_secrets_of_connections_are_never_shown(tmp_path, url, how, monkeypatch,
     from optimizer.scenario.load import load_scenario
 
     loaded = load_scenario(path)
-    shown = [repr(errors), repr(warnings), repr(loaded), str(loaded.scenario.model_dump()), loaded.scenario.model_dump_json()]
+    shown = [
+        repr(errors),
+        repr(warnings),
+        repr(loaded),
+        str(loaded.scenario.model_dump()),
+        loaded.scenario.model_dump_json(),
+    ]
     assert CANARY not in "".join([*shown, *capfd.readouterr()])
     assert codes(warnings) == ({"secret_in_file"} if how == "inline" else set())
 

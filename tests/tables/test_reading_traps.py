@@ -46,7 +46,8 @@ def test_words_for_missing_are_ids_and_join_only_with_themselves(tmp_path):
 def test_long_numbers_beside_a_blank_keep_every_digit(tmp_path):
     rows = [{"order_id": "9007199254740993", "line_id": "1", "product_id": "P", "qty": "1",
              "unit_margin": "9007199254740993.01"},
-            {"order_id": "O", "line_id": "1", "product_id": "P", "qty": "1", "unit_price": "1", "unit_margin": ""}]  # fmt: skip
+            {"order_id": "O", "line_id": "1", "product_id": "P", "qty": "1", "unit_price": "1",
+                "unit_margin": ""}]  # fmt: skip
     products = [{"product_id": "P", "unit_cost": "1"}]
     tables, _ = load(write_case(tmp_path, {"order_lines": rows, "products": products, "stock": [STOCK]}))
     assert tables.order_lines["order_id"][0] == "9007199254740993"
@@ -55,8 +56,12 @@ def test_long_numbers_beside_a_blank_keep_every_digit(tmp_path):
 
 
 def test_a_quantity_beyond_exact_sums_is_refused_not_rounded(tmp_path):
-    errors, _ = findings(write_case(tmp_path, {"order_lines": lines("1") , "stock": [STOCK | {"on_hand_qty": 9007199254740993}]}))
-    assert [(e.code, e.row, e.column, e.value) for e in errors] == [("out_of_range", 2, "on_hand_qty", "9007199254740993")]
+    errors, _ = findings(
+        write_case(tmp_path, {"order_lines": lines("1"), "stock": [STOCK | {"on_hand_qty": 9007199254740993}]})
+    )
+    assert [(e.code, e.row, e.column, e.value) for e in errors] == [
+        ("out_of_range", 2, "on_hand_qty", "9007199254740993")
+    ]
 
 
 def test_codes_that_look_like_powers_of_ten_stay_codes(tmp_path):
@@ -64,7 +69,9 @@ def test_codes_that_look_like_powers_of_ten_stay_codes(tmp_path):
     assert tables.order_lines["product_id"].tolist() == ["100000", "1E5", "2E3"]
 
 
-@pytest.mark.parametrize("text", ["1,200", "1,5", "1 200", "1.200,50", "1'200", "12 kg", "€5", "١٢", "½", "0x1F", "1_000", "--1"])
+@pytest.mark.parametrize(
+    "text", ["1,200", "1,5", "1 200", "1.200,50", "1'200", "12 kg", "€5", "١٢", "½", "0x1F", "1_000", "--1"]
+)
 def test_numbers_in_other_notations_are_refused_with_row_and_column(tmp_path, text):
     errors, _ = findings(write_case(tmp_path, {"order_lines": lines("1", unit_margin=text), "stock": [STOCK]}))
     assert [(e.file, e.row, e.column, e.value, e.code) for e in errors] == [
@@ -144,7 +151,7 @@ def test_excel_dates_mixed_with_text_and_serial_numbers(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("value, words", [
+@pytest.mark.parametrize(("value", "words"), [
     (datetime.date(2026, 9, 2), "turned into a date"), (True, "truth value"), (1.5, "number with decimals"),
     (12345678901234567890, "15 digits"),
 ])  # fmt: skip
@@ -155,7 +162,8 @@ def test_excel_ids_that_the_spreadsheet_changed_are_told(tmp_path, value, words)
     assert words in told[0].remedy
 
 
-@pytest.mark.parametrize("text", ["45000", "03/04/2026", "04.03.2026", "2026-3-4", "20260304", "2026-02-29", "2026-13-01",
+@pytest.mark.parametrize("text", ["45000", "03/04/2026", "04.03.2026", "2026-3-4", "20260304", "2026-02-29",
+    "2026-13-01",
                                   "2026-03-04T00:00:00Z", "2026-03-29 02:30", "yesterday", "0000-01-01"])  # fmt: skip
 def test_only_iso_days_are_dates(tmp_path, text):
     case = good()
@@ -173,7 +181,7 @@ def test_days_are_calendar_days_across_clock_changes():
 
 def test_a_moment_with_a_time_zone_is_no_day(tmp_path):
     path = write_case(tmp_path, good(), {"data": {"orders": "orders.parquet"}})
-    moment = datetime.datetime(2026, 3, 29, 2, 30, tzinfo=datetime.timezone.utc)
+    moment = datetime.datetime(2026, 3, 29, 2, 30, tzinfo=datetime.UTC)
     pq.write_table(pa.table({"order_id": ["O1", "O2"], "customer_id": ["C1", "C2"], "zone_id": ["north", "south"],
                              "due_date": [moment, None]}), tmp_path / "orders.parquet")  # fmt: skip
     errors, _ = findings(path)
@@ -183,7 +191,7 @@ def test_a_moment_with_a_time_zone_is_no_day(tmp_path):
 HEAD = "warehouse_id,product_id,on_hand_qty,x_note\nW1,P1,5,"
 
 
-@pytest.mark.parametrize("content, offset, row", [
+@pytest.mark.parametrize(("content", "offset", "row"), [
     ((HEAD + "Café\n").encode("cp1252"), len(HEAD) + 3, 2),
     (HEAD.encode("utf-16"), 0, 1),
     (HEAD.encode("utf-16-le"), 1, 1),
@@ -230,7 +238,8 @@ def test_money_is_exact(tmp_path):
     assert tables.order_lines["unit_margin"].item(0) == Fraction(2675, 1000)
 
 
-@pytest.mark.parametrize("value, kept", [('"NO"', "NO"), ('"on"', "on"), ('"0123"', "0123"), ('"12:30:45"', "12:30:45"),
+@pytest.mark.parametrize(("value", "kept"), [('"NO"', "NO"), ('"on"', "on"), ('"0123"', "0123"), ('"12:30:45"',
+    "12:30:45"),
                                          ('"1e3"', "1e3")])  # fmt: skip
 def test_scenario_text_keeps_its_type(tmp_path, value, kept):
     path = write_case(tmp_path, good())
@@ -240,7 +249,8 @@ def test_scenario_text_keeps_its_type(tmp_path, value, kept):
     assert set(tables.orders["channel"].tolist()) == {kept}
 
 
-@pytest.mark.parametrize("value, code", [("NO", "bad_toml"), ("0123", "bad_toml"), ("123", "bad_change"), ("12:30:45", "bad_change"),
+@pytest.mark.parametrize(("value", "code"), [("NO", "bad_toml"), ("0123", "bad_toml"), ("123", "bad_change"),
+    ("12:30:45", "bad_change"),
                                          ("1e3", "bad_change"), ("true", "bad_change")])  # fmt: skip
 def test_scenario_ids_are_never_guessed(tmp_path, value, code):
     path = write_case(tmp_path, good())
