@@ -12,7 +12,7 @@ from tests.brute_force import Batch, optimum, order_plans
 from tests.instances import Case
 from tests.proof.cases import cases, price_of_use, random_prices, typed
 
-SEEDS = 600
+SEEDS = 120
 
 
 def best_by_search(case: Case, certificate: dict, order: str) -> tuple[Fraction, Fraction] | None:
