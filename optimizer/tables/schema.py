@@ -133,7 +133,7 @@ _ORDERS = TableSchema(
         Column(
             "delivery_policy",
             "enum",
-            "whether it may go in part: `line_complete`: each line whole or not at all; `order_complete`: the order",
+            "whether it may ship in part, each line only whole, or all lines only together and whole",
             default="partial",
             choices=("partial", "line_complete", "order_complete"),
         ),

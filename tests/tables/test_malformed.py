@@ -25,9 +25,12 @@ from tests.tables.formats import write_table
 from tests.tables.inputs import GOOD, good, load
 
 EXAMPLES = 400
-NASTY = ["", " ", "\t", "\0", '"', '""', "'", ",", ";", "\n", "\r\n", "=1+1", "@x", "-", "-0", "NaN", "inf", "1e400", "1e-400",
-         "0x10", "1,000", "1.000,5", "99999999999999999999999", "0." + "1" * 40, "9" * 40, "2026-02-30", "03/04/2026", "45000",
-         "TRUE", "null", "None", "é", "漢", "\ufeff", "\u202e", "\u200b", "\ud7ff", "x" * 5000, "<script>", "../../x", "%s%n", "{}",
+NASTY = ["", " ", "\t", "\0", '"', '""', "'", ",", ";", "\n", "\r\n", "=1+1", "@x", "-", "-0", "NaN", "inf", "1e400",
+    "1e-400",
+         "0x10", "1,000", "1.000,5", "99999999999999999999999", "0." + "1" * 40, "9" * 40, "2026-02-30",
+         "03/04/2026", "45000",
+         "TRUE", "null", "None", "é", "漢", "\ufeff", "\u202e", "\u200b", "\ud7ff", "x" * 5000, "<script>", "../../x",
+         "%s%n", "{}",
          "1_000", "١٢", "½", "1 ", "O1", "W1", "P1", "-1", "0", "1.5", "true", "forbid"]  # fmt: skip
 BYTES = [b"\0", b"\xff", b"\xfe\xff", b'"', b"\r", b"\n", b",", b"\x80", b"\xe9", b"\x1a", b"\xf0\x9f"]
 
@@ -102,7 +105,9 @@ def judged(path, name: str, standing: set[str] | None) -> None:
 
 def cells_of(content: bytes) -> set[str]:
     text = content.decode("utf-8-sig", errors="replace")
-    return {cell for row in csv.reader(io.StringIO(text, newline="")) for cell in (*row, *(part.strip() for part in row))}
+    return {
+        cell for row in csv.reader(io.StringIO(text, newline="")) for cell in (*row, *(part.strip() for part in row))
+    }
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -141,7 +146,9 @@ def test_damaged_parts_of_workbooks(tmp_path):
     with zipfile.ZipFile(tmp_path / "stock.xlsx") as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     for _ in range(80):
-        name = rng.choice(["xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml"])
+        name = rng.choice(
+            ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml"]
+        )
         with zipfile.ZipFile(tmp_path / "stock.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
             for part, content in parts.items():
                 archive.writestr(part, damaged_bytes(content, rng) if part == name else content)
@@ -165,7 +172,15 @@ def test_damaged_scenarios(tmp_path):
 @pytest.mark.parametrize("value", NASTY)
 def test_nasty_settings(tmp_path, value):
     path = write_case(tmp_path, good())
-    for key in ("weights.margin", "service.measure", "solve.engine", "as_of", "data.stock", "service.min_level", "name"):
+    for key in (
+        "weights.margin",
+        "service.measure",
+        "solve.engine",
+        "as_of",
+        "data.stock",
+        "service.min_level",
+        "name",
+    ):
         try:
             load_tables(load_scenario(path, [f"{key}={value}"]))
         except InputError as error:

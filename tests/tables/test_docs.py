@@ -1,0 +1,74 @@
+"""The pages on data and scenarios tell every column, every setting and every limit as the code has it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from optimizer.scenario.load import LATER_SETTINGS, MAX_BASES
+from optimizer.scenario.paths import MARKERS
+from optimizer.scenario.schema import SCOPE_KINDS, Scenario
+from optimizer.tables import read_csv, read_excel, read_parquet, read_sql
+from optimizer.tables.describe import updated
+from optimizer.tables.schema import MAX_WHOLE, TABLES
+
+DOCS = Path(__file__).parents[2] / "docs"
+DATA, SCENARIOS = (DOCS / "data.md").read_text(), (DOCS / "scenarios.md").read_text()
+
+
+def test_the_column_reference_is_up_to_date():
+    assert updated(DATA) == DATA
+
+
+def settings(model: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        nested = isinstance(inner, type) and issubclass(inner, BaseModel)
+        keys += settings(inner, f"{prefix}{name}.") if nested else [prefix + name]
+    return keys
+
+
+@pytest.mark.parametrize("key", [key for key in settings(Scenario) if key != "data"])
+def test_every_setting_is_described_with_its_default(key):
+    row = next(line for line in SCENARIOS.splitlines() if line.startswith(f"| `{key}` |"))
+    model, *path = Scenario, *key.split(".")
+    for part in path[:-1]:
+        model = model.model_fields[part].annotation
+    field = model.model_fields[path[-1]]
+    default = row.split("|")[2].strip().strip('`"')
+    if field.is_required():
+        assert default in ("required", "the file's name")
+    elif field.default is not None and field.default_factory is None:
+        assert default == str(field.default)
+
+
+def test_limits_are_those_of_the_code():
+    for number in (MAX_WHOLE, read_csv.MAX_BYTES // 2**30, read_parquet.MAX_ROWS, read_sql.MAX_ROWS,
+        read_excel.MAX_RATIO,
+                   read_excel.MAX_UNPACKED // 2**20, read_parquet.MAX_LOGICAL_BYTES // 2**30):  # fmt: skip
+        assert f"{number:,}" in DATA
+    assert read_sql.QUERY_LIMIT_S == 300
+    assert str(MAX_BASES) in SCENARIOS
+    assert all(f"`{mark}`" in SCENARIOS for mark in MARKERS)
+    assert all(f"`{kind}.X`" in SCENARIOS for kind in SCOPE_KINDS)
+    assert all(f"[{key}]" in SCENARIOS for key in LATER_SETTINGS)
+
+
+def test_examples_of_the_pages_are_toml():
+    blocks = re.findall(r"```toml\n(.*?)```", DATA + SCENARIOS, re.DOTALL)
+    assert len(blocks) >= 2
+    for block in blocks:
+        assert tomllib.loads(block)
+
+
+def test_columns_have_a_meaning_and_numbers_a_unit():
+    for schema in TABLES.values():
+        for column in schema.columns:
+            assert column.meaning, column.name
+            if column.kind == "decimal":
+                assert column.unit, f"{schema.name}.{column.name}"
