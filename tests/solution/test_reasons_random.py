@@ -67,7 +67,9 @@ def changed(case: Case, short: dict[str, Any]) -> tuple[Case, float] | None:
         weight = Fraction(case["scenario"].get("weights.margin", 1))
         if weight == 0:
             return None
-        line["unit_margin"] = Fraction(line["unit_margin"]) + (Fraction(found[1]) + Fraction(1, 50)) / weight / line["qty"]
+        line["unit_margin"] = (
+            Fraction(line["unit_margin"]) + (Fraction(found[1]) + Fraction(1, 50)) / weight / line["qty"]
+        )
         gain = CENT + 1e-7
     else:
         return None
