@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -137,7 +137,9 @@ def certify(run_folder: Path, inputs: Path | None, as_json: bool) -> int:
 @click.option("--format", "fmt", type=click.Choice(["mps", "lp"]), required=True)
 @settings_option
 @outside_option
-def export(scenario: Path, file: Path, fmt: str, settings: tuple[str, ...], allow_outside: bool) -> int:
+def export(
+    scenario: Path, file: Path, fmt: Literal["mps", "lp"], settings: tuple[str, ...], allow_outside: bool
+) -> int:
     """Write the mathematical model with readable names, and beside it the map of names to keys."""
     from optimizer.run import export_model
 
@@ -207,6 +209,8 @@ class Interrupt:
         self.exit_code = 0
 
     def __call__(self, number: int, frame: Any) -> None:
+        if self.event.is_set():  # asked twice: at once, without a plan
+            raise KeyboardInterrupt
         self.exit_code = 128 + number
         self.event.set()
 

@@ -19,6 +19,7 @@ from optimizer.solution.conflict import find_conflict
 from optimizer.solution.extract import plan_from_values, values_from_plan
 from optimizer.solution.metrics import objective_value
 from optimizer.solution.plan import Plan
+from optimizer.solution.top_up import top_up
 
 MINOR_UNIT = Fraction(1, 100)
 """The smallest amount of money that is shown; an absolute gap below it is no gap."""
@@ -88,7 +89,10 @@ def optimize(
         )
     if result.values is None:
         return Answer(result, engine, why)
-    answer = settle(model, Answer(result, engine, why), plan_from_values(model, result.values))
+    plan = plan_from_values(model, result.values)
+    if result.termination.reason != "OPTIMAL" or result.best_bound > result.objective:
+        plan = top_up(model.tables, model.scenario, plan)
+    answer = settle(model, Answer(result, engine, why), plan)
     return _first_of_equals(model, answer, stop)
 
 
