@@ -32,8 +32,9 @@ class RowQuestion:
 
     ``row``: its position, ascending. ``unit``: what one more business unit adds to the row's bound. ``change``: how
     many units might plausibly be added, for ranking; 0 asks for the price alone. ``is_upper``: whether its upper bound
-    is the right-hand side (else its lower one). ``can_fall``: whether one unit less makes sense. ``switch``: columns that a
-    re-solve at fixed switches keeps. ``group``: of each column, -1 for none. ``values``: a plan that keeps all rows.
+    is the right-hand side (else its lower one). ``can_fall``: whether one unit less makes sense. ``switch``: columns
+    that a re-solve at fixed switches keeps. ``group``: of each column, -1 for none. ``values``: a plan that keeps all
+    rows.
     """
 
     row: Ints

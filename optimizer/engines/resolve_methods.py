@@ -198,7 +198,7 @@ def _touches(problem: Problem, rows: Ints, columns: Flags) -> Flags:
     """Which of the rows hold any of the columns."""
     per_entry = columns[problem.indices].astype(np.int64)
     total = np.concatenate([[0], np.cumsum(per_entry)])
-    return (total[problem.indptr[rows + 1]] - total[problem.indptr[rows]]) > 0
+    return np.asarray(total[problem.indptr[rows + 1]] > total[problem.indptr[rows]], dtype=bool)
 
 
 def without_idle(problem: Problem, columns: Ints, asked: Ints) -> Part:

@@ -112,7 +112,7 @@ _NONE = PricedRows({}, Exact.zeros(0))
 
 
 def pricing_matrix(linear: LinearModel) -> LinearModel:
-    """The model without strengthening rows, whose coefficients hold capacities, and with room for one more unit owed."""
+    """The model without strengthening rows, whose coefficients hold capacities; with room for one more unit owed."""
     keep = np.ones(linear.n_rows, dtype=bool)
     blocks, start = [], 0
     for block in linear.row_blocks:
