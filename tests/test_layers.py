@@ -19,7 +19,7 @@ ALLOWED = {
     "engines": {"errors", "exact", "model.linear_model"},
     "solution": {"errors", "exact", "tables", "scenario", "model", "engines"},
     "proof": {"errors", "exact", "tables", "scenario"},
-    "report": {"errors", "exact", "tables", "scenario", "solution"},
+    "report": {"errors", "exact", "tables", "scenario", "model.terms", "solution"},
     "warm_start": {"errors", "exact", "tables", "scenario", "model", "engines", "solution", "report"},
     "record": {"errors", "exact", "tables", "scenario", "model", "engines", "solution", "report", "proof"},
     "run": {"errors", "tables", "scenario", "model", "engines", "solution", "report", "proof", "record", "warm_start"},

@@ -52,20 +52,16 @@ class Flow:
     units: Ints
 
 
-def allocated_by_line(tables: Tables, plan: Plan) -> Ints:
-    """Units allocated, one number for each order line."""
-    total = np.zeros(len(tables.order_lines), dtype=np.int64)
-    np.add.at(total, plan.line, plan.qty)
-    return total
+def fills(tables: Tables, allocated_qty: Ints, group_of_order: Texts) -> list[Fill]:
+    """Fill by a group of orders (tier, channel), in the order of the names; blank is a group of its own, last.
 
-
-def fills(tables: Tables, plan: Plan, group_of_order: Texts) -> list[Fill]:
-    """Fill by a group of orders (tier, channel), in the order of the names; blank is a group of its own, last."""
+    ``allocated_qty`` are units by order line, ``group_of_order`` is a name by order.
+    """
     labels, code = np.unique(group_of_order.astype(str), return_inverse=True)
     code = code.reshape(-1)[tables.line_order]
     ordered, allocated = (np.zeros(len(labels), dtype=np.int64) for _ in range(2))
     np.add.at(ordered, code, tables.order_lines["qty"])
-    np.add.at(allocated, code, allocated_by_line(tables, plan))
+    np.add.at(allocated, code, allocated_qty)
     found = [
         Fill(label, int(asked), int(got))
         for label, asked, got in zip(labels.tolist(), ordered, allocated, strict=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from optimizer.report import charts, facts, price_words, shorts_block, words
 from optimizer.report.bundle import RunBundle
 from optimizer.report.sections import contract_rows, flat, warehouse_rows
+from optimizer.solution.ledger import Ledger
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -128,15 +129,16 @@ def gap_parts(verification: Mapping[str, Any] | None, currency: str) -> list[tup
 def _plan_parts(bundle: RunBundle) -> dict[str, Any]:
     """The sections of a page with a plan."""
     assert bundle.plan is not None
-    inputs, plan, currency = bundle.inputs, bundle.plan, bundle.scenario.currency
+    inputs, currency = bundle.inputs, bundle.scenario.currency
+    allocated = Ledger(inputs, bundle.scenario, bundle.plan).allocated
     kpis = bundle.run.get("kpis") or {}
     prices = price_words.prices(bundle.tables.get("shadow_prices"))
     stock = [price for price in prices if price.family == price_words.STOCK]
     return {
         "tiles": list(_tiles(kpis, currency)),
         "waterfall": waterfall(facts.value_steps(kpis, bundle.scenario.weights), currency),
-        "tiers": facts.fills(inputs, plan, facts.tier_of_order(inputs)),
-        "channels": facts.fills(inputs, plan, inputs.orders["channel"]),
+        "tiers": facts.fills(inputs, allocated, facts.tier_of_order(inputs)),
+        "channels": facts.fills(inputs, allocated, inputs.orders["channel"]),
         "warehouses": warehouse_rows(bundle),
         "scarce": price_rows(stock[:SHOWN_PRICES], currency),
         "scarce_count": len(stock),

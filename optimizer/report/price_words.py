@@ -47,7 +47,7 @@ UNCOUNTED = frozenset(["kg"])
 class Price:
     """One row of `shadow_prices` that is worth showing.
 
-    ``gain`` and ``loss`` are None where no re-solve verified them, or where there is no plan with one more or one fewer.
+    ``gain`` and ``loss`` are None where no re-solve verified them, or where one more or fewer allows no plan.
     """
 
     family: str

@@ -4,6 +4,7 @@ from fractions import Fraction
 import pytest
 
 from optimizer.report import charts, facts, price_words, words
+from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import objective_value
 from tests.report.sample import sample
 
@@ -81,8 +82,9 @@ def test_the_steps_add_up_to_the_value() -> None:
 def test_fills_count_every_unit_once() -> None:
     bundle = sample(50)
     kpis = bundle.run["kpis"]
+    allocated = Ledger(bundle.inputs, bundle.scenario, bundle.plan).allocated
     for group in (facts.tier_of_order(bundle.inputs), bundle.inputs.orders["channel"]):
-        found = facts.fills(bundle.inputs, bundle.plan, group)
+        found = facts.fills(bundle.inputs, allocated, group)
         assert len(found) == 3
         assert sum(fill.ordered for fill in found) == kpis["units_ordered"]
         assert sum(fill.allocated for fill in found) == kpis["units_allocated"]
