@@ -155,7 +155,7 @@ def with_prices(contracts: Table, certificate: dict[str, Any]) -> Table:
 
 
 def short_lines(tables: Tables, plan: Plan) -> Table:
-    """shorts.csv with its quantities; the reasons are left blank (they are advice, and only defined for valid plans)."""
+    """shorts.csv with its quantities; the reasons are blank (advice, and only defined for valid plans)."""
     lines = tables.order_lines
     allocated = np.zeros(len(lines), dtype=np.int64)
     np.add.at(allocated, plan.line, plan.qty)

@@ -66,6 +66,7 @@ def test_mutated_folders_are_rejected(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_two_thousand_mutated_folders_are_rejected(tmp_path: Path) -> None:
     mutate_many(tmp_path, 2000, 10_000)
 
@@ -92,6 +93,7 @@ def test_rules_agree_with_the_search(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_rules_agree_with_the_search_at_length(tmp_path: Path) -> None:
     rewritten_plans(tmp_path, 2000)
 
