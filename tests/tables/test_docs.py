@@ -48,9 +48,8 @@ def test_every_setting_is_described_with_its_default(key):
 
 
 def test_limits_are_those_of_the_code():
-    for number in (MAX_WHOLE, read_csv.MAX_BYTES // 2**30, read_parquet.MAX_ROWS, read_sql.MAX_ROWS,
-        read_excel.MAX_RATIO,
-                   read_excel.MAX_UNPACKED // 2**20, read_parquet.MAX_LOGICAL_BYTES // 2**30):  # fmt: skip
+    sizes = (read_csv.MAX_BYTES // 2**30, read_excel.MAX_UNPACKED // 2**20, read_parquet.MAX_LOGICAL_BYTES // 2**30)
+    for number in (MAX_WHOLE, read_parquet.MAX_ROWS, read_sql.MAX_ROWS, read_excel.MAX_RATIO, *sizes):
         assert f"{number:,}" in DATA
     assert read_sql.QUERY_LIMIT_S == 300
     assert str(MAX_BASES) in SCENARIOS
