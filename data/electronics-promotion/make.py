@@ -30,7 +30,7 @@ STOCK = {  # on hand, reserved, safety stock; what can be promised is 6,000 + 5,
     ("NUE", "ARIA-MINI"): (1250, 30, 20), ("NUE", "ARIA-ONE"): (1900, 60, 40), ("NUE", "ARIA-PRO"): (1050, 30, 20),
 }  # fmt: skip
 ORDERS = {"online": 60, "retail": 30, "enterprise": 12}
-LOT = {"online": 1, "retail": 10, "enterprise": 5}  # cartons for shops, half cartons for projects
+LOT = {"online": 1, "retail": 1, "enterprise": 1}
 ZONES = {  # share of the orders, and the distance in km from Hamburg, Duisburg, Nürnberg
     "DE-NORTH": (5, (60, 330, 540)),
     "DE-WEST": (6, (380, 50, 420)),
@@ -49,14 +49,13 @@ CUSTOMERS = {  # id, tier, and the discount on the channel's price in percent
 }
 
 
-def split(rng: random.Random, total: int, parts: int, lot: int) -> list[int]:
-    """``total`` in ``parts`` uneven positive multiples of ``lot``."""
+def split(rng: random.Random, total: int, parts: int) -> list[int]:
+    """``total`` in ``parts`` uneven positive whole numbers."""
     weights = [rng.uniform(0.5, 1.5) for _ in range(parts)]
-    lots = total // lot
-    shares = [1 + int((lots - parts) * weight / sum(weights)) for weight in weights]
-    for position in range(lots - sum(shares)):
+    shares = [1 + int((total - parts) * weight / sum(weights)) for weight in weights]
+    for position in range(total - sum(shares)):
         shares[position % parts] += 1
-    return [share * lot for share in shares]
+    return shares
 
 
 def order_tables(rng: random.Random) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -64,7 +63,7 @@ def order_tables(rng: random.Random) -> tuple[pd.DataFrame, pd.DataFrame]:
     orders, lines = [], []
     zones = [zone for zone, (share, _) in ZONES.items() for _ in range(share)]
     for channel, count in ORDERS.items():
-        quantities = {product: split(rng, total, count, LOT[channel]) for product, total in DEMAND[channel].items()}
+        quantities = {product: split(rng, total, count) for product, total in DEMAND[channel].items()}
         for number in range(count):
             order_id = f"{channel[:2].upper()}-{number + 1:03d}"
             customer, tier, discount = CUSTOMERS[channel][number % len(CUSTOMERS[channel])]
@@ -91,7 +90,6 @@ def order_tables(rng: random.Random) -> tuple[pd.DataFrame, pd.DataFrame]:
                         "product_id": product,
                         "qty": parts[number],
                         "unit_price": price,
-                        "lot_multiple": LOT[channel],
                     }
                 )
     return pd.DataFrame(orders).astype({"max_shipments": "Int64"}), pd.DataFrame(lines)
@@ -109,9 +107,8 @@ def lane_table() -> pd.DataFrame:
                     "zone_id": zone,
                     "service_id": "pallet",
                     "service_level": "pallet",
-                    "fixed_cost": f"{18 + km * 0.05:.2f}",
+                    "fixed_cost": f"{30 + km * 0.05:.2f}",
                     "cost_per_kg": f"{0.08 + km * 0.0004:.4f}",
-                    "min_charge": "45.00",
                     "transit_days": 2 if km < 500 else 3,
                 }
             )

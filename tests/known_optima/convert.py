@@ -31,7 +31,7 @@ def write_scenario(folder: Path, name: str, tables: Mapping[str, Iterable[Mappin
     data = "".join(f'{table} = "{table}.csv"\n' for table in tables)
     path = folder / f"{name}.toml"
     path.write_text(
-        f'name = "{name}"\nas_of = 2026-01-01\ncurrency = "USD"\n[data]\n{data}[solve]\ngap = 0\ntime_limit_s = 120\n',
+        f'name = "{name}"\nas_of = 2026-01-01\ncurrency = "USD"\n[data]\n{data}[solve]\ngap = 0\ntime_limit_s = 20\n',
         encoding="utf-8",
     )
     return path
