@@ -119,7 +119,9 @@ class Exact:
 
     def texts(self, places: int = 12) -> list[str]:
         """Plain decimals: all digits where they end, else rounded half-even to ``places``."""
-        if self.num.dtype != np.int64 or not 0 < self.scale <= 18:
+        if self.num.dtype == np.int64 and self.scale == 0:
+            return list(map(str, self.num.tolist()))
+        if self.num.dtype != np.int64 or self.scale > 18:
             return [decimal_text(value, places) for value in self.fractions()]
         whole, rest = np.divmod(np.abs(self.num), 10**self.scale)  # machine integers: a million cells in a second
         tails = [str(value).rjust(self.scale, "0").rstrip("0") for value in rest.tolist()]
