@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.exact import Exact
+from optimizer.exact import Exact, decimal_text
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.findings import Findings
 from optimizer.tables.resolve import Draft
@@ -40,7 +40,7 @@ def _outliers(typed: TypedTable, column: str, found: Findings) -> None:
     if not off.any():
         return
     worst = int(used[int(np.argmax(np.where(off, distance, 0)))])
-    shown = values[[worst]].texts()[0] if isinstance(values, Exact) else str(values[worst])
+    shown = decimal_text(values.item(worst)) if isinstance(values, Exact) else str(values[worst])
     median = 10 ** float(np.median(logs))
     found.say(typed.place.source, f"values near {median:.3g}, the median of {column}",
               f"check the unit here and in the {int(off.sum()):,} rows that are more than {10**limit:,.0f} times off",

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from optimizer.tables.cells import flags
-from optimizer.tables.findings import Findings, Flags, Place
+from optimizer.tables.findings import Findings, Flags, Place, quote
+from optimizer.tables.header import RefusedError
 from optimizer.tables.raw import RawTable
 from optimizer.tables.schema import TableSchema
 
@@ -37,7 +38,7 @@ class ColumnError(ValueError):
 def raw_table(
     schema: TableSchema, source: str, names: Sequence[str], columns: Sequence[Any], rows: Any, found: Findings
 ) -> RawTable:
-    """Columns of any kind (arrow arrays or lists of Python values) as a table of text."""
+    """Columns of any kind (arrow arrays or lists of Python values) as text; refused if one cannot be read."""
     place = Place(schema.name, source, np.asarray(rows, dtype=np.int64))
     texts = {}
     for name, values in zip(names, columns, strict=True):
@@ -49,7 +50,8 @@ def raw_table(
             found.say(
                 source, str(error), "change the type of the column", "column_type", column=name, table=schema.name
             )
-            texts[name] = pa.array([""] * len(place.rows), pa.string())
+    if len(texts) < len(names):
+        raise RefusedError
     return RawTable(schema.name, source, texts, place.rows)
 
 
@@ -58,6 +60,7 @@ def column_text(values: Any, is_text: bool, place: Place, name: str, found: Find
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
     if isinstance(values, pa.Array):
+        _check_whole(values)
         text = _arrow_text(values, is_text)
         if text is not None:
             return text
@@ -90,6 +93,14 @@ def _arrow_text(values: pa.Array, is_text: bool) -> pa.Array | None:
     return pc.fill_null(
         values.cast(pa.date32()).cast(pa.string()) if pa.types.is_date(kind) else values.cast(pa.string()), ""
     )
+
+
+def _check_whole(values: pa.Array) -> None:
+    """Damaged files can hold text that is not UTF-8 and positions that lead nowhere; the format does not notice."""
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise ColumnError(f"whole cells, text in UTF-8 ({quote(error)})") from None
 
 
 def _check_size(size: int) -> None:

@@ -6,6 +6,8 @@ import hashlib
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from optimizer.exact import Exact
 from optimizer.tables.tables import Column, Table
@@ -35,9 +37,9 @@ def _add(digest: Any, name: str, given: Any, values: Column) -> None:
     if isinstance(values, Exact):
         _add_exact(digest, values[given])
     elif values.dtype == object:
-        words = [word.encode() for word in values[given].tolist()]
-        digest.update(np.array([len(word) for word in words], dtype="<i8").tobytes())
-        digest.update(b"".join(words))
+        words = pa.array(values[given], pa.large_string())
+        digest.update(pc.binary_length(words).to_numpy(zero_copy_only=False).astype("<i8").tobytes())
+        digest.update(words.buffers()[2] or b"")
     else:
         digest.update(values[given].astype("<i8").tobytes())
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.errors import Issue
+from optimizer.exact import Exact, decimal_text
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -122,7 +123,7 @@ class Findings:
                 code,
                 row=row,
                 column=column,
-                value="" if value is None else value[position],
+                value=_cell(value, position),
                 table=place.name,
                 severity=severity,
             )
@@ -140,6 +141,13 @@ class Place:
     source: str
     rows: Ints
     changed: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+
+
+def _cell(values: Any, position: int) -> Any:
+    """The value of one row, exact numbers as plain decimals."""
+    if values is None:
+        return ""
+    return decimal_text(values.item(position)) if isinstance(values, Exact) else values[position]
 
 
 def _reading_order(issue: Issue) -> tuple[str, int, str, str, str, str]:

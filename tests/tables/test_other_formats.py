@@ -83,6 +83,15 @@ def test_parquet_ids_of_other_types_are_told(tmp_path, values, code):
     assert {e.column for e in errors if e.code == code} == {"product_id"}
 
 
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_parquet_text_that_is_no_utf8_is_told(tmp_path, dictionary):
+    offsets = pa.py_buffer(np.array([0, 2, 4], dtype=np.int32).tobytes())
+    bad = pa.StringArray.from_buffers(2, offsets, pa.py_buffer(b"\xff1P2"))
+    bad = pa.DictionaryArray.from_arrays(np.array([0, 1], dtype=np.int32), bad) if dictionary else bad
+    errors, _ = findings(parquet_case(tmp_path, STOCK | {"product_id": bad}))
+    assert ("column_type", "product_id") in {(e.code, e.column) for e in errors}
+
+
 def test_parquet_whole_number_ids_become_their_digits(tmp_path):
     case = good()
     case.pop("products")
