@@ -244,7 +244,7 @@ def input_copies(bundle: RunBundle) -> dict[str, bytes]:
     from optimizer.report.csv_out import table_bytes
 
     names = [source.table for source in bundle.inputs.sources]
-    return {f"inputs/{name}.csv": b"".join(table_bytes(getattr(bundle.inputs, name))) for name in names}
+    return {f"inputs/{name}.csv": b"".join(table_bytes(getattr(bundle.inputs, name), guarded=False)) for name in names}
 
 
 def size_words(model: Model) -> str:
