@@ -5,6 +5,8 @@ from __future__ import annotations
 from optimizer.tables.findings import Findings, quote
 
 MAX_COLUMNS = 1000
+MAX_ROWS = 5_000_000
+"""Rows of a table from any source: several times the largest batch this is built for."""
 
 
 class RefusedError(Exception):

@@ -19,7 +19,7 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from optimizer.tables.findings import Findings, Ints, quote
-from optimizer.tables.header import MAX_COLUMNS, RefusedError, check_header
+from optimizer.tables.header import MAX_COLUMNS, MAX_ROWS, RefusedError, check_header
 from optimizer.tables.raw import RawTable, drop_blank_rows
 
 MAX_BYTES = 2**30
@@ -70,6 +70,9 @@ def read_csv(path: Path, name: str, source: str, found: Findings) -> RawTable | 
             raise scan.refuse("a header line", "export the table again; the file is empty", "empty_file")
         data = np.memmap(path, dtype=np.uint8, mode="r")
         structure = _structure(data, scan)
+        if len(structure.lines) > MAX_ROWS:
+            value = f"{len(structure.lines):,}"
+            raise scan.refuse(f"at most {MAX_ROWS:,} rows", "select what the batch needs", "too_large", value=value)
         header = _header(data, structure, scan)
         _field_counts(structure, header, scan)
         return _split(path, name, source, header, structure, scan)

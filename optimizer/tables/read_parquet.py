@@ -10,11 +10,10 @@ import pyarrow.parquet as pq
 
 from optimizer.tables.convert import ColumnError, raw_table
 from optimizer.tables.findings import Findings, quote
-from optimizer.tables.header import MAX_COLUMNS, RefusedError, check_header
+from optimizer.tables.header import MAX_COLUMNS, MAX_ROWS, RefusedError, check_header
 from optimizer.tables.raw import RawTable, drop_blank_rows
 from optimizer.tables.schema import TableSchema
 
-MAX_ROWS = 20_000_000
 MAX_LOGICAL_BYTES = 2**32
 
 

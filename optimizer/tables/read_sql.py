@@ -23,11 +23,10 @@ from optimizer.scenario.paths import locate_file
 from optimizer.scenario.schema import ENV_REFERENCE, DataRef, redacted
 from optimizer.tables.convert import raw_table
 from optimizer.tables.findings import Findings, quote
-from optimizer.tables.header import MAX_COLUMNS, RefusedError, check_header
+from optimizer.tables.header import MAX_COLUMNS, MAX_ROWS, RefusedError, check_header
 from optimizer.tables.raw import RawTable, drop_blank_rows
 from optimizer.tables.schema import TableSchema
 
-MAX_ROWS = 20_000_000
 QUERY_LIMIT_S = 300
 MEMORY_LIMIT = "4GB"
 BATCH = 100_000

@@ -125,6 +125,8 @@ def test_huge_cells_and_files_are_refused(file, monkeypatch):
         assert [(i.code, i.row) for i in read(file, content)[2]] == [("huge_cell", 3)]
     monkeypatch.setattr(reader, "BLOCK", 30)
     assert [(i.code, i.row) for i in read(file, b"a,b\n1,2\n1," + b"x" * 150)[2]] == [("huge_cell", 3)]
+    monkeypatch.setattr(reader, "MAX_ROWS", 3)
+    assert [(i.code, i.value) for i in read(file, b"a,b\n" + b"1,2\n" * 3)[2]] == [("too_large", "4")]
     monkeypatch.setattr(reader, "MAX_BYTES", 50)
     assert [i.code for i in read(file, b"a,b\n" + b"1,2\n" * 20)[2]] == ["too_large"]
 
