@@ -32,7 +32,7 @@ class Size:
 
 
 def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
-    """Orders of geometric length, quantities of mean 2.8, Zipf demand, stock spread unevenly, freight fixed and per kg."""
+    """Orders of geometric length, quantities of mean 2.8, Zipf demand, stock spread unevenly, freight by kg."""
     rng = np.random.default_rng(seed)
     starts = rng.random(size.lines) < 1 / size.lines_per_order
     starts[0] = True
@@ -59,12 +59,14 @@ def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
         orders=_table("orders", n_orders, order_id=order_ids, customer_id=_repeated("C", n_orders),
                       zone_id=zone_ids[order_zone]),
         order_lines=_table("order_lines", size.lines, order_id=order_ids[line_order], line_id=_ids("", size.lines),
-                           product_id=product_ids[line_product], qty=qty, unit_margin=_cents(rng, 200, 3000, size.lines)),
+                           product_id=product_ids[line_product], qty=qty,
+                           unit_margin=_cents(rng, 200, 3000, size.lines)),
         products=_table("products", size.products, product_id=product_ids,
                         unit_weight_kg=Exact(rng.integers(100, 5000, size.products), 3)),
         customers=_table("customers", 1, customer_id=_repeated("C", 1)),
         warehouses=_table("warehouses", size.warehouses, warehouse_id=house_ids),
-        stock=_table("stock", len(house), warehouse_id=house_ids[house], product_id=product_ids[product], on_hand_qty=on_hand),
+        stock=_table("stock", len(house), warehouse_id=house_ids[house], product_id=product_ids[product],
+                     on_hand_qty=on_hand),
         lanes=_table("lanes", n_lanes, warehouse_id=house_ids[lane_house], zone_id=zone_ids[lane_zone],
                      service_id=_repeated("standard", n_lanes), fixed_cost=_cents(rng, 200, 900, n_lanes),
                      cost_per_kg=_cents(rng, 5, 60, n_lanes)),
