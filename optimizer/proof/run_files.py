@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from optimizer.errors import VerificationError
-from optimizer.exact import Exact, decimal_text
+from optimizer.exact import Exact
 from optimizer.tables.tables import Table
 
 ROWS_AT_ONCE = 100_000
 GUARD = "'"
 """Text cells that a spreadsheet might calculate have one in front (as has every text that begins with one)."""
+
+RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+"""What makes a spreadsheet calculate a cell that begins with it."""
 
 Columns = dict[str, list[str]]
 
@@ -111,10 +114,16 @@ def _texts(cells: Any) -> list[str]:
     if kinds.is_boolean(cells.type):
         return ["" if value is None else str(value).lower() for value in values]
     if kinds.is_decimal(cells.type):
-        return ["" if value is None else decimal_text(value) for value in values]
+        return ["" if value is None else plain_decimal(format(value, "f")) for value in values]
     if kinds.is_floating(cells.type):
         raise VerificationError(f"a column of type {cells.type} is not exact")
     return ["" if value is None else str(value) for value in values]
+
+
+def plain_decimal(text: str) -> str:
+    """A decimal without trailing zeros."""
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def expected_texts(table: Table, column: str, part: slice, guarded: bool) -> list[str]:
@@ -127,7 +136,7 @@ def expected_texts(table: Table, column: str, part: slice, guarded: bool) -> lis
     elif values.dtype.kind == "b":
         texts = ["true" if flag else "false" for flag in values[part].tolist()]
     elif values.dtype.kind == "O":
-        texts = [guard(text) for text in values[part]] if guarded else list(values[part])
+        texts = guarded_texts(values[part]) if guarded else list(values[part])
     else:
         texts = list(map(str, values[part].tolist()))
     given = table.filled.get(column)
@@ -138,10 +147,14 @@ def expected_texts(table: Table, column: str, part: slice, guarded: bool) -> lis
 
 def guard(text: str) -> str:
     """A text cell as CSV holds it."""
-    risky = "=+-@\t\r\n\0＝＋－＠"
-    return (
-        GUARD + text if text[:1] == GUARD or (text and text[0] in risky) or text.lstrip()[:1] in tuple(risky) else text
-    )
+    risky = text.startswith((GUARD, *RISKY)) or text.lstrip().startswith(RISKY)
+    return GUARD + text if risky else text
+
+
+def guarded_texts(texts: Iterable[str]) -> list[str]:
+    """The cells of a text column; ids repeat, so each distinct one is looked at once."""
+    known: dict[str, str] = {}
+    return [known[text] if text in known else known.setdefault(text, guard(text)) for text in texts]
 
 
 def unguard(column: list[str], guarded: bool) -> list[str]:
