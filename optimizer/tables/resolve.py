@@ -57,10 +57,6 @@ class Draft:
     unread: frozenset[str] = frozenset()
     unread_files: frozenset[str] = frozenset()
 
-    def has(self, *names: str) -> bool:
-        """Whether all these tables were read with all their required columns."""
-        return not self.unread.intersection(names)
-
     def __getitem__(self, name: str) -> Table:
         return self.typed[name].table
 
