@@ -2,12 +2,14 @@
 
 What it says is taken apart before it is believed: its status is the first line of its own solution file and the exit
 code, never a wrapper's word; its point is read from the binary file (the text one has eight digits), whose size must be
-that of this model; "infeasible" counts only if it says so again without preprocessing; and its bound counts only where
-it claims a proof, because at a limit it has printed false ones. Whether the point holds is checked by the caller.
+that of this model. Its preprocessing and its probing have called wrong points optimal (one small model in a hundred),
+so it solves without, and uses them only to confirm that nothing is feasible. Its bound counts only where it claims a
+proof, because at a limit it has printed false ones. Whether the point holds is checked by the caller.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import platform
@@ -15,6 +17,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,6 +43,7 @@ from optimizer.engines.child import die_with_parent
 from optimizer.errors import EngineError
 from optimizer.model.linear_model import LinearModel
 
+_DEAD_END = "Problem is infeasible - tightenPrimalBounds!"
 TABLE = {
     "Optimal": OPTIMAL,
     "Infeasible": INFEASIBLE,
@@ -50,7 +54,13 @@ TABLE = {
     "Stopped on difficulties": OTHER,
     "Stopped on ctrl-c": INTERRUPTED,
     "Status unknown": OTHER,
+    _DEAD_END: INFEASIBLE,  # from its log: it leaves no solution file then, or crashes over it
     "": FAILED,  # no solution file, or an empty one
+}
+WAYS = {
+    "plain": ("-preprocess", "off", "-probing", "off"),
+    "preprocessed": ("-preprocess", "on"),
+    "bare": ("-presolve", "off", "-preprocess", "off", "-cuts", "off", "-heur", "off"),
 }
 _NO_POINT = "(no integer solution - continuous used)"
 _WITHIN_GAP = "(within gap tolerance)"
@@ -90,19 +100,22 @@ class Run:
 
 
 def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
-    """Minimize the negated objective; if it finds nothing feasible, ask again without preprocessing."""
-    first = _claim(_run(linear, request, reporter, "first"), linear, request, reporter)
+    """Minimize the negated objective in the plain way; if nothing is feasible, ask again in another."""
+    first = _claim(_run(linear, request, reporter, "plain"), linear, request, reporter)
     if first.claim != INFEASIBLE:
         return first
-    if reporter.stopped() or request.left_s < _LEAST_S:
-        limit = INTERRUPTED if reporter.stopped() else TIME
-        return replace(first, claim=limit, detail="it claims infeasible; no time to ask again without preprocessing")
-    second = _claim(_run(linear, replace(request, presolve=False), reporter, "second"), linear, request, reporter)
-    if second.claim == FAILED:
-        return replace(
-            first, claim=OTHER, detail=f"it claims infeasible; without preprocessing it fails ({second.detail})"
-        )
-    return second
+    second = first
+    for way in ("preprocessed", "bare"):
+        if reporter.stopped() or request.left_s < _LEAST_S:
+            limit = INTERRUPTED if reporter.stopped() else TIME
+            return replace(first, claim=limit, detail="it claims infeasible, with no time left to ask again")
+        second = _claim(_run(linear, request, reporter, way), linear, request, reporter)
+        if second.claim == INFEASIBLE:
+            return first
+        if second.claim != FAILED:
+            break
+    detail = f"it claims infeasible at first, and then: {second.native} {second.detail}".strip()
+    return replace(first, claim=OTHER, values=second.values, detail=detail)
 
 
 def _claim(run: Run, linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
@@ -126,46 +139,53 @@ def _claim(run: Run, linear: LinearModel, request: Request, reporter: Reporter) 
     )
 
 
-def _run(linear: LinearModel, request: Request, reporter: Reporter, name: str) -> Run:
+def _run(linear: LinearModel, request: Request, reporter: Reporter, way: str) -> Run:
     """Write the model, run the program in a folder of its own, read what it wrote."""
-    folder = request.folder / name
+    folder = request.folder / way
     folder.mkdir()
     rows = mps.write(linear, folder / "model.mps")
     if request.options.start is not None:
         _write_start(request.options.start, folder / "start.mst")
-    process = subprocess.Popen(
-        _command(request, bool(linear.integral.any())),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        preexec_fn=_prepare,
-    )
-    reporter.on_stop(lambda: process.send_signal(signal.SIGINT))
-    assert process.stdout is not None
-    with open(folder / "log", "w") as log:
-        for line in process.stdout:
-            log.write(line)
-            _progress(line, linear, reporter)
-    code = process.wait()
+    words = _command(request, bool(linear.integral.any()), WAYS[way])
+    code = _listen(words, folder, lambda line: _progress(line, linear, reporter), reporter)
     text = tail(folder / "log")
     version = re.search(r"^Version: (\S+)", (folder / "log").read_text(errors="replace")[:400], re.MULTILINE)
-    words = f"CBC {version[1] if version else '?'} in pulp"
+    build = f"CBC {version[1] if version else '?'} in pulp"
     header = _first_line(folder / "answer.sol")
     match = _HEADER.fullmatch(header)
+    if match is None and not header and code in (0, -signal.SIGSEGV) and _DEAD_END in text:
+        return Run(_DEAD_END, _DEAD_END, 0, None, text, build)
     if match is None:
-        return Run(header, "", code, None, text, words, "it left no whole solution file")
+        return Run(header, "", code, None, text, build, "it left no whole solution file")
     status = match["status"].replace(_WITHIN_GAP, "").strip()
     if _NO_POINT in status:
-        return Run(header, status.replace(_NO_POINT, "").strip(), code, None, text, words)
+        return Run(header, status.replace(_NO_POINT, "").strip(), code, None, text, build)
     values = _read_values(folder / "answer.bin", rows, linear.n_cols)
     problem = "" if values is not None else "its solution file is not of this model's size"
-    return Run(header, status, code, values, text, words, problem)
+    return Run(header, status, code, values, text, build, problem)
 
 
-def _command(request: Request, whole: bool) -> list[str]:
+def _listen(words: list[str], folder: Path, hear: Callable[[str], None], reporter: Reporter) -> int:
+    """Run the program, keep its log, pass each line on as it is written; its exit code.
+
+    It writes to a terminal of its own: into a pipe it would write in large blocks, and lose the last one when it dies.
+    """
+    ours, its = os.openpty()
+    try:
+        process = subprocess.Popen(
+            words, cwd=folder, stdin=subprocess.DEVNULL, stdout=its, stderr=its, preexec_fn=_prepare
+        )
+    finally:
+        os.close(its)
+    reporter.on_stop(lambda: process.send_signal(signal.SIGINT))
+    with open(ours, errors="replace") as lines, open(folder / "log", "w") as log, contextlib.suppress(OSError):
+        for line in lines:  # the terminal of a program that has ended is an error, not an end
+            log.write(line)
+            hear(line)
+    return process.wait()
+
+
+def _command(request: Request, whole: bool, way: tuple[str, ...]) -> list[str]:
     options = request.options
     words = [program(), "model.mps", "-timeMode", "elapsed", "-sec", f"{request.left_s:.3f}", "-threads", "0"]
     words += ["-randomSeed", str(options.seed % 10**8 or 1234567), "-randomCbcSeed", str(options.seed % 10**8)]
@@ -174,7 +194,8 @@ def _command(request: Request, whole: bool) -> list[str]:
     if request.tight:
         words += ["-primalT", repr(request.tolerance), "-integerT", repr(request.tolerance)]
     if not request.presolve:
-        words += ["-presolve", "off", "-preprocess", "off"]
+        words += ["-presolve", "off"]
+    words += way
     if options.start is not None:
         words += ["-mips", "start.mst"]
     return [*words, "-solve", "-saveSolution", "answer.bin", "-solution", "answer.sol"]

@@ -25,6 +25,7 @@ from tests.engines.matrices import INF, allocation
 SHORT = SolveOptions(time_limit_s=20.0, gap=0.0)
 SMALL = dense_model([3, 2.55], [(-INF, [1, 1.5], 4.2), (1, [2, 1], 6)], [(0, 5), (0, 5)], offset=7.0)
 IMPOSSIBLE = dense_model([1, 1], [(3, [2, 4], 3)], [(0, 5), (0, 5)])
+NARROW_GAP = dense_model([1], [(1, [2], 1)], [(0, 1)])
 
 
 @pytest.fixture
@@ -97,20 +98,49 @@ def test_a_neighbours_answer_of_the_same_size_is_caught_by_the_check(
     assert "broken" in check.fault(SMALL, answer.values)
 
 
-def test_infeasible_needs_a_second_run_without_preprocessing(
+def test_infeasible_needs_a_second_run_that_says_so_too(
     emit: Emit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A false "infeasible" of the first run is refuted by the second."""
+    """A false "infeasible" of the first run is refuted by the point of the second; but that proves no optimum."""
     false_claim = """
         case "$*" in
-          *"-preprocess off"*) ;;
+          *"-preprocess on"*|*"-cuts off"*) ;;
           *) echo "Integer infeasible - objective value 0.00000000" > answer.sol ;;
         esac
     """
     tampered(monkeypatch, tmp_path, false_claim)
     answer, ended = ask(SMALL, emit)
-    assert ended.reason == "OPTIMAL"
+    assert (ended.reason, ended.limit) == ("FEASIBLE", "other")
     assert answer.values is not None
+    assert answer.bound == INF
+
+
+@pytest.mark.parametrize("linear", [NARROW_GAP, IMPOSSIBLE])
+def test_what_is_infeasible_is_said_twice(linear: LinearModel) -> None:
+    """Also where CBC finds it while tightening bounds, and then crashes over the solution it does not have."""
+    assert solve(linear, "cbc", SHORT).termination.reason == "INFEASIBLE"
+
+
+FALSE_OPTIMA = {
+    "preprocessing": (
+        dense_model([-6.34, -1.05], [(-INF, [-1.78, 0.53], 6.4), (-9.3, [-8.59, -5.4], -5.3)], [(1, 3), (-2, 0)]),
+        -6.34,
+    ),
+    "probing": (
+        dense_model([-5.73, -7.85, 7.25, -8.94], [(3.4, [6.8, 8, -1.9, 1], INF)], [(0, 3), (-1, 1), (1, 2), (1, 3)]),
+        -0.17,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FALSE_OPTIMA)
+def test_models_where_cbc_calls_another_point_optimal(name: str) -> None:
+    """With its preprocessing, or its probing, CBC proves -10.58 and -2.29."""
+    linear, value = FALSE_OPTIMA[name]
+    result = solve(linear, "cbc", SHORT)
+    assert result.termination.reason == "OPTIMAL"
+    assert result.objective == pytest.approx(value)
+    assert solve(linear, "highs", SHORT).objective == pytest.approx(value)
 
 
 def test_a_stopped_run_is_a_stop_whatever_its_log_says(

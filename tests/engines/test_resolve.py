@@ -29,6 +29,7 @@ def question(linear: LinearModel, rows: Sequence[int], values: Sequence[float], 
         "is_upper": np.ones(size, dtype=bool),
         "can_fall": np.ones(size, dtype=bool),
         "switch": np.zeros(linear.n_cols, dtype=bool),
+        "single": np.zeros(linear.n_cols, dtype=bool),
         "group": np.zeros(linear.n_cols, dtype=np.int64),
         "values": np.array(values, dtype=float),
     }

@@ -18,6 +18,7 @@ PROOFS = {
         "Optimal": "optimal",
         "Infeasible": "infeasible",
         "Integer infeasible": "infeasible",
+        "Problem is infeasible - tightenPrimalBounds!": "infeasible",
         "Unbounded": "unbounded",
     },
 }
