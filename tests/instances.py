@@ -263,12 +263,13 @@ def _contracts(rng: random.Random, products: list[str], orders: list[str], zones
 
 def _pins(rng: random.Random, tables: dict[str, list[Row]], held: set[str]) -> list[Row]:
     """Pins above 0 only where the input rules allow them: not on held orders, with a lane, within the quantity."""
-    zone = {row["order_id"]: row["zone_id"] for row in tables["orders"]}
+    orders = {row["order_id"]: row for row in tables["orders"]}
+    closed = {row["warehouse_id"] for row in tables["warehouses"] if row.get("is_open") == "false"}
     packs = {row["product_id"]: row.get("case_pack", 1) for row in tables["products"]}
     rows, seen = [], set()
     for line in rng.sample(tables["order_lines"], min(2, len(tables["order_lines"]))):
         order = line["order_id"]
-        lanes = [row["warehouse_id"] for row in tables["lanes"] if row["zone_id"] == zone[order]]
+        lanes = [row["warehouse_id"] for row in tables["lanes"] if _may_ship(orders[order], row, closed)]
         if not lanes:
             continue
         mode = rng.choice(["exactly", "at_least", "at_most", "forbid"])
@@ -283,6 +284,12 @@ def _pins(rng: random.Random, tables: dict[str, list[Row]], held: set[str]) -> l
                 {"order_id": order, "line_id": line["line_id"], "warehouse_id": warehouse, "mode": mode, "qty": qty}
             )
     return rows
+
+
+def _may_ship(order: Row, lane: Row, closed: set[str]) -> bool:
+    asked = [(order.get("service_id"), lane["service_id"]), (order.get("service_level"), lane["service_level"])]
+    reached = lane["zone_id"] == order["zone_id"] and lane["warehouse_id"] not in closed
+    return reached and all(wanted in (None, offered) for wanted, offered in asked)
 
 
 def _settings(rng: random.Random, tables: dict[str, list[Row]], on: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from optimizer.engines.base import ENGINES, SolveServer
 from optimizer.engines.result import SolveOptions
+from optimizer.errors import UsageError
 from optimizer.model.build import Model, build_model
 from optimizer.scenario.schema import Scenario
 from optimizer.solution.extract import plan_from_values
@@ -42,14 +43,23 @@ def solved(server: SolveServer, model: Model) -> Fraction | None:
 
 
 def mismatches(engine: str, seeds: range) -> list[str]:
-    found = []
+    """Seeds where the engine differs from exhaustive search.
+
+    CP-SAT may refuse a model whose money has no short decimal unit (weights in thirds); that must stay rare.
+    """
+    found, refused = [], 0
     with SolveServer(engine) as server:
         for seed in seeds:
             case = random_case(seed)
             model = build_model(*typed(case))
-            truth, value = optimum(case), solved(server, model)
+            try:
+                truth, value = optimum(case), solved(server, model)
+            except UsageError:
+                refused += 1
+                continue
             if truth != value:
                 found.append(f"seed {seed}: {engine} {value}, exhaustive {truth}")
+    assert refused <= (len(seeds) // 50 if engine == "cpsat" else 0)
     return found
 
 
