@@ -81,7 +81,7 @@ def web_orders(rng: random.Random) -> tuple[list[Row], list[Row], list[Row]]:
             if style not in styles:
                 styles.append(style)
         for line, style in enumerate(styles, start=1):
-            family, cost, price, *_, sizes = STYLES[style]
+            family, _, price, *_, sizes = STYLES[style]
             size = weighted(rng, {size: SIZE_CURVE[size] for size in sizes})
             lines.append(
                 {
@@ -101,7 +101,9 @@ def store_orders(rng: random.Random) -> tuple[list[Row], list[Row], list[Row]]:
     for number in range(1, STORES + 1):
         order_id, customer = f"STORE-{number:02d}", f"SHOP-{number:02d}"
         flagship = number <= 4
-        customers.append({"customer_id": customer, "tier": "FLAGSHIP" if flagship else "HIGH-STREET", "segment": "store"})
+        customers.append(
+            {"customer_id": customer, "tier": "FLAGSHIP" if flagship else "HIGH-STREET", "segment": "store"}
+        )
         orders.append(
             {
                 "order_id": order_id,
@@ -118,7 +120,7 @@ def store_orders(rng: random.Random) -> tuple[list[Row], list[Row], list[Row]]:
         )
         line = 0
         for style in rng.sample(list(STYLES), 5 if flagship else 3):
-            margin, sizes = STYLES[style][3], STYLES[style][6]
+            _, cost, _, margin, *_, sizes = STYLES[style]
             for size in sizes:
                 line += 1
                 lines.append(
@@ -127,6 +129,7 @@ def store_orders(rng: random.Random) -> tuple[list[Row], list[Row], list[Row]]:
                         "line_id": line,
                         "product_id": sku(style, size),
                         "qty": 4 * rng.choice([2, 3, 4] if SIZE_CURVE[size] > 2 else [2, 2, 3]),
+                        "unit_price": f"{cost + float(margin):.2f}",
                         "unit_margin": margin,
                         "lot_multiple": 4,
                         "min_fill_qty": 8,
@@ -146,13 +149,22 @@ def stock_rows(rng: random.Random, lines: list[Row]) -> list[Row]:
             product = sku(style, size)
             total = round(demand.get(product, 4) * COVER[family] * rng.uniform(0.8, 1.2))
             centre = round(total * DC_SHARE / 4) * 4
-            shares = {"DC-DAV": centre, "HUB-LON": round((total - centre) * 0.5), "HUB-MAN": round((total - centre) * 0.3)}
+            shares = {
+                "DC-DAV": centre,
+                "HUB-LON": round((total - centre) * 0.5),
+                "HUB-MAN": round((total - centre) * 0.3),
+            }
             shares["POPUP-EDI"] = max(0, total - sum(shares.values()))
-            rows += [
-                {"warehouse_id": warehouse, "product_id": product, "on_hand_qty": qty + (2 if warehouse == "DC-DAV" else 0),
-                 "safety_stock_qty": 2 if warehouse == "DC-DAV" else None}
-                for warehouse, qty in shares.items()
-            ]  # fmt: skip
+            for warehouse, qty in shares.items():
+                safety = 2 if warehouse == "DC-DAV" else None
+                rows.append(
+                    {
+                        "warehouse_id": warehouse,
+                        "product_id": product,
+                        "on_hand_qty": qty + (safety or 0),
+                        "safety_stock_qty": safety,
+                    }
+                )
     return rows
 
 
@@ -201,12 +213,12 @@ def tables() -> dict[str, pd.DataFrame]:
         "customers": pd.DataFrame(customers),
         "warehouses": pd.DataFrame(
             [
-                ("DC-DAV", "52.26", "-1.16", 330, None, "0.35", None),
-                ("HUB-LON", "51.53", "-0.07", None, 60, "0.90", None),
-                ("HUB-MAN", "53.48", "-2.24", None, 34, "0.80", None),
-                ("POPUP-EDI", "55.95", "-3.19", None, 22, "1.10", "380.00"),
+                ("DC-DAV", "52.26", "-1.16", 1900, 330, None, "0.35", None),
+                ("HUB-LON", "51.53", "-0.07", 220, None, 60, "0.90", None),
+                ("HUB-MAN", "53.48", "-2.24", 140, None, 34, "0.80", None),
+                ("POPUP-EDI", "55.95", "-3.19", 90, None, 22, "1.10", "380.00"),
             ],
-            columns=["warehouse_id", "latitude", "longitude", "capacity_lines", "capacity_shipments",
+            columns=["warehouse_id", "latitude", "longitude", "capacity_units", "capacity_lines", "capacity_shipments",
                      "handling_cost_per_unit", "fixed_open_cost"],
         ).astype({"capacity_lines": "Int64", "capacity_shipments": "Int64"}),
         "stock": pd.DataFrame(stock_rows(rng, lines)).astype({"safety_stock_qty": "Int64"}),

@@ -38,15 +38,15 @@ def convert() -> tuple[dict[str, pd.DataFrame], dict[str, object]]:
     known = stock["warehouse_id"].isin(plants["Plant ID"])
     stock = stock[known].merge(ordered, on="product_id", how="inner").rename(columns={"qty": "on_hand_qty"})
     lanes = ports.merge(rates.drop_duplicates(), left_on="Port", right_on="orig_port_cd")
-    lanes = lanes[["Plant Code", "dest_port_cd"]].drop_duplicates().rename(
-        columns={"Plant Code": "warehouse_id", "dest_port_cd": "zone_id"}
+    lanes = (
+        lanes[["Plant Code", "dest_port_cd"]]
+        .drop_duplicates()
+        .rename(columns={"Plant Code": "warehouse_id", "dest_port_cd": "zone_id"})
     )
     tables = {
         "orders": orders.sort_values("order_id"),
         "order_lines": order_lines.sort_values("order_id"),
-        "customers": pd.DataFrame(
-            {"customer_id": sorted(set(raw_orders["Customer"]) | set(reserved["Customers"]))}
-        ),
+        "customers": pd.DataFrame({"customer_id": sorted(set(raw_orders["Customer"]) | set(reserved["Customers"]))}),
         "warehouses": pd.DataFrame(
             {
                 "warehouse_id": plants["Plant ID"],

@@ -1,4 +1,4 @@
-"""Make the tables of the electronics promotion. Invented and seeded: ``python data/electronics-promotion/make.py [OUT]``.
+"""Make the tables of the promotion. Invented and seeded: ``python data/electronics-promotion/make.py [OUT]``.
 
 The totals are the story and are fixed here; only their split over orders, zones and shops is drawn.
 """
@@ -182,7 +182,12 @@ def tables() -> dict[str, pd.DataFrame]:
                 {"contract_id": "RETAIL-MIN", "channel": "retail", "family": "ARIA", "min_qty": 5000},
                 {"contract_id": "ENTERPRISE-MIN", "channel": "enterprise", "family": "ARIA", "min_qty": 3000},
                 {"contract_id": "KLINIK-90", "customer_id": "KLINIKVERBUND", "family": "ARIA", "min_fill_rate": "0.9"},
-                {"contract_id": "MARKTPLATZ-PRO", "customer_id": "MARKTPLATZ", "product_id": "ARIA-PRO", "max_qty": 400},
+                {
+                    "contract_id": "MARKTPLATZ-PRO",
+                    "customer_id": "MARKTPLATZ",
+                    "product_id": "ARIA-PRO",
+                    "max_qty": 400,
+                },
                 {
                     "contract_id": "FILIAL-SUED-85",
                     "customer_id": "FILIAL-SUED",

@@ -97,7 +97,7 @@ def customer_table(rows: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
 
 
 def product_table(rows: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
-    """Ours: a product costs 50 % of its median price to known customers and weighs 80 g plus 90 g per pound of price."""
+    """Ours: a product costs half its median price to known customers and weighs 80 g plus 90 g per pound of price."""
     sold = rows[(rows["Quantity"] > 0) & (rows["UnitPrice"] > 0) & rows["CustomerID"].notna()]
     price = sold["UnitPrice"].groupby(sold["Description"].str.split().str.join(" ")).median()
     names = sorted(set(lines["product_id"]))

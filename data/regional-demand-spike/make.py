@@ -1,4 +1,4 @@
-"""Make the tables of the regional demand spike. Invented and seeded: ``python data/regional-demand-spike/make.py [OUT]``."""
+"""Make the tables of the demand spike. Invented and seeded: ``python data/regional-demand-spike/make.py [OUT]``."""
 
 from __future__ import annotations
 
@@ -236,7 +236,12 @@ def contract_rows() -> list[Row]:
             "min_fill_rate": "0.9",
             "shortfall_penalty": penalty,
         }
-        for name, penalty in (("ALPINA", "25.00"), ("MAISONCLIM", "12.00"), ("CASACALDA", "6.00"), ("DEFENSAS", "15.00"))
+        for name, penalty in (
+            ("ALPINA", "25.00"),
+            ("MAISONCLIM", "12.00"),
+            ("CASACALDA", "6.00"),
+            ("DEFENSAS", "15.00"),
+        )
     ]
     quotas = [{"contract_id": "WEB-HEAT-QUOTA", "channel": "web", "product_id": "HEA-06", "max_qty": 90}]
     return [*hard, *soft, *quotas]
@@ -253,7 +258,8 @@ def tables() -> dict[str, pd.DataFrame]:
         "customers": pd.DataFrame(book.customers),
         "warehouses": pd.DataFrame(
             [(name, *facts) for name, facts in WAREHOUSES.items()],
-            columns=["warehouse_id", "latitude", "longitude", "capacity_units", "capacity_lines", "handling_cost_per_unit"],
+            columns=["warehouse_id", "latitude", "longitude", "capacity_units", "capacity_lines",
+                     "handling_cost_per_unit"],
         ).astype({"capacity_lines": "Int64"}),
         "stock": pd.DataFrame(stock_rows(book)),
         "lanes": pd.DataFrame(lane_rows()).astype({"capacity_shipments": "Int64"}),

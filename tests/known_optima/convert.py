@@ -49,12 +49,14 @@ def transport_tables(
     return {
         "orders": [{"order_id": m, "customer_id": m, "zone_id": m, **(order or {})} for m in demand],
         "order_lines": [
-            {"order_id": m, "line_id": "1", "product_id": GOODS, "qty": qty, "unit_margin": 0} for m, qty in demand.items()
+            {"order_id": m, "line_id": "1", "product_id": GOODS, "qty": qty, "unit_margin": 0}
+            for m, qty in demand.items()
         ],
         "warehouses": [{"warehouse_id": w, **(warehouse or {}).get(w, {})} for w in supply],
         "stock": [{"warehouse_id": w, "product_id": GOODS, "on_hand_qty": qty} for w, qty in supply.items()],
         "lanes": [
-            {"warehouse_id": w, "zone_id": m, "cost_per_unit": ending_decimal(cost)} for (w, m), cost in unit_cost.items()
+            {"warehouse_id": w, "zone_id": m, "cost_per_unit": ending_decimal(cost)}
+            for (w, m), cost in unit_cost.items()
         ],
         "contracts": [{"contract_id": m, "order_id": m, "min_fill_rate": 1} for m in demand],
     }
