@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -282,7 +283,7 @@ def smallest_unit(group: Group, pairs: list[tuple[Exact, Exact]], values: Values
     unit = 0
     for num in flat:
         if len(num):
-            unit = int(np.gcd(unit, np.gcd.reduce(num)))
+            unit = math.gcd(unit, int(np.gcd.reduce(num)))
     unit = max(unit, 1)
     flat = [num // unit for num in flat]
     units = np.add.reduceat((group.cap.max(axis=1, initial=0) + group.low.sum(axis=1)), group.first) * max(s, 1)
