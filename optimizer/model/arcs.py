@@ -146,6 +146,7 @@ class _Filters:
         self.multiple = terms.multiple(tables)
         self.atp = terms.atp(tables) + headroom
         self.whole = tables.order_lines["qty"] // self.multiple * self.multiple
+        self.weight = terms.unit_weight(tables)
         self.stock = limits.stock_index(tables)
         self.services = limits.ServiceMatch.of(tables)
         blocked = limits.ineligible_pairs(tables)
@@ -172,7 +173,7 @@ class _Filters:
         found["want"] = np.minimum(found["want"], self.line_room[found["line"]])
         found["cap"] = np.minimum(
             np.minimum(found["want"], self.atp[found["stock"]]),
-            limits.capacity_room(tables, found["line"], found["lane"], self.headroom),
+            limits.capacity_room(tables, self.weight, found["line"], found["lane"], self.headroom),
         )
         found.keep(found["cap"] > 0, "no_capacity")
         return found

@@ -185,8 +185,11 @@ def quota_room(tables: Tables, headroom: int) -> Ints:
     return room
 
 
-def capacity_room(tables: Tables, line: Ints, lane: Ints, headroom: int) -> Ints:
-    """Most units of the line that the capacities of the lane and of its warehouse would carry if all were its own."""
+def capacity_room(tables: Tables, weight: terms.Ratio, line: Ints, lane: Ints, headroom: int) -> Ints:
+    """Most units of the line that the capacities of the lane and of its warehouse would carry if all were its own.
+
+    ``weight``: kg per unit of each line.
+    """
     room = np.full(len(line), ENDLESS, dtype=np.int64)
     for table, row in ((tables.warehouses, tables.lane_warehouse[lane]), (tables.lanes, lane)):
         for column in ("capacity_lines", "capacity_shipments"):
@@ -198,7 +201,7 @@ def capacity_room(tables: Tables, line: Ints, lane: Ints, headroom: int) -> Ints
         weighed = np.flatnonzero(table.given("capacity_kg")[row])
         if len(weighed):
             kg = (table["capacity_kg"] + headroom).take(row[weighed])
-            room[weighed] = np.minimum(room[weighed], _units_within(kg, terms.unit_weight(tables).take(line[weighed])))
+            room[weighed] = np.minimum(room[weighed], _units_within(kg, weight.take(line[weighed])))
     return room
 
 
