@@ -14,7 +14,9 @@ from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, VERIFICATION_FAILED, Iss
 
 if TYPE_CHECKING:
     from optimizer.engines.result import Progress
+    from optimizer.model.build import Model
     from optimizer.report.bundle import RunBundle
+    from optimizer.solution.plan import Plan
 
 Observer = Callable[[str], None]
 
@@ -68,7 +70,6 @@ def run(
     from optimizer.scenario.load import load_scenario
     from optimizer.solution.optimize import optimize
     from optimizer.tables.read import load_tables
-    from optimizer.warm_start import read_plan
 
     phases, stop, say = Phases(), stop or threading.Event(), observe or (lambda line: None)
     with phases("read"):
@@ -76,7 +77,7 @@ def run(
         tables, warnings = load_tables(loaded)
     with phases("build"):
         model = build_model(tables, loaded.scenario)
-        start = read_plan(model, warm_start) if warm_start else None
+        start = plan_to_start_from(model, warm_start) if warm_start else None
     story = record.Story(loaded, settings, model, warnings, warm_start=start, require_certified=require_certified)
     target = check_target(out or Path("runs") / story.run_id, replace=True)
     say(f"{loaded.scenario.name}: {record.size_words(model)}")
@@ -90,6 +91,13 @@ def run(
     with phases("prove"):
         bundle = story.with_plan(answer, prices)
     return publish(bundle, target, story.exit_code(bundle, answer), phases, warnings, fmt, bundle_inputs)
+
+
+def plan_to_start_from(model: Model, folder: Path) -> Plan:
+    """The plan of an earlier run; what reads it is imported only when asked for."""
+    from optimizer.warm_start import read_plan
+
+    return read_plan(model, folder)
 
 
 def publish(
