@@ -52,7 +52,7 @@ def test_the_contract_prices_say_what_the_channels_cost(story: Story) -> None:
     ],
 )
 def test_any_other_split_is_worth_less(story: Story, other: str, tmp_path: Path) -> None:
-    """Any other split has more retail, more enterprise, or less online (15,000 is all there is): each is bounded off."""
+    """Any other split has more retail, more enterprise, or less online (15,000 is all there is): all bounded off."""
     scenario = tmp_path / "other.toml"
     scenario.write_text(
         f'name = "other"\nbase = "{SCENARIOS / NAME}.toml"\n[[change]]\ntable = "contracts"\nappend = [{other}]\n'
