@@ -80,7 +80,8 @@ def _chunks(facts: Facts) -> Iterator[Ints]:
     _, zone_start = facts.lanes_by_zone
     active = np.flatnonzero(~facts.held & (facts.lines_of_order > 0))
     zone = facts.tables.order_zone[active]
-    cells = np.cumsum(facts.lines_of_order[active] * (1 + zone_start[zone + 1] - zone_start[zone]))
+    lanes = zone_start[zone + 1] - zone_start[zone]
+    cells = np.cumsum(facts.lines_of_order[active] * (1 + lanes) + lanes * lanes // 4)  # pairs of lanes are tabled too
     piece = cells // CELLS_PER_CHUNK
     yield from np.split(active, np.flatnonzero(np.diff(piece)) + 1) if len(active) else ()
 

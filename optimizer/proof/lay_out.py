@@ -290,7 +290,8 @@ def smallest_unit(group: Group, pairs: list[tuple[Exact, Exact]], values: Values
     most_units = int(units.max()) + sum(rest for _, _, rest in group.loose)
     most_lines = int(group.count.max())
     peak = max(_peak(num) for num in flat)
-    dtype = np.int64 if peak * (most_units + most_lines + s + 2) < INT64_SAFE else object
+    total = peak * (most_units + most_lines + s + 2) * (2 * s + 2)  # of one set, and of a sum of differences of sets
+    dtype = np.int64 if total < INT64_SAFE else object
     flat = [num.astype(dtype) for num in flat]
     cells = [num.reshape(n, s) for num in flat[0:-2:2]]
     fees = [num.reshape(len(group.order), s) for num in flat[1:-2:2]]

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.proof.order_blocks import Money, OrderBlocks
-from optimizer.proof.scope import ranges
+from optimizer.proof.pairs import Pairs
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+SINGLES_AND_PAIRS = 2
 
 MOST_SETS = 4096
 """Most sets of one size that are looked at for one order; beyond it the order is bounded from above."""
@@ -47,7 +49,6 @@ class _Search:
         self.offer(self.every[fits], _least([top - fee.sum(axis=1) for top, fee in self._each()])[fits])
         self.hopeful = can_all
         self.sorted_fees = [np.cumsum(np.sort(fee, axis=1), axis=1) for fee in blocks.fees]
-        self.beside = np.ones((0, 0, 0), dtype=bool)
 
     def _each(self) -> list[tuple[Money, Money]]:
         return list(zip(self.ceiling, self.blocks.fees, strict=True))
@@ -68,9 +69,9 @@ class _Search:
         might = ~self.known | np.asarray(self.upper(size) > self.best, dtype=bool)
         return np.asarray(self.hopeful & might & (self.blocks.limit >= size), dtype=bool)
 
-    def give_up(self, order: Ints, size: int) -> None:
-        """Too many sets: bound these orders from above by what any larger set could earn."""
-        self.offer(order, self.upper(size)[order])
+    def give_up(self, order: Ints, value: Money) -> None:
+        """Too many sets: bound these orders from above by what larger sets could earn."""
+        self.offer(order, value)
         self.searched[order] = False
 
 
@@ -86,7 +87,7 @@ def _grow(state: _Search) -> None:
     blocks, lanes = state.blocks, state.blocks.lanes
     order = np.repeat(state.every[state.open_orders(1)], lanes)
     sets = np.tile(np.arange(lanes, dtype=np.int64), len(order) // lanes)[:, None]
-    single: list[Money] = []
+    pairs = Pairs(blocks.size, lanes) if blocks.plain else None
     for size in range(1, lanes + 1):
         order, sets = _promising(state, order, sets)
         if not len(order):
@@ -94,12 +95,10 @@ def _grow(state: _Search) -> None:
         money, possible = blocks.fill(order, sets)
         net = [earned - _fees(fee, order, sets) for earned, fee in zip(money, blocks.fees, strict=True)]
         state.offer(order[possible], _least(net)[possible])
-        if blocks.plain and size == 1:
-            single = _keep_singles(state, order, sets[:, 0], net)
-        if blocks.plain and size == 2:
-            _keep_pairs(state, order, sets, net, single)
+        if pairs is not None:
+            pairs.learn(order, sets, net)
         if size < lanes:
-            order, sets = _extended(state, order, sets, size + 1)
+            order, sets = _extended(state, pairs, order, sets, net)
 
 
 def _promising(state: _Search, order: Ints, sets: Ints) -> tuple[Ints, Ints]:
@@ -109,68 +108,26 @@ def _promising(state: _Search, order: Ints, sets: Ints) -> tuple[Ints, Ints]:
     return order[might], sets[might]
 
 
-def _keep_singles(state: _Search, order: Ints, lane: Ints, net: list[Money]) -> list[Money]:
-    """Lanes that pay for themselves; returns the net money of each lane alone, per variant, dense."""
-    lanes = state.blocks.lanes
-    pays = np.zeros((state.blocks.size, lanes), dtype=bool)
-    dense = [np.zeros((state.blocks.size, lanes), dtype=money.dtype) for money in net]
-    for table, money in zip(dense, net, strict=True):
-        table[order, lane] = money
-        pays[order, lane] |= np.asarray(money > 0, dtype=bool)
-    state.beside = pays[:, :, None] & pays[:, None, :]
-    return dense
-
-
-def _keep_pairs(state: _Search, order: Ints, pair: Ints, net: list[Money], single: list[Money]) -> None:
-    """Pairs of which each lane pays beside the other; pairs that were not looked at cannot win with anything."""
-    one, other = pair[:, 0], pair[:, 1]
-    first_pays, second_pays = np.zeros(len(order), dtype=bool), np.zeros(len(order), dtype=bool)
-    for money, alone in zip(net, single, strict=True):
-        first_pays |= np.asarray(money > alone[order, other], dtype=bool)
-        second_pays |= np.asarray(money > alone[order, one], dtype=bool)
-    together = np.zeros_like(state.beside)
-    both = first_pays & second_pays
-    together[order[both], one[both], other[both]] = True
-    together[order[both], other[both], one[both]] = True
-    state.beside = together
-
-
-def _extended(state: _Search, order: Ints, sets: Ints, size: int) -> tuple[Ints, Ints]:
+def _extended(state: _Search, pairs: Pairs | None, order: Ints, sets: Ints, net: list[Money]) -> tuple[Ints, Ints]:
     """Each set with one more lane after its last, for the orders where larger sets might still win."""
+    size = sets.shape[1] + 1
     alive = state.open_orders(size)[order]
-    order, sets = order[alive], sets[alive]
-    last = sets[:, -1]
-    count = state.blocks.lanes - 1 - last
-    if not state.blocks.plain:
-        crowded = np.flatnonzero(np.bincount(order, weights=count, minlength=state.blocks.size) > MOST_SETS)
-        order, sets, count = _without(state, crowded, order, sets, count, size)
-        return np.repeat(order, count), np.column_stack(
-            [np.repeat(sets, count, axis=0), ranges(sets[:, -1] + 1, count)]
-        )
-    return _extended_plain(state, order, sets, size)
-
-
-def _extended_plain(state: _Search, order: Ints, sets: Ints, size: int) -> tuple[Ints, Ints]:
-    """The same, only with lanes that go together with every lane of the set."""
-    together = state.beside[order, sets[:, 0]]
-    for position in range(1, sets.shape[1]):
-        together &= state.beside[order, sets[:, position]]
-    together &= np.arange(state.blocks.lanes) > sets[:, -1:]
-    count = together.sum(axis=1)
-    crowded = np.flatnonzero(np.bincount(order, weights=count, minlength=state.blocks.size) > MOST_SETS)
-    if len(crowded):
-        state.give_up(crowded, size)
-        together[np.isin(order, crowded)] = False
-    row, lane = np.nonzero(together)
+    order, sets, net = order[alive], sets[alive], [money[alive] for money in net]
+    joins = np.arange(state.blocks.lanes) > sets[:, -1:]
+    reach = state.upper(size)[order]
+    if pairs is not None:
+        joins &= pairs.joinable(order, sets)
+        if size > SINGLES_AND_PAIRS:
+            reach = np.minimum(reach, pairs.reach(order, sets, net, joins))
+            joins[np.asarray(reach <= state.best[order], dtype=bool)] = False
+    found = np.bincount(order, weights=joins.sum(axis=1), minlength=state.blocks.size)
+    crowded = (found > MOST_SETS)[order]
+    if crowded.any():
+        open_sets = crowded & joins.any(axis=1)
+        state.give_up(order[open_sets], reach[open_sets])
+        joins[crowded] = False
+    row, lane = np.nonzero(joins)
     return order[row], np.column_stack([sets[row], lane])
-
-
-def _without(state: _Search, crowded: Ints, order: Ints, sets: Ints, count: Ints, size: int) -> tuple[Ints, Ints, Ints]:
-    if not len(crowded):
-        return order, sets, count
-    state.give_up(crowded, size)
-    keep = ~np.isin(order, crowded)
-    return order[keep], sets[keep], count[keep]
 
 
 def _fees(fee: Money, order: Ints, sets: Ints) -> Money:
