@@ -71,6 +71,13 @@ def test_bounds_are_the_multiples_between_them() -> None:
     assert form.upper.tolist() == [7, 3]
 
 
+def test_the_dust_of_a_sum_is_no_bound() -> None:
+    """3.4000000000000004 is 3.4, written by an addition: the only point must not be lost."""
+    form = integer_form(dense_model([1], [(7.4 - 4, [1.7], 3.4)], [(0, 5)]))
+    assert 7.4 - 4 > 3.4
+    assert (form.row_lower.tolist(), form.row_upper.tolist()) == ([2], [2])
+
+
 def test_missing_sides_of_rows_stay_missing() -> None:
     form = integer_form(dense_model([1], [(-INF, [1], 3), (1, [1], INF)], [(0, 9)]))
     assert form.row_lower.tolist() == [-UNBOUNDED, 1]

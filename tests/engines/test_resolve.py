@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from optimizer.engines.doctor import dense_model as model
 from optimizer.engines.resolve import FIXED, GLOBAL, LOCAL, UNKNOWN, RowEffort, RowQuestion, RowValues, price_rows
-from optimizer.engines.resolve_matrix import Problem
+from optimizer.engines.resolve_matrix import Program
 from optimizer.model.linear_model import LinearModel
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,6 @@ def question(linear: LinearModel, rows: Sequence[int], values: Sequence[float], 
         "is_upper": np.ones(size, dtype=bool),
         "can_fall": np.ones(size, dtype=bool),
         "switch": np.zeros(linear.n_cols, dtype=bool),
-        "single": np.zeros(linear.n_cols, dtype=bool),
         "group": np.zeros(linear.n_cols, dtype=np.int64),
         "values": np.array(values, dtype=float),
     }
@@ -168,15 +167,15 @@ def test_values_against_enumeration(basis: int) -> None:
     assert seen >= 4
 
 
-def problem_of(linear: LinearModel, values: Sequence[float]) -> Problem:
+def program_of(linear: LinearModel, values: Sequence[float]) -> Program:
     names = ("objective", "col_lower", "col_upper", "integral", "indptr", "indices", "data", "row_lower", "row_upper")
-    return Problem({name: getattr(linear, name) for name in names} | {"values": np.array(values, dtype=float)})
+    return Program.of({name: getattr(linear, name) for name in names} | {"values": np.array(values, dtype=float)})
 
 
 def test_parts_keep_the_rest_at_its_point() -> None:
     """Columns 0 and 2 free: row 0 loses what column 1 uses, row 1 (column 1 alone) goes."""
     linear = model([1, 2, 3], [(-INF, [1, 1, 1], 9), (-INF, [0, 1, 0], 4)], [(0, 5)] * 3)
-    problem = problem_of(linear, [1, 4, 2])
+    problem = program_of(linear, [1, 4, 2])
     part = problem.part(np.array([0, 2]))
     assert part.rows.tolist() == [0]
     assert part.row_upper.tolist() == [5]
@@ -187,7 +186,7 @@ def test_parts_keep_the_rest_at_its_point() -> None:
 
 def test_components_follow_binding_rows_only() -> None:
     linear = model([1] * 4, [(-INF, [1, 1, 0, 0], 1), (-INF, [0, 1, 1, 0], 9), (-INF, [0, 0, 1, 1], 1)], [(0, 3)] * 4)
-    part = problem_of(linear, [0] * 4).part(np.arange(4))
+    part = program_of(linear, [0] * 4).part(np.arange(4))
     label = part.components(np.array([True, False, True]))
     assert label[0] == label[1] != label[2] == label[3]
     assert len(set(part.components(np.ones(3, dtype=bool)).tolist())) == 1
@@ -196,6 +195,6 @@ def test_components_follow_binding_rows_only() -> None:
 def test_topups_are_as_low_as_their_rows_let_them_be() -> None:
     """A continuous cost t with t + 2x ≥ 5 and a whole x that the engine returned a hair off."""
     linear = model([3, -1], [(5, [2, 1], INF)], [(0, 9), (0, 9)], whole=[True, False])
-    part = problem_of(linear, [1, 3]).part(np.arange(2))
+    part = program_of(linear, [1, 3]).part(np.arange(2))
     assert part.exact(np.array([1.9999999, 1.0000003])).tolist() == [2.0, 1.0]
     assert part.exact(np.array([4.0000001, 0.0])).tolist() == [4.0, 0.0]
