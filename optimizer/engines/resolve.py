@@ -51,19 +51,21 @@ class RowQuestion:
 class RowEffort:
     """Limits. Only ``time_limit_s`` is a clock; the rest are counts, so that answers repeat.
 
-    ``top_rows`` are re-solved. Mixed-integer re-solves have at most ``local_columns`` whole-number columns and branch
-    at most ``nodes`` times; together they spend ``work_base + work_per_column · columns`` simplex iterations, at most
-    ``most_work``. Models with at most ``global_work`` = whole-number columns × rows are re-solved whole.
-    ``ranging_size``: rows + columns up to which ranges are computed.
+    ``top_rows`` are re-solved. Mixed-integer re-solves have at most ``fixed_columns`` columns at fixed switches,
+    ``local_columns`` whole-number columns elsewhere, and branch at most ``nodes`` times. Each of the two kinds may
+    spend work, counted as simplex iterations + columns of its programs, up to ``work_base + work_per_column · columns``
+    of the model, at most ``most_work``. Models with at most ``global_work`` = whole-number columns × rows are re-solved
+    whole. ``ranging_size``: rows + columns up to which ranges are computed.
     """
 
     time_limit_s: float
     top_rows: int = 200
+    fixed_columns: int = 2_000
     local_columns: int = 80
     nodes: int = 100
-    work_base: int = 1_000
-    work_per_column: int = 2
-    most_work: int = 50_000
+    work_base: int = 3_000
+    work_per_column: int = 4
+    most_work: int = 60_000
     global_work: int = 1_000
     ranging_size: int = 400_000
 

@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.engines.resolve import FIXED, GLOBAL, LOCAL, UNKNOWN, RowEffort, nothing_known
-from optimizer.engines.resolve_matrix import Problem
+from optimizer.engines.resolve_fixed import FixedSwitches
+from optimizer.engines.resolve_matrix import Program
 from optimizer.engines.resolve_methods import (
     FEWER,
     IMPOSSIBLE,
+    MEETS,
     MORE,
     Asked,
-    FixedSwitches,
     Neighbourhoods,
     Relaxation,
     Work,
@@ -39,8 +40,6 @@ Arrays = dict[str, NDArray[Any]]
 
 RELAXATION_SHARE = 0.7
 """Part of the time that the relaxation may take."""
-MEETS = 1e-7
-"""Money by which a value may miss the relaxation's limit and still be said to meet it: the noise of its doubles."""
 
 
 def price_rows(
@@ -49,12 +48,12 @@ def price_rows(
     """The task; see `optimizer.engines.resolve` for what goes in and out."""
     begun = time.monotonic()
     effort = RowEffort(**meta)
-    problem = Problem(arrays)
+    problem = Program.of(arrays)
     asked = Asked(*(arrays[name] for name in ("row", "unit", "change", "is_upper", "can_fall")))
     answer, cut = nothing_known(len(asked.row)), ["relaxation", "re-solves"]
     said: dict[str, Any] = {"relaxation": None, "plan_gain": 0.0, "cut": cut}
-    work = Work(min(effort.most_work, effort.work_base + effort.work_per_column * len(problem.objective)), effort.nodes)
-    fixed = FixedSwitches(problem, asked, arrays["switch"], work, effort.local_columns)
+    limit = min(effort.most_work, effort.work_base + effort.work_per_column * len(problem.columns))
+    fixed = FixedSwitches(problem, asked, arrays["switch"], Work(limit, effort.nodes), effort.fixed_columns)
     answer["price"], said["plan_gain"] = fixed.price, fixed.plan_gain
     emit.incumbent(answer, said)
     relaxed = Relaxation(problem, asked, RELAXATION_SHARE * effort.time_limit_s, emit)
@@ -63,6 +62,7 @@ def price_rows(
         answer["price"], said["relaxation"] = relaxed.price, relaxed.value
         answer["low"], answer["high"] = relaxed.ranges(effort.ranging_size)
         emit.incumbent(answer, said)
+    work = Work(limit, effort.nodes)
     local = Neighbourhoods(problem, asked, arrays["group"], relaxed.reduced_cost, work, effort.local_columns)
     resolver = Resolver(fixed, local, relaxed, problem)
     top = most_money(asked, answer["price"], fixed)[: effort.top_rows]
@@ -74,6 +74,7 @@ def price_rows(
         loss = loss if asked.can_fall[place] else np.nan
         answer["gain"][place], answer["loss"][place], answer["basis"][place] = _known(gain), _known(loss), basis
         answer["impossible"][place] = (gain == IMPOSSIBLE) + 2 * (loss == -IMPOSSIBLE)
+    said["plan_gain"] = fixed.plan_gain
     cut.remove("re-solves")
     return answer, said
 
@@ -92,7 +93,7 @@ def most_money(asked: Asked, price: Floats, fixed: FixedSwitches) -> Ints:
 class Resolver:
     """Chooses for each row the re-solve that can answer it."""
 
-    def __init__(self, fixed: FixedSwitches, local: Neighbourhoods, relaxed: Relaxation, problem: Problem) -> None:
+    def __init__(self, fixed: FixedSwitches, local: Neighbourhoods, relaxed: Relaxation, problem: Program) -> None:
         self.asked, self.fixed, self.local, self.relaxed = fixed.asked, fixed, local, relaxed
         self.whole_first = False
         self.open = relaxed.value - float(problem.objective @ problem.values) if relaxed.finished else np.inf
@@ -100,17 +101,20 @@ class Resolver:
 
     def values(self, place: int) -> tuple[float, float, int]:
         """Gain of one more unit, loss of one fewer, how both were found; nan where unknown, ∓inf where impossible."""
-        gain, loss, basis = np.nan, np.nan, UNKNOWN
+        gain, loss, basis = np.nan, np.nan, FIXED
         if not self.fixed.has_switch[place]:
-            gain, basis = self.fixed.value(place, MORE), FIXED
+            gain = self.fixed.value(place, MORE)
             loss = -self.fixed.value(place, FEWER) if self.asked.can_fall[place] else 0.0
-            if self._is_met(place, gain, loss):
-                return gain, loss, GLOBAL
-        if self.whole_first or not (np.isfinite(gain) and np.isfinite(loss)):
-            found = self._by_neighbourhood(place)
-            if found[2] != UNKNOWN or not (np.isfinite(gain) and np.isfinite(loss)):
-                gain, loss, basis = found
-        return gain, loss, basis
+        known = not (np.isnan(gain) or np.isnan(loss))
+        if self._is_met(place, gain, loss):
+            return gain, loss, GLOBAL
+        if known and not self.whole_first:
+            return gain, loss, FIXED
+        more, fewer, basis = self._by_neighbourhood(place)
+        if basis == UNKNOWN:
+            return (gain, loss, FIXED) if known else (np.nan, np.nan, UNKNOWN)
+        # each search found a plan: the better one is nearer the truth
+        return np.fmax(gain, more), np.fmin(loss, fewer), basis
 
     def _is_met(self, place: int, gain: float, loss: float) -> bool:
         """Whether no plan at all can gain more or lose less: both meet the limits that the relaxation's price sets."""

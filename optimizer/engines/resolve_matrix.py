@@ -1,4 +1,4 @@
-"""Parts of a matrix with the rest of the columns fixed, loaded into HiGHS; how its answers are made exact again."""
+"""Programs and parts of them, loaded into HiGHS; how its answers are made exact again."""
 
 from __future__ import annotations
 
@@ -24,65 +24,12 @@ FEASIBLE = 1e-6
 """How far a row of whole coefficients may be off after rounding: only by the noise of summing doubles."""
 
 
-class Problem:
-    """The whole matrix, a point in it that satisfies every row, and what the rows use there."""
-
-    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self.objective: Floats = arrays["objective"]
-        self.lower: Floats = arrays["col_lower"]
-        self.upper: Floats = arrays["col_upper"]
-        self.integral: Flags = arrays["integral"]
-        self.row_lower: Floats = arrays["row_lower"]
-        self.row_upper: Floats = arrays["row_upper"]
-        self.indptr: Ints = arrays["indptr"]
-        self.indices: Ints = arrays["indices"].astype(np.int64)
-        self.data: Floats = arrays["data"]
-        self.values: Floats = arrays["values"]
-        row = np.repeat(np.arange(len(self.row_lower)), np.diff(self.indptr))
-        self.activity = _sums(row, self.data * self.values[self.indices], len(self.row_lower))
-        by_column = np.argsort(self.indices, kind="stable")
-        self.entry_row: Ints = row[by_column]
-        self.entry_value: Floats = self.data[by_column]
-        count = np.bincount(self.indices, minlength=len(self.objective))
-        self.start: Ints = np.concatenate([[0], np.cumsum(count)])
-
-    def columns_of(self, rows: Ints) -> Ints:
-        """Column of every entry of the rows, one row after the other."""
-        return self.indices[_slices(self.indptr[rows], self.indptr[rows + 1])]
-
-    def rows_of(self, columns: Ints) -> Ints:
-        """Row of every entry of the columns, one column after the other."""
-        return self.entry_row[_slices(self.start[columns], self.start[columns + 1])]
-
-    def part(self, columns: Ints, lower: Floats | None = None, upper: Floats | None = None) -> Part:
-        """The problem in these columns alone, all others kept at the point; bounds given are for all columns."""
-        lower = self.lower if lower is None else lower
-        upper = self.upper if upper is None else upper
-        entry = _slices(self.start[columns], self.start[columns + 1])
-        count = self.start[columns + 1] - self.start[columns]
-        rows, row = np.unique(self.entry_row[entry], return_inverse=True)
-        value = self.entry_value[entry]
-        own = np.bincount(row, value * np.repeat(self.values[columns], count), minlength=len(rows))
-        rest = self.activity[rows] - own
-        return Part(
-            columns=columns,
-            rows=rows,
-            objective=self.objective[columns],
-            lower=lower[columns],
-            upper=upper[columns],
-            integral=self.integral[columns],
-            start=np.concatenate([[0], np.cumsum(count)]),
-            row=row,
-            value=value,
-            row_lower=self.row_lower[rows] - rest,
-            row_upper=self.row_upper[rows] - rest,
-            values=self.values[columns],
-        )
-
-
 @dataclass(frozen=True)
-class Part:
-    """A smaller problem: positions of its columns and rows in the whole, and the matrix compressed by columns."""
+class Program:
+    """``max objective @ x`` under rows and bounds, compressed by columns, with a point ``values`` that satisfies it.
+
+    ``columns`` and ``rows`` are positions in the program that it was taken from, in ascending order.
+    """
 
     columns: Ints
     rows: Ints
@@ -97,32 +44,94 @@ class Part:
     row_upper: Floats
     values: Floats
 
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Program:
+        """The whole program from the arrays of a `LinearModel` and its point."""
+        indptr, indices = arrays["indptr"], arrays["indices"]
+        size = len(arrays["objective"])
+        row = np.repeat(np.arange(len(arrays["row_lower"])), np.diff(indptr))
+        by_column = np.argsort(indices, kind="stable")
+        return cls(
+            columns=np.arange(size),
+            rows=np.arange(len(arrays["row_lower"])),
+            objective=arrays["objective"],
+            lower=arrays["col_lower"],
+            upper=arrays["col_upper"],
+            integral=arrays["integral"],
+            start=np.concatenate([[0], np.cumsum(np.bincount(indices, minlength=size))]),
+            row=row[by_column],
+            value=arrays["data"][by_column],
+            row_lower=arrays["row_lower"],
+            row_upper=arrays["row_upper"],
+            values=arrays["values"],
+        )
+
+    def part(self, columns: Ints, at: Floats | None = None, keep: Flags | None = None) -> Program:
+        """Some columns, all others fixed at ``at`` (or the point); of the rows they touch those flagged (or all)."""
+        entry = _slices(self.start[columns], self.start[columns + 1])
+        count = self.start[columns + 1] - self.start[columns]
+        column, row = np.repeat(np.arange(len(columns)), count), self.row[entry]
+        if keep is not None:
+            kept = keep[row]
+            entry, column, row = entry[kept], column[kept], row[kept]
+            count = np.bincount(column, minlength=len(columns))
+        rows, place = np.unique(row, return_inverse=True)
+        values = self.values if at is None else at
+        used = self.used if at is None else self.activity(at)
+        own = _sums(place, self.value[entry] * values[columns][column], len(rows))
+        rest = used[rows] - own
+        return Program(
+            columns=self.columns[columns],
+            rows=self.rows[rows],
+            objective=self.objective[columns],
+            lower=self.lower[columns],
+            upper=self.upper[columns],
+            integral=self.integral[columns],
+            start=np.concatenate([[0], np.cumsum(count)]),
+            row=place,
+            value=self.value[entry],
+            row_lower=self.row_lower[rows] - rest,
+            row_upper=self.row_upper[rows] - rest,
+            values=values[columns],
+        )
+
+    @cached_property
+    def used(self) -> Floats:
+        """What the point uses of each row."""
+        return self.activity(self.values)
+
+    @cached_property
+    def _by_row(self) -> tuple[Ints, Ints]:
+        """Column of every entry, row after row, and where each row begins."""
+        order = np.argsort(self.row, kind="stable")
+        count = np.bincount(self.row, minlength=len(self.rows))
+        return self.entry_column[order], np.concatenate([[0], np.cumsum(count)])
+
+    def columns_of(self, rows: Ints) -> Ints:
+        """Column of every entry of the rows, one row after the other."""
+        column, start = self._by_row
+        return column[_slices(start[rows], start[rows + 1])]
+
+    def rows_of(self, columns: Ints) -> Ints:
+        """Row of every entry of the columns, one column after the other."""
+        return self.row[_slices(self.start[columns], self.start[columns + 1])]
+
+    def touched(self, columns: Flags) -> Flags:
+        """Rows that hold any of the columns."""
+        flags = np.zeros(len(self.rows), dtype=bool)
+        flags[self.row[columns[self.entry_column]]] = True
+        return flags
+
+    def room(self, rows: Ints, is_upper: Flags, used: Floats) -> Floats:
+        """What is left of the rows up to their upper (or down to their lower) bounds."""
+        return np.where(is_upper, self.row_upper[rows] - used[rows], used[rows] - self.row_lower[rows])
+
     @cached_property
     def entry_column(self) -> Ints:
         return np.repeat(np.arange(len(self.columns)), np.diff(self.start))
 
     def activity(self, values: Floats) -> Floats:
         return _sums(self.row, self.value * values[self.entry_column], len(self.rows))
-
-    def keep_rows(self, keep: Flags) -> Part:
-        """The same columns with some rows left out."""
-        entries = keep[self.row]
-        place = np.cumsum(keep) - 1
-        count = np.bincount(self.entry_column[entries], minlength=len(self.columns))
-        return Part(
-            columns=self.columns,
-            rows=self.rows[keep],
-            objective=self.objective,
-            lower=self.lower,
-            upper=self.upper,
-            integral=self.integral,
-            start=np.concatenate([[0], np.cumsum(count)]),
-            row=place[self.row[entries]],
-            value=self.value[entries],
-            row_lower=self.row_lower[keep],
-            row_upper=self.row_upper[keep],
-            values=self.values,
-        )
 
     def exact(self, values: Floats) -> Floats:
         """Whole numbers made whole; each continuous column that only costs as low as its rows then let it be."""
@@ -166,7 +175,7 @@ class Part:
                 label = label[label]
 
     def highs(self, *, mixed: bool, **options: object) -> highspy.Highs:
-        """The part in HiGHS, as a minimization of the negated objective: one place where signs turn.
+        """The program in HiGHS, as a minimization of the negated objective: one place where signs turn.
 
         ``mixed`` keeps whole numbers whole; else it is the linear relaxation. Duals are then minus the change of the
         value per unit of a row's bound.

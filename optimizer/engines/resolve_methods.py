@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.engines.resolve import GLOBAL, LOCAL
-from optimizer.engines.resolve_matrix import WHOLE, Part, Problem
+from optimizer.engines.resolve_matrix import WHOLE, Program
 
 if TYPE_CHECKING:
     import highspy
@@ -22,6 +22,18 @@ Flags = NDArray[np.bool_]
 
 SIMPLEX_SIZE = 30_000
 """Rows + columns up to which the simplex method is the faster one (measured: 12 s against 7 s at 130,000)."""
+SMALL_PROGRAM = {
+    "mip_rel_gap": 0.0,
+    "mip_abs_gap": 1e-9,
+    "presolve": "off",
+    "mip_heuristic_effort": 0.0,
+    "mip_heuristic_run_feasibility_jump": False,
+    "mip_detect_symmetry": False,
+    "mip_allow_restart": False,
+}
+"""Small programs end at the root or soon after: what pays on large ones costs most of their time (measured: half)."""
+MEETS = 1e-7
+"""Money by which a value may miss a relaxation's and still be said to meet it: the noise of its doubles."""
 IMPOSSIBLE = float("-inf")
 """Value of a re-solve that proved there is no plan."""
 MORE, FEWER = 1, -1
@@ -46,140 +58,45 @@ class Asked:
         """Whether moving the bound so allows more plans, not fewer."""
         return bool(self.is_upper[place]) == (step > 0)
 
-    def is_full(self, problem: Problem) -> Flags:
+    def is_full(self, problem: Program) -> Flags:
         """Rows of which the plan leaves less than a unit."""
-        used = problem.activity[self.row]
-        room = np.where(self.is_upper, problem.row_upper[self.row] - used, used - problem.row_lower[self.row])
-        full: Flags = room < self.unit * (1 - WHOLE)
-        return full
+        room = problem.room(self.row, self.is_upper, problem.used)
+        return np.asarray(room < self.unit * (1 - WHOLE), dtype=bool)
 
 
 class Work:
-    """A budget in simplex iterations: unlike a clock it ends at the same place on every machine."""
+    """A budget in simplex iterations and columns: unlike a clock it ends at the same place on every machine."""
 
     def __init__(self, limit: int, nodes: int) -> None:
         self.left, self.nodes = limit, nodes
 
-    def best(self, part: Part, lower: Floats, upper: Floats) -> float:
-        """How much the best whole point under these row bounds is above the part's plan; nan if not proved in time."""
+    def best(self, part: Program, lower: Floats, upper: Floats) -> tuple[float, Floats]:
+        """How much the best whole point under these row bounds is above the part's plan (nan if not proved), and it."""
+        unknown = np.nan, part.values
+        if len(part.columns) == 0:
+            return (0.0 if part.holds(part.values, lower, upper) else IMPOSSIBLE), part.values
         if self.left <= 0:
-            return np.nan
-        engine = part.highs(mixed=True, mip_rel_gap=0.0, mip_abs_gap=1e-9, mip_max_nodes=self.nodes)
+            return unknown
+        engine = part.highs(mixed=True, **SMALL_PROGRAM, mip_max_nodes=self.nodes)
         changed = np.flatnonzero((lower != part.row_lower) | (upper != part.row_upper))
         for row in changed.tolist():
             engine.changeRowBounds(row, lower[row], upper[row])
         engine.run()
-        self.left -= max(1, engine.getInfo().simplex_iteration_count)
-        if _is(engine, "kInfeasible", "kUnboundedOrInfeasible"):
-            return IMPOSSIBLE
-        if not _is(engine, "kOptimal"):
-            return np.nan
+        self.left -= len(part.columns) + max(0, engine.getInfo().simplex_iteration_count)
+        if is_status(engine, "kInfeasible", "kUnboundedOrInfeasible"):
+            return IMPOSSIBLE, part.values
+        if not is_status(engine, "kOptimal"):
+            return unknown
         found = part.exact(np.array(engine.getSolution().col_value))
-        return part.difference(found, part.values) if part.holds(found, lower, upper) else np.nan
+        return (part.difference(found, part.values), found) if part.holds(found, lower, upper) else unknown
 
-
-class FixedSwitches:
-    """The program that remains when every switch stays as in the plan; ``price`` is its dual per unit.
-
-    It falls into parts that hang together by rows that can bind. Where a part's linear program has a whole solution,
-    that is its best one, and one more unit is one warm step of the dual simplex; else it is solved as a whole program.
-    ``plan_gain``: how much better than the plan its best solution is (0 for a plan that is best at its own switches).
-    """
-
-    def __init__(self, problem: Problem, asked: Asked, switch: Flags, work: Work, size: int) -> None:
-        self.problem, self.asked, self.work, self.size = problem, asked, work, size
-        self.part = without_idle(problem, np.flatnonzero(~switch), asked.row)
-        self.place = find(self.part.rows, asked.row)
-        self.has_switch = _touches(problem, asked.row, switch)
-        self.is_full = asked.is_full(problem)
-        self._split()
-        self._settle()
-
-    def _split(self) -> None:
-        """Number the parts: ``label`` of each column, ``row_label`` of each row."""
-        part, here = self.part, self.place >= 0
-        margin = np.zeros(len(part.rows))
-        margin[self.place[here]] = self.asked.unit[here]
-        self.binding = can_bind(part, margin)
-        self.label = part.components(self.binding)
-        self.row_label = np.full(len(part.rows), -1, dtype=np.int64)
-        self.row_label[part.row] = self.label[part.entry_column]
-
-    def _settle(self) -> None:
-        """The best solution, part by part: made exact where it is whole, the plan's where it is not."""
-        part, here = self.part, self.place >= 0
-        self.price, self.base = np.zeros(len(self.asked.row)), part.values
-        self.whole_base: dict[int, float] = {}
-        self.is_whole = np.zeros(len(part.columns), dtype=bool)
-        self.engine = part.highs(mixed=False, presolve="off")
-        self.engine.run()
-        if _is(self.engine, "kOptimal"):
-            solution = self.engine.getSolution()
-            found = np.array(solution.col_value)
-            self.price[here] = -np.array(solution.row_dual)[self.place[here]] * self.asked.unit[here]
-            ragged = part.integral & (np.abs(found - np.rint(found)) > WHOLE)
-            is_whole = ~np.isin(self.label, self.label[ragged])
-            base = np.where(is_whole, part.exact(np.where(is_whole, found, part.values)), part.values)
-            if part.holds(base, part.row_lower, part.row_upper):
-                self.base, self.is_whole = base, is_whole
-        self.plan_gain = part.difference(self.base, part.values)
-        self.used = part.activity(self.base)
-
-    def value(self, place: int, step: int) -> float:
-        """Change of the best value when the row's bound moves by ``step`` units; nan where it is not proved."""
-        row = int(self.place[place])
-        if row < 0:  # the switches alone fill it
-            return np.nan if self.is_full[place] and not self.asked.loosens(place, step) else 0.0
-        if not self.binding[row]:
-            return 0.0  # nothing here can reach the bound, with one unit more or fewer
-        mine = self.label == self.row_label[row]
-        if not self.is_whole[mine].all():
-            return self._whole_value(place, step, mine)
-        used, part = self.used[row], self.part
-        slack = part.row_upper[row] - used if self.asked.is_upper[place] else used - part.row_lower[row]
-        if slack >= self.asked.unit[place]:
-            return 0.0  # concave in the bound, and flat here
-        value = self._linear_value(place, row, step, mine)
-        return self._whole_value(place, step, mine) if np.isnan(value) else value
-
-    def _linear_value(self, place: int, row: int, step: int, mine: Flags) -> float:
-        """By the linear program; nan if that has no solution or none in whole numbers."""
-        part = self.part
+    @staticmethod
+    def bounds(part: Program, asked: Asked, place: int, step: int) -> tuple[Floats, Floats]:
+        """Row bounds of the part with that of the row at ``place`` moved by ``step`` units."""
+        row = int(find(part.rows, asked.row[[place]])[0])
         lower, upper = part.row_lower.copy(), part.row_upper.copy()
-        lower[row], upper[row] = self.asked.moved(place, step, lower[row], upper[row])
-        self.engine.changeRowBounds(row, lower[row], upper[row])
-        self.engine.run()
-        solved = _is(self.engine, "kOptimal")
-        found = np.array(self.engine.getSolution().col_value) if solved else self.base
-        self.engine.changeRowBounds(row, part.row_lower[row], part.row_upper[row])
-        if not solved or (np.abs(found - np.rint(found))[mine & part.integral] > WHOLE).any():
-            return np.nan
-        found = np.where(mine, part.exact(np.where(mine, found, self.base)), self.base)
-        return part.difference(found, self.base) if part.holds(found, lower, upper) else np.nan
-
-    def _whole_value(self, place: int, step: int, mine: Flags) -> float:
-        """By a mixed-integer program over the row's own part, where that is small."""
-        columns = self.part.columns[mine]
-        if len(columns) > self.size:
-            return np.nan
-        lower, upper = self.problem.lower.copy(), self.problem.upper.copy()
-        lower[self.part.columns], upper[self.part.columns] = self.part.lower, self.part.upper
-        alone = self.problem.part(columns, lower, upper)
-        alone = alone.keep_rows(find(self.part.rows[self.binding], alone.rows) >= 0)
-        label = int(self.label[mine][0])
-        if label not in self.whole_base:
-            self.whole_base[label] = self.work.best(alone, alone.row_lower, alone.row_upper)
-        return moved_value(alone, self.asked, place, step, self.work) - self.whole_base[label]
-
-
-def moved_value(part: Part, asked: Asked, place: int, step: int, work: Work) -> float:
-    """`Work.best` with the bound of the row at ``place`` moved by ``step`` units."""
-    row = int(find(part.rows, asked.row[[place]])[0])
-    lower, upper = part.row_lower.copy(), part.row_upper.copy()
-    if row < 0:
-        return np.nan
-    lower[row], upper[row] = asked.moved(place, step, lower[row], upper[row])
-    return work.best(part, lower, upper)
+        lower[row], upper[row] = asked.moved(place, step, lower[row], upper[row])
+        return lower, upper
 
 
 def find(positions: Ints, wanted: Ints) -> Ints:
@@ -190,53 +107,15 @@ def find(positions: Ints, wanted: Ints) -> Ints:
     return np.where(positions[place] == wanted, place, -1)
 
 
-def _is(engine: highspy.Highs, *names: str) -> bool:
+def is_status(engine: highspy.Highs, *names: str) -> bool:
+    """Whether the engine ended with one of these statuses, by their native names."""
     return engine.getModelStatus().name in names
-
-
-def _touches(problem: Problem, rows: Ints, columns: Flags) -> Flags:
-    """Which of the rows hold any of the columns."""
-    per_entry = columns[problem.indices].astype(np.int64)
-    total = np.concatenate([[0], np.cumsum(per_entry)])
-    return np.asarray(total[problem.indptr[rows + 1]] > total[problem.indptr[rows]], dtype=bool)
-
-
-def without_idle(problem: Problem, columns: Ints, asked: Ints) -> Part:
-    """The part in these columns, less what simple rows settle: rows of one entry become bounds, fixed columns go."""
-    lower, upper = problem.lower.copy(), problem.upper.copy()
-    left = len(columns) + 1
-    while len(columns) < left:
-        left = len(columns)
-        part = problem.part(columns, lower, upper)
-        single = (np.bincount(part.row, minlength=len(part.rows)) == 1) & (find(asked, part.rows) < 0)
-        entry = np.flatnonzero(single[part.row])
-        column, value, row = part.columns[part.entry_column[entry]], part.value[entry], part.row[entry]
-        ends = part.row_lower[row] / value, part.row_upper[row] / value
-        np.minimum.at(upper, column, np.maximum(*ends))
-        np.maximum.at(lower, column, np.minimum(*ends))
-        whole = columns[problem.integral[columns]]
-        upper[whole], lower[whole] = np.floor(upper[whole] + WHOLE), np.ceil(lower[whole] - WHOLE)
-        columns = columns[upper[columns] > lower[columns]]
-    part = problem.part(columns, lower, upper)  # the same columns as in the last round: its single rows are bounds now
-    single = np.bincount(part.row, minlength=len(part.rows)) == 1
-    is_asked = find(asked, part.rows) >= 0
-    return part.keep_rows(is_asked | (can_bind(part, np.zeros(len(part.rows))) & ~single))
-
-
-def can_bind(part: Part, margin: Floats) -> Flags:
-    """Rows that some point within the column bounds brings closer than ``margin`` to one of their bounds, or beyond."""
-    column = part.entry_column
-    with np.errstate(invalid="ignore"):
-        ends = part.value * part.lower[column], part.value * part.upper[column]
-    least = np.bincount(part.row, np.minimum(*ends), minlength=len(part.rows))
-    most = np.bincount(part.row, np.maximum(*ends), minlength=len(part.rows))
-    return np.asarray(~((most <= part.row_upper - margin) & (least >= part.row_lower + margin)), dtype=bool)
 
 
 class Relaxation:
     """The linear relaxation of the whole problem: ``value``, ``price`` of each row asked, reduced costs."""
 
-    def __init__(self, problem: Problem, asked: Asked, time_limit_s: float, emit: Emit) -> None:
+    def __init__(self, problem: Program, asked: Asked, time_limit_s: float, emit: Emit) -> None:
         self.asked = asked
         self.part = problem.part(np.arange(len(problem.objective)))
         self.place = find(self.part.rows, asked.row)
@@ -247,7 +126,7 @@ class Relaxation:
         emit.on_stop(self.engine.cancelSolve)
         self.engine.run()
         solution = self.engine.getSolution()
-        self.finished = _is(self.engine, "kOptimal") and solution.dual_valid
+        self.finished = is_status(self.engine, "kOptimal") and solution.dual_valid
         self.price = np.zeros(len(asked.row))
         self.reduced_cost = np.zeros(len(problem.objective))
         if self.finished:
@@ -284,7 +163,7 @@ class Relaxation:
         self.engine.setOptionValue("solver", "simplex")
         self.engine.changeRowBounds(row, *self.asked.moved(place, step, lower, upper))
         self.engine.run()
-        impossible = _is(self.engine, "kInfeasible")
+        impossible = is_status(self.engine, "kInfeasible")
         self.engine.changeRowBounds(row, lower, upper)
         return not impossible
 
@@ -296,7 +175,7 @@ class Neighbourhoods:
     """
 
     def __init__(
-        self, problem: Problem, asked: Asked, group: Ints, reduced_cost: Floats, work: Work, size: int
+        self, problem: Program, asked: Asked, group: Ints, reduced_cost: Floats, work: Work, size: int
     ) -> None:
         self.problem, self.asked, self.group, self.work, self.size = problem, asked, group, work, size
         self.distance = np.abs(reduced_cost)
@@ -321,12 +200,21 @@ class Neighbourhoods:
         return np.union1d(columns, beside[self.group[beside] < 0]), LOCAL
 
     def _nearest(self, columns: Ints, chosen: Ints, share: float) -> Ints:
-        """``chosen`` and, nearest first, groups of the columns, as long as all fit into a share of the size."""
+        """``chosen`` and groups of the columns, as long as all fit into a share of the size.
+
+        Nearest first, in turn from those that use the columns in the plan and those that do not: what is gained by one
+        must be given up by another.
+        """
         columns = columns[(self.group[columns] >= 0) & ~np.isin(self.group[columns], chosen)]
-        distance = np.full(len(self.weight), np.inf)
+        distance, uses = np.full(len(self.weight), np.inf), np.zeros(len(self.weight), dtype=bool)
         np.minimum.at(distance, self.group[columns], self.distance[columns])
+        np.logical_or.at(uses, self.group[columns], self.problem.values[columns] > 0)
         groups = np.unique(self.group[columns])
-        groups = groups[np.argsort(distance[groups], kind="stable")]
+        groups = groups[np.lexsort((distance[groups], ~uses[groups]))]
+        users = int(uses[groups].sum())
+        turn = np.arange(len(groups))
+        turn[users:] -= users
+        groups = groups[np.argsort(turn, kind="stable")]
         fits = np.cumsum(self.weight[groups]) + self.weight[chosen].sum() <= share * self.size
         if len(chosen) == 0:
             fits[:1] = True
@@ -339,4 +227,5 @@ class Neighbourhoods:
 
     def value(self, place: int, step: int, columns: Ints) -> float:
         """Change of the value against the plan, the row's bound moved and the columns free; nan if not proved."""
-        return moved_value(self.problem.part(columns), self.asked, place, step, self.work)
+        part = self.problem.part(columns)
+        return self.work.best(part, *self.work.bounds(part, self.asked, place, step))[0]

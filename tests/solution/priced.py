@@ -27,7 +27,7 @@ from tests.instances import Case
 ENDLESS = 10**9
 EFFORTS: dict[str, RowEffort | None] = {
     "as delivered": None,
-    "fixed shipments": RowEffort(20, global_work=0, local_columns=0),
+    "fixed shipments": RowEffort(20, global_work=0, local_columns=0, fixed_columns=0),
     "fixed shipments, whole programs": RowEffort(20, global_work=0, work_base=ENDLESS, most_work=ENDLESS),
     "local": RowEffort(20, global_work=ENDLESS, local_columns=6, work_base=ENDLESS, most_work=ENDLESS),
     "global": RowEffort(20, global_work=ENDLESS, work_base=ENDLESS, most_work=ENDLESS),
