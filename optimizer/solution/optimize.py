@@ -78,7 +78,8 @@ def optimize(
     "Infeasible" is believed only with a second opinion and comes with the rules that cannot hold. Raises `EngineError`
     where an engine fails or its bound contradicts a verified value.
     """
-    engine, why = choose_engine(model.linear, model.scenario.solve.engine)
+    settings = model.scenario.solve
+    engine, why = choose_engine(model.linear, settings.engine, float(settings.time_limit_s))
     options = options_of(model, start)
     result = solve(model.linear, engine, options, on_progress, stop)
     if result.termination.reason == "INFEASIBLE":
