@@ -74,3 +74,16 @@ def test_links_lead_somewhere(document: Path) -> None:
         if "://" not in target and not (document.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_every_command_and_option_is_documented() -> None:
+    from optimizer.cli import app
+
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for name, command in app.commands.items():
+        assert f"## allot {name}" in page
+        section = page.split(f"## allot {name}")[1].split("\n## ")[0]
+        assert command.help
+        for option in command.params:
+            if option.param_type_name == "option":
+                assert option.opts[0] in section, f"{name} {option.opts[0]}"
