@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-CELLS_PER_CHUNK = 1_500_000
+CELLS_PER_CHUNK = 500_000
 """Most (line, lane) cells laid out at once: bounds the memory of the whole evaluation."""
 
 

@@ -32,6 +32,13 @@ NOT_THERE = frozenset(
 """Findings that mean "cannot be read" rather than "is not what it was"."""
 
 
+SHOWN = Fraction(1, 200)
+"""Shares of the gap below half a minor unit are not printed."""
+
+MOST_PRINTED = 20
+"""Failures that are printed in words."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The outcome for a run folder: everything that `allot certify` prints."""
@@ -88,7 +95,9 @@ class Verdict:
     def text(self) -> str:
         """The verdict in a few lines of plain words."""
         lines = [f"{self.folder}: {'verified' if self.passed else 'REJECTED'}"]
-        lines += [f"  {failure}" for failure in self.all_failures]
+        lines += [f"  {failure}" for failure in self.all_failures[:MOST_PRINTED]]
+        if len(self.all_failures) > MOST_PRINTED:
+            lines.append(f"  ... and {len(self.all_failures) - MOST_PRINTED} more; --json tells all that are kept")
         if not self.has_plan:
             return "\n".join([*lines, "  the run has no plan; only its files were checked"])
         if self.value is not None and self.certified_bound is not None and self.gap is not None:
@@ -109,7 +118,8 @@ class Verdict:
             return []
         found, lines = self.report.parts.as_json(), []
         for kind in ("orders", "products", "warehouses"):
-            named = [f"{entry['id']} {money_text(entry['amount'])}" for entry in found[f"top_{kind}"][:5]]
+            shown = [entry for entry in found[f"top_{kind}"][:5] if entry["amount"] >= SHOWN]
+            named = [f"{entry['id']} {money_text(entry['amount'])}" for entry in shown]
             if named:
                 lines.append(f"gap in    {kind}: {', '.join(named)}")
         return lines

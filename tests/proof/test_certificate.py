@@ -42,7 +42,9 @@ def contract(price: str) -> dict[str, Any]:
 
 def test_by_hand() -> None:
     """No prices: 6 units at 3 and an opening that costs nothing; prices: 2.5·6 + 6·(3 − 2.5); and so on."""
-    opening = {"warehouse_opening": {"keys": ["order_id", "warehouse_id", "service_id"], "rows": [["A", "W", "standard", "5"]]}}
+    opening = {
+        "warehouse_opening": {"keys": ["order_id", "warehouse_id", "service_id"], "rows": [["A", "W", "standard", "5"]]}
+    }
     assert small({}) == 18
     assert small(STOCK) == 15 + 3
     assert small(opening) == 18 - 5
@@ -50,7 +52,10 @@ def test_by_hand() -> None:
     assert small(contract("-6")) == -6 * 8 + 6 * 9 + (6 - 4) * 8
     assert small(contract("-6"), weights={"penalties": 2}) == -6 * 8 + 6 * 9
     assert small({"contract_quota": {"keys": ["contract_id"], "rows": [["H", "1"]]}}) == 9 + 6 * 2
-    assert bound_text(small({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "P", "0.123456789"]]}})) == "18"
+    assert (
+        bound_text(small({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "P", "0.123456789"]]}}))
+        == "18"
+    )
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -138,7 +143,9 @@ def test_big_numbers_take_the_slow_way_to_the_same_bound() -> None:
         certificate = random_prices(case, random.Random(seed), 0.3)
         huge = 10**9
         for number, line in enumerate(case["tables"]["order_lines"]):
-            line["unit_margin"] += Decimal(2 * number + 1).scaleb(-9)  # no common divisor to make the numbers small again
+            line["unit_margin"] += Decimal(2 * number + 1).scaleb(
+                -9
+            )  # no common divisor to make the numbers small again
         once = bound(*typed(case), certificate)
         for line in case["tables"]["order_lines"]:
             line["unit_margin"] *= huge
