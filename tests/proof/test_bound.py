@@ -40,10 +40,9 @@ def is_exact(case: Case, certificate: dict) -> bool:
     return not (priced_lines or minimum or pinned_services or endless)
 
 
-@pytest.mark.parametrize("families", [0.15, 0.4])
-def test_order_blocks_against_exhaustive_search(families: float) -> None:
+def compare_blocks(families: float, seeds: int) -> None:
     exact = met = loose = 0
-    for seed, case in cases(SEEDS, families):
+    for seed, case in cases(seeds, families):
         certificate = random_prices(case, random.Random(seed))
         found = bound(*typed(case), certificate)
         for position, order in enumerate(sorted(row["order_id"] for row in case["tables"]["orders"])):
@@ -57,9 +56,20 @@ def test_order_blocks_against_exhaustive_search(families: float) -> None:
                 exact += 1
             met += value <= most
             loose += value > most
-    assert exact > SEEDS / 4
-    print(exact, met, loose)
+    assert exact > seeds / 4
     assert met > 10 * loose
+
+
+@pytest.mark.parametrize("families", [0.15, 0.4])
+def test_order_blocks_against_exhaustive_search(families: float) -> None:
+    compare_blocks(families, SEEDS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("families", [0.1, 0.3, 0.5])
+def test_thousands_of_order_blocks(families: float) -> None:
+    compare_blocks(families, 1500)
 
 
 def test_bound_is_at_least_the_optimum() -> None:

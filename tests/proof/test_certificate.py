@@ -114,8 +114,9 @@ def wide_case(seed: int) -> Case:
     tables = {"orders": [row], "order_lines": lines, "stock": stock, "lanes": lanes,
               "customers": [{"customer_id": "C1"}], "products": [{"product_id": "P1"}, {"product_id": "P2"}],
               "warehouses": [{"warehouse_id": w, "handling_cost_per_unit": 0} for w in houses]}  # fmt: skip
-    return {"tables": tables, "scenario": {"service.value": Decimal(rng.randint(0, 100)) / 100,
-                                           "service.measure": rng.choice(["unit", "unit", "line", "order"])}}  # fmt: skip
+    settings: dict[str, Any] = {"service.value": Decimal(rng.randint(0, 100)) / 100}
+    settings["service.measure"] = rng.choice(["unit", "unit", "line", "order"])
+    return {"tables": tables, "scenario": settings}
 
 
 def test_sets_of_many_lanes_are_searched_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
