@@ -27,6 +27,8 @@ LARGEST_WEIGHT = 2.0**20
 """Weights of one step span at most this, far within what an engine tells apart."""
 VALUE_TOLERANCE = 1e-7
 """How far below the optimum, relatively, a point may seem to lie in floats; the caller compares exactly."""
+MOST_NODES = 100
+"""Branchings that the whole walk may take; a count, so that the same input always ends the same way."""
 TASK = "optimizer.engines.tie_break:walk"
 
 
@@ -41,7 +43,8 @@ def first_optimum(
 ) -> Floats | None:
     """The optimal point that is lexicographically greatest in ``columns`` (whole-number ones, in this order).
 
-    ``values`` is an optimal point. None where the walk did not come to its end.
+    ``values`` is an optimal point. None where the walk did not come to its end within `MOST_NODES` branchings (or, in
+    an emergency, within ``time_limit_s``).
     """
     names = ("objective", "col_lower", "col_upper", "integral", "indptr", "indices", "data", "row_lower", "row_upper")
     arrays: dict[str, NDArray[Any]] = {name: getattr(linear, name) for name in names}
@@ -60,7 +63,7 @@ def walk(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], emit: Emit) -> t
     """The task in the child."""
     highs, values = _load(arrays), arrays["values"]
     n_cols = len(values)
-    undecided = arrays["columns"]
+    undecided, nodes = arrays["columns"], 0
     while len(undecided):
         if emit.stopped():
             return {}, {}
@@ -69,10 +72,11 @@ def walk(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], emit: Emit) -> t
         weights = np.append(np.cumprod(sizes[:0:-1])[::-1], 1.0)
         if (values[step] < arrays["col_upper"][step]).any():
             highs.changeColsCost(n_cols, np.arange(n_cols, dtype=np.int32), _costs(n_cols, step, weights))
+            highs.setOptionValue("mip_max_nodes", MOST_NODES - nodes)
             found = _solve(highs)
             if found is None:
                 return {}, {}
-            values = found
+            values, nodes = found, nodes + max(int(highs.getInfo().mip_node_count), 0)
         fixed = np.rint(values[step])
         highs.changeColsBounds(len(step), step.astype(np.int32), fixed, fixed)
     return {"values": values}, {}
