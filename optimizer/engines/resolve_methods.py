@@ -112,6 +112,10 @@ def is_status(engine: highspy.Highs, *names: str) -> bool:
     return engine.getModelStatus().name in names
 
 
+A_LITTLE = 1e-4
+"""Units by which minimums are lowered for a moment: far above an engine's tolerance, far below one unit."""
+
+
 class Relaxation:
     """The linear relaxation of the whole problem: ``value``, ``price`` of each row asked, reduced costs."""
 
@@ -125,6 +129,8 @@ class Relaxation:
         self.engine.HandleUserInterrupt = True
         emit.on_stop(self.engine.cancelSolve)
         self.engine.run()
+        if is_status(self.engine, "kOptimal"):
+            self._settle_minimums()
         solution = self.engine.getSolution()
         self.finished = is_status(self.engine, "kOptimal") and solution.dual_valid
         self.price = np.zeros(len(asked.row))
@@ -134,6 +140,23 @@ class Relaxation:
             self.reduced_cost = np.array(solution.col_dual)
             self.price = -np.array(solution.row_dual)[self.place] * asked.unit
             self.activity = np.array(solution.row_value)
+
+    def _settle_minimums(self) -> None:
+        """Of several right prices of a minimum, end at the one that asking a little less would have.
+
+        Where a minimum asks for all there is to give (a contract on the whole of an order), any larger price is as right
+        in the relaxation, and says nothing. Asking `A_LITTLE` less for a moment leaves the basis where the price is what
+        the last unit owed costs; put back, that basis is still optimal.
+        """
+        rows = self.place[~self.asked.is_upper]
+        if not len(rows):
+            return
+        lower, upper = self.part.row_lower[rows], self.part.row_upper[rows]
+        less = lower - A_LITTLE * self.asked.unit[~self.asked.is_upper]
+        self.engine.setOptionValue("solver", "simplex")
+        for bounds in (less, lower):
+            self.engine.changeRowsBounds(len(rows), rows.astype(np.int32), bounds, upper)
+            self.engine.run()
 
     def ranges(self, size_limit: int) -> tuple[Floats, Floats]:
         """Between which values of its right-hand side, in units, each row keeps its price; nan where not computed."""
