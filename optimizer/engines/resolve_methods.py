@@ -144,9 +144,9 @@ class Relaxation:
     def _settle_minimums(self) -> None:
         """Of several right prices of a minimum, end at the one that asking a little less would have.
 
-        Where a minimum asks for all there is to give (a contract on the whole of an order), any larger price is as right
-        in the relaxation, and says nothing. Asking `A_LITTLE` less for a moment leaves the basis where the price is what
-        the last unit owed costs; put back, that basis is still optimal.
+        Where a minimum asks for all there is to give (a contract on the whole of an order), any larger price is as
+        right in the relaxation, and says nothing. Asking `A_LITTLE` less for a moment leaves the basis where the price
+        is what the last unit owed costs; put back, that basis is still optimal.
         """
         rows = self.place[~self.asked.is_upper]
         if not len(rows):

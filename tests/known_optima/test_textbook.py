@@ -37,7 +37,7 @@ def test_the_published_optimum(solved: tuple[str, Path]) -> None:
 
 
 def test_the_published_duals(solved: tuple[str, Path]) -> None:
-    """A market's dual is what its last unit costs, a plant's what one more unit would save: as price and on the plan."""
+    """What the last unit of a market costs, what one more at a plant would save: as price and on the plan."""
     name, folder = solved
     _, file, plants, markets = PROBLEMS[name]
     problem = read_json(file)
