@@ -147,10 +147,12 @@ def certify(run_dir: Path | str, inputs: Path | str | None = None) -> Verdict:
         return Verdict(folder, Report(), (str(error),))
     currency = str(stated.get("currency", ""))
     if run.get("objective_value") is None:
-        return Verdict(folder, Report(), tuple(failures), has_plan=False, currency=currency)
-    loaded = _scenario(folder, stated, None if inputs is None else Path(inputs))
+        hidden = [
+            f"run.json states no value, but {path.name} is there" for path in sorted(folder.glob("allocations.*"))
+        ]
+        return Verdict(folder, Report(), (*failures, *hidden), has_plan=False, currency=currency)
     try:
-        tables = _tables(loaded)
+        loaded, tables = _inputs(folder, stated, None if inputs is None else Path(inputs))
     except VerificationError as error:
         return Verdict(folder, Report(), (*failures, str(error)), currency=currency)
     failures += _changed(run, stated, loaded, tables)
@@ -224,18 +226,18 @@ def _missing(path: Path) -> InputError:
     return InputError([Issue(str(path), None, None, "", "a file that exists", remedy, "missing_file")])
 
 
-def _tables(loaded: LoadedScenario) -> Tables:
-    """The input tables; unreadable ones raise `InputError`, those that are no longer valid were changed."""
+def _inputs(folder: Path, stated: Mapping[str, Any], inputs: Path | None) -> tuple[LoadedScenario, Tables]:
+    """The scenario and its tables; unreadable ones raise `InputError`, those that are no longer valid were changed."""
     from optimizer.tables.read import load_tables
 
     try:
-        return load_tables(loaded)[0]
+        loaded = _scenario(folder, stated, inputs)
+        return loaded, load_tables(loaded)[0]
     except InputError as error:
         if any(issue.code in NOT_THERE for issue in error.issues):
             raise
-        raise VerificationError(
-            f"inputs: no longer valid, so changed since the run: {error.issues[0].text()}"
-        ) from None
+        words = error.issues[0].text()
+        raise VerificationError(f"inputs: no longer valid, so changed since the run: {words}") from None
 
 
 def _changed(run: Mapping[str, Any], stated: Mapping[str, Any], loaded: LoadedScenario, tables: Tables) -> list[str]:

@@ -148,6 +148,23 @@ def test_an_edited_setting_is_found(home: Path) -> None:
     assert "inputs: setting service changed since the run" in verdict.all_failures
 
 
+@pytest.mark.parametrize("spoil", ["\n[weights]\nmargin = -1\n", "\nno toml", "\n[no_such_section]\n"])
+def test_a_scenario_that_is_no_longer_valid_was_changed(home: Path, spoil: str) -> None:
+    scenario = home / "case" / "scenario.toml"
+    scenario.write_text(scenario.read_text() + spoil)
+    assert certify(home / "run").exit_code == VERIFICATION_FAILED
+
+
+def test_a_plan_cannot_hide_behind_a_missing_value(home: Path) -> None:
+    from optimizer.proof.run_files import file_digests
+
+    path, timing = home / "run" / "run.json", home / "run" / "timing.json"
+    path.write_text(re.sub(r'"objective_value": [^,]*', '"objective_value": null', path.read_text()))
+    stated = json.loads(timing.read_text(), parse_float=str)
+    timing.write_text(json.dumps({**stated, "files": file_digests(home / "run")}))
+    assert certify(home / "run").exit_code == VERIFICATION_FAILED
+
+
 def test_reordered_rows_are_the_same_input(home: Path) -> None:
     path = home / "case" / "order_lines.csv"
     header, *rows = path.read_text().splitlines()
