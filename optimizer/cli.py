@@ -6,6 +6,7 @@ Everything heavy is imported by the command that needs it, so that `allot --help
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -193,11 +194,13 @@ def progress_line(text: str) -> None:
 
 
 def say_outcome(outcome: RunOutcome) -> None:
-    """The summary of a run, below whatever progress was shown."""
+    """The summary of a run, below whatever progress was shown; a reader that went away changes nothing."""
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", err=True, nl=False)
-    for line in outcome.summary:
-        click.echo(line)
+    try:
+        click.echo("\n".join(outcome.summary))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # -- interrupts ------------------------------------------------------------------------------------------------------

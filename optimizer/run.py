@@ -81,6 +81,7 @@ def run(
     story = record.Story(loaded, settings, model, warnings, warm_start=start, require_certified=require_certified)
     target = check_target(out or Path("runs") / story.run_id, replace=True)
     say(f"{loaded.scenario.name}: {record.size_words(model)}")
+    threading.Thread(target=prepare_to_report, daemon=True).start()
     with phases("solve"):
         answer = optimize(model, start, progress_words(say), stop)
     if answer.plan is None:
@@ -91,6 +92,15 @@ def run(
     with phases("prove"):
         bundle = story.with_plan(answer, prices)
     return publish(bundle, target, story.exit_code(bundle, answer), phases, warnings, fmt, bundle_inputs)
+
+
+def prepare_to_report() -> None:
+    """Load, while an engine works in its own process, what is needed after it."""
+    from importlib import import_module
+
+    for module in ("optimizer.proof.checker", "optimizer.report.excel", "xlsxwriter"):
+        import_module(module)
+    import_module("optimizer.report.html").prepare()
 
 
 def plan_to_start_from(model: Model, folder: Path) -> Plan:

@@ -64,6 +64,12 @@ def _environment() -> Environment:
     return environment
 
 
+def prepare() -> None:
+    """Compile the templates ahead of their use, for whoever has time to spare."""
+    for name in _environment().list_templates():
+        _environment().get_template(name)
+
+
 def _frame(bundle: RunBundle) -> dict[str, Any]:
     """What every page says: what it is, how it ended, from what and with what it was made."""
     run, scenario = bundle.run, bundle.scenario
