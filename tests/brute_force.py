@@ -211,9 +211,8 @@ def score(batch: Batch, order: str, lines: list[Row], combination: Any, full: li
     return money, used
 
 
-def optimum(case: Case) -> Fraction | None:
-    """The exact optimum; None if no plan satisfies the hard rules."""
-    batch = Batch(case)
+def limits_of(batch: Batch) -> dict[Any, Fraction]:
+    """How much of each shared resource there is."""
     limits = {("stock", *key): Fraction(value) for key, value in batch.stock.items()}
     for name, rows, keys in (
         ("warehouse", batch.rows["warehouses"], ("warehouse_id",)),
@@ -226,6 +225,13 @@ def optimum(case: Case) -> Fraction | None:
     for rule in batch.rows["contracts"]:
         if rule.get("max_qty") is not None:
             limits["contract", rule["contract_id"]] = Fraction(rule["max_qty"])
+    return limits
+
+
+def optimum(case: Case) -> Fraction | None:
+    """The exact optimum; None if no plan satisfies the hard rules."""
+    batch = Batch(case)
+    limits = limits_of(batch)
     states: dict[Any, Fraction] = {(): Fraction(0)}
     for order in batch.orders:
         states = combine(states, order_plans(batch, order), limits)

@@ -211,10 +211,9 @@ def _lines(rng: random.Random, orders: list[str], products: list[str], on: Any) 
     return rows
 
 
-def _eligibility(
-    rng: random.Random, warehouses: list[str], products: list[str], orders: list[str], zones: list[str]
-) -> list[Row]:
-    choices = [
+def _scopes(zones: list[str], orders: list[str], products: list[str]) -> list[tuple[str, list[str]]]:
+    """The scope columns of a rule, and what may stand in each."""
+    return [
         ("customer_id", ["C1", "C2"]),
         ("segment", ["web", "shop"]),
         ("tier", ["A", "B"]),
@@ -224,6 +223,12 @@ def _eligibility(
         ("product_id", products),
         ("family", ["F", "G"]),
     ]
+
+
+def _eligibility(
+    rng: random.Random, warehouses: list[str], products: list[str], orders: list[str], zones: list[str]
+) -> list[Row]:
+    choices = _scopes(zones, orders, products)
     rows = []
     for number in range(rng.randint(1, 3)):
         row = {"rule_id": f"R{number}", "warehouse_id": rng.choice(warehouses), "mode": rng.choice(["only", "forbid"])}
@@ -234,15 +239,7 @@ def _eligibility(
 
 
 def _contracts(rng: random.Random, products: list[str], orders: list[str], zones: list[str]) -> list[Row]:
-    choices = [
-        ("customer_id", ["C1", "C2"]),
-        ("tier", ["A", "B"]),
-        ("channel", ["online", "retail"]),
-        ("zone_id", zones),
-        ("order_id", orders),
-        ("product_id", products),
-        ("family", ["F", "G"]),
-    ]
+    choices = [scope for scope in _scopes(zones, orders, products) if scope[0] != "segment"]
     rows = []
     for number in range(rng.randint(1, 2)):
         row: Row = {"contract_id": f"K{number}"}

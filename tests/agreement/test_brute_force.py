@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import pytest
 
@@ -11,25 +10,13 @@ from optimizer.engines.base import ENGINES, SolveServer
 from optimizer.engines.result import SolveOptions
 from optimizer.errors import UsageError
 from optimizer.model.build import Model, build_model
-from optimizer.scenario.schema import Scenario
 from optimizer.solution.extract import plan_from_values
 from optimizer.solution.metrics import objective_value
-from optimizer.tables.tables import Tables
 from tests.brute_force import optimum
-from tests.builders import make_scenario, make_tables
-from tests.instances import Case, random_case
+from tests.instances import random_case
+from tests.typed_cases import typed
 
 EXACT = SolveOptions(time_limit_s=60, gap=0.0)
-
-
-def typed(case: Case) -> tuple[Tables, Scenario]:
-    """The case as the product sees it; dotted settings become sections."""
-    sections: dict[str, Any] = {}
-    for key, value in case["scenario"].items():
-        section, name = key.split(".")
-        sections.setdefault(section, {})[name] = value
-    scenario = make_scenario(**sections)
-    return make_tables(scenario, **case["tables"]), scenario
 
 
 def solved(server: SolveServer, model: Model) -> Fraction | None:

@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from optimizer.errors import InputError
 from optimizer.exact import decimal_text
 from optimizer.proof.prices import AT_LEAST, KEYS
-from optimizer.scenario.schema import Scenario
-from optimizer.tables.tables import Tables
 from tests.brute_force import Batch
-from tests.builders import make_scenario, make_tables
-from tests.instances import Case, random_case
+from tests.instances import Case
 
 LIMITS = ("units", "lines", "shipments", "kg")
-
-
-def nested(settings: dict[str, Any]) -> dict[str, Any]:
-    """Dotted settings as the sections of a scenario."""
-    made: dict[str, Any] = {}
-    for key, value in settings.items():
-        section, _, name = key.partition(".")
-        made.setdefault(section, {})[name] = value
-    return made
-
-
-def cases(count: int, families: float) -> Iterator[tuple[int, Case]]:
-    """The seeded cases that are valid input (some have no stock at all, or a pin that no lane can keep)."""
-    for seed in range(count):
-        case = random_case(seed, families)
-        try:
-            typed(case)
-        except InputError:
-            continue
-        yield seed, case
-
-
-def typed(case: Case) -> tuple[Tables, Scenario]:
-    scenario = make_scenario(**nested(case["scenario"]))
-    return make_tables(scenario, **case["tables"]), scenario
 
 
 def coupling_rows(case: Case) -> list[tuple[str, tuple[str, ...]]]:

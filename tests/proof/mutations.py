@@ -13,9 +13,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from optimizer.proof import certified_bound
-from tests.brute_force import Batch, close, combine, line_plans, score
+from tests.brute_force import Batch, close, combine, limits_of, line_plans, score
 from tests.instances import Case
-from tests.proof.runs import Chosen, Folder, _limits
+from tests.proof.runs import Chosen, Folder
 
 Mutation = Callable[[Folder, random.Random], bool]
 """Changes one file in place; False if the folder has nothing to change this way."""
@@ -205,7 +205,7 @@ def mutated_plan(case: Case, chosen: Chosen, rng: random.Random) -> tuple[Chosen
 
 
 def is_valid(batch: Batch, chosen: Chosen) -> bool:
-    states, limits = {(): Fraction(0)}, _limits(batch)
+    states, limits = {(): Fraction(0)}, limits_of(batch)
     for order, row in batch.orders.items():
         lines = batch.lines(order)
         plans = [chosen.get((order, line["line_id"]), {}) for line in lines]

@@ -20,9 +20,10 @@ from optimizer.solution.metrics import kpis, objective_value
 from optimizer.solution.outputs import plan_tables
 from optimizer.solution.plan import Plan
 from optimizer.tables.tables import Table, Tables
-from tests.brute_force import Batch, close, combine, line_plans, score
+from tests.brute_force import Batch, close, combine, limits_of, line_plans, score
 from tests.instances import Case
-from tests.proof.cases import random_prices, typed
+from tests.proof.cases import random_prices
+from tests.typed_cases import typed
 
 Chosen = dict[tuple[str, str], dict[tuple[str, str], int]]
 """(order, line) → (warehouse, service) → units."""
@@ -31,7 +32,7 @@ Chosen = dict[tuple[str, str], dict[tuple[str, str], int]]
 def random_plan(case: Case, rng: random.Random, tries: int = 30) -> tuple[Chosen, Fraction] | None:
     """A plan that keeps every rule, and its value; None if luck does not find one."""
     batch = Batch(case)
-    limits = _limits(batch)
+    limits = limits_of(batch)
     for _ in range(tries):
         chosen: Chosen = {}
         states: dict[Any, Fraction] = {(): Fraction(0)}
@@ -65,22 +66,6 @@ def _append(batch: Batch, order: str, chosen: Chosen, states: Any, limits: Any, 
             chosen |= {(order, line["line_id"]): plan for line, plan in zip(lines, plans, strict=True)}
             return after
     return {}
-
-
-def _limits(batch: Batch) -> dict[Any, Fraction]:
-    limits = {("stock", *key): Fraction(value) for key, value in batch.stock.items()}
-    for name, rows, keys in (
-        ("warehouse", batch.rows["warehouses"], ("warehouse_id",)),
-        ("lane", batch.rows["lanes"], ("warehouse_id", "zone_id", "service_id")),
-    ):
-        for row in rows:
-            for resource in ("capacity_units", "capacity_kg", "capacity_lines", "capacity_shipments"):
-                if row.get(resource) is not None:
-                    limits[(name, *(row[key] for key in keys), resource)] = Fraction(row[resource])
-    for rule in batch.rows["contracts"]:
-        if rule.get("max_qty") is not None:
-            limits["contract", rule["contract_id"]] = Fraction(rule["max_qty"])
-    return limits
 
 
 def as_plan(tables: Tables, chosen: Chosen) -> Plan:

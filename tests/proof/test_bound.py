@@ -10,7 +10,8 @@ import pytest
 from optimizer.proof.bound import bound
 from tests.brute_force import Batch, optimum, order_plans
 from tests.instances import Case
-from tests.proof.cases import cases, price_of_use, random_prices, typed
+from tests.proof.cases import price_of_use, random_prices
+from tests.typed_cases import random_cases, typed
 
 SEEDS = 120
 
@@ -42,7 +43,7 @@ def is_exact(case: Case, certificate: dict) -> bool:
 
 def compare_blocks(families: float, seeds: int) -> None:
     exact = met = loose = 0
-    for seed, case in cases(seeds, families):
+    for seed, case in random_cases(seeds, families):
         certificate = random_prices(case, random.Random(seed))
         found = bound(*typed(case), certificate)
         for position, order in enumerate(sorted(row["order_id"] for row in case["tables"]["orders"])):
@@ -74,7 +75,7 @@ def test_thousands_of_order_blocks(families: float) -> None:
 
 def test_bound_is_at_least_the_optimum() -> None:
     solved = 0
-    for seed, case in cases(SEEDS, 0.3):
+    for seed, case in random_cases(SEEDS, 0.3):
         best = optimum(case)
         if best is None:
             continue

@@ -15,8 +15,9 @@ from optimizer.proof import bound_text, certified_bound, search
 from optimizer.proof.bound import bound
 from tests.builders import make_scenario, make_tables
 from tests.instances import Case
-from tests.proof.cases import random_prices, typed
+from tests.proof.cases import random_prices
 from tests.proof.test_bound import best_by_search
+from tests.typed_cases import typed
 
 STOCK = {"warehouse_stock": {"keys": ["warehouse_id", "product_id"], "rows": [["W", "P", "2.5"]]}}
 

@@ -9,9 +9,9 @@ import pytest
 
 from optimizer.proof.checker import Report, check_folder
 from tests.brute_force import optimum
-from tests.proof.cases import cases
 from tests.proof.mutations import MUTATIONS, mutated_plan
 from tests.proof.runs import Folder, random_plan, write_run
+from tests.typed_cases import random_cases
 
 
 def check(folder: Folder) -> Report:
@@ -21,7 +21,7 @@ def check(folder: Folder) -> Report:
 @pytest.mark.parametrize("fmt", ["csv", "parquet"])
 def test_valid_plans_are_accepted_with_their_value(tmp_path: Path, fmt: str) -> None:
     accepted = 0
-    for seed, case in cases(60, 0.35):
+    for seed, case in random_cases(60, 0.35):
         found = random_plan(case, random.Random(seed))
         if found is None:
             continue
@@ -42,7 +42,7 @@ def test_valid_plans_are_accepted_with_their_value(tmp_path: Path, fmt: str) -> 
 
 def mutate_many(tmp_path: Path, wanted: int, first_seed: int) -> None:
     done = dict.fromkeys(MUTATIONS, 0)
-    for seed, case in cases(10**6, 0.35):
+    for seed, case in random_cases(10**6, 0.35):
         if sum(done.values()) >= wanted:
             break
         rng = random.Random(first_seed + seed)
@@ -74,7 +74,7 @@ def test_two_thousand_mutated_folders_are_rejected(tmp_path: Path) -> None:
 def rewritten_plans(tmp_path: Path, seeds: int) -> None:
     """Plans changed and then written anew without a contradiction: the rules alone decide, as the search says."""
     broken = kept = 0
-    for seed, case in cases(seeds, 0.4):
+    for seed, case in random_cases(seeds, 0.4):
         rng = random.Random(seed)
         found = random_plan(case, rng)
         if found is None:
@@ -99,7 +99,7 @@ def test_rules_agree_with_the_search_at_length(tmp_path: Path) -> None:
 
 
 def test_optimum_is_never_above_the_bound_of_its_own_folder(tmp_path: Path) -> None:
-    for seed, case in cases(25, 0.2):
+    for seed, case in random_cases(25, 0.2):
         best, found = optimum(case), random_plan(case, random.Random(seed))
         if best is None or found is None:
             continue

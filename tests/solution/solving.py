@@ -11,15 +11,12 @@ import numpy as np
 
 from optimizer.engines.base import SolveServer
 from optimizer.engines.result import SolveOptions
-from optimizer.errors import InputError
 from optimizer.model.build import Model, build_model
 from optimizer.model.linear_model import LinearModel
 from optimizer.scenario.schema import Scenario
 from optimizer.solution.extract import plan_from_values
 from optimizer.solution.plan import Plan
-from optimizer.tables.tables import Tables
 from tests.builders import make_scenario, make_tables
-from tests.instances import Case, random_case
 
 
 class Solver:
@@ -56,24 +53,3 @@ class Solver:
 def solver() -> Iterator[Solver]:
     with SolveServer("highs") as server:
         yield Solver(server)
-
-
-def typed(case: Case) -> tuple[Tables, Scenario]:
-    """A case of plain rows as the product sees it; dotted settings become sections."""
-    sections: dict[str, dict[str, Any]] = {}
-    for key, value in case["scenario"].items():
-        section, name = key.split(".")
-        sections.setdefault(section, {})[name] = value
-    scenario = make_scenario(**sections)
-    return make_tables(scenario, **case["tables"]), scenario
-
-
-def random_cases(count: int, families: float = 0.3, first: int = 0) -> Iterator[tuple[int, Case]]:
-    """Seeded tiny batches that are valid input."""
-    for seed in range(first, first + count):
-        case = random_case(seed, families)
-        try:
-            typed(case)
-        except InputError:
-            continue
-        yield seed, case

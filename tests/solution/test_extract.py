@@ -9,7 +9,8 @@ from optimizer.solution.extract import IMPLIED, plan_from_values, values_from_pl
 from optimizer.solution.metrics import objective_value
 from optimizer.solution.plan import Plan
 from tests.builders import make_scenario, make_tables
-from tests.solution.solving import Solver, random_cases, typed
+from tests.solution.solving import Solver
+from tests.typed_cases import random_cases, typed
 
 
 def broken(linear: LinearModel, values: np.ndarray) -> list[str]:

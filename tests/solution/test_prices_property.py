@@ -12,8 +12,8 @@ from optimizer.proof.bound import bound
 from optimizer.solution.prices_rows import AT_LEAST
 from tests.brute_force import optimum
 from tests.instances import Case
-from tests.proof.cases import cases, typed
 from tests.solution.priced import EFFORTS, Row, Solved, priced, with_one
+from tests.typed_cases import random_cases, typed
 
 NOISE = Fraction(1, 10**6)
 """Money: values are rounded to nine decimals, and the relaxation is a double."""
@@ -53,7 +53,7 @@ def wrong(case: Case, solved: Solved, row: Row) -> list[str]:
 def check(first: int, last: int, families: float, effort: str) -> Counter[str]:
     """All valid cases with seeds in the range; returns how often each basis was seen."""
     seen: Counter[str] = Counter()
-    for seed, case in cases(last, families):
+    for seed, case in random_cases(last, families):
         if seed < first:
             continue
         try:

@@ -15,7 +15,8 @@ from optimizer.solution.metrics import objective_value
 from optimizer.solution.reasons import REASONS, shorts
 from optimizer.tables.tables import Table
 from tests.instances import Case, Row
-from tests.solution.solving import Solver, random_cases, typed
+from tests.solution.solving import Solver
+from tests.typed_cases import random_cases, typed
 
 CENT = 0.0051
 """Rounding of a worth to cents."""

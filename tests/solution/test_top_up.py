@@ -10,8 +10,9 @@ from optimizer.solution.plan import Plan
 from optimizer.solution.reasons import shorts
 from optimizer.solution.top_up import top_up
 from tests.builders import make_scenario, make_tables
-from tests.solution.solving import Solver, random_cases, typed
+from tests.solution.solving import Solver
 from tests.solution.test_extract import broken, same
+from tests.typed_cases import random_cases, typed
 
 NOTHING = Plan.of(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
 
