@@ -84,6 +84,7 @@ class Story:
             "objective_value": answer.value,
             "best_bound": _decimal(answer.bound),
             **self._gaps(answer, certified, figures),
+            "relaxation_bound": _decimal(prices.lp_bound),
             **self._closing(answer),
             "kpis": figures,
         }
