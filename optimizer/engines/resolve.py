@@ -64,8 +64,8 @@ class RowEffort:
     local_columns: int = 80
     nodes: int = 100
     work_base: int = 3_000
-    work_per_column: int = 4
-    most_work: int = 60_000
+    work_per_column: int = 16
+    most_work: int = 120_000
     global_work: int = 1_000
     ranging_size: int = 400_000
 

@@ -38,6 +38,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Arrays = dict[str, NDArray[Any]]
 
+WIDER = (1, 2, 4)
+"""How many times the usual size a neighbourhood may have: the next is tried where the last gave no answer."""
 RELAXATION_SHARE = 0.7
 """Part of the time that the relaxation may take."""
 
@@ -110,7 +112,10 @@ class Resolver:
             return gain, loss, GLOBAL
         if known and not self.whole_first:
             return gain, loss, FIXED
-        more, fewer, basis = self._by_neighbourhood(place)
+        for times in WIDER:
+            more, fewer, basis = self._by_neighbourhood(place, times)
+            if basis != UNKNOWN or known:
+                break
         if basis == UNKNOWN:
             return (gain, loss, FIXED) if known else (np.nan, np.nan, UNKNOWN)
         # each search found a plan: the better one is nearer the truth
@@ -122,8 +127,8 @@ class Resolver:
         falls = not self.asked.can_fall[place] or loss <= price - self.open + MEETS
         return gain >= price + self.open - MEETS and falls
 
-    def _by_neighbourhood(self, place: int) -> tuple[float, float, int]:
-        columns, basis = self.local.around(place)
+    def _by_neighbourhood(self, place: int, times: int) -> tuple[float, float, int]:
+        columns, basis = self.local.around(place, times)
         more = self.local.value(place, MORE, columns)
         fewer = self.local.value(place, FEWER, columns) if self.asked.can_fall[place] else 0.0
         looser = more if self.asked.is_upper[place] else fewer

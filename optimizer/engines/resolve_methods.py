@@ -210,14 +210,15 @@ class Neighbourhoods:
         self.is_full = np.zeros(len(problem.row_lower), dtype=bool)
         self.is_full[asked.row] = asked.is_full(problem)
 
-    def around(self, place: int) -> tuple[Ints, int]:
-        """Columns to free around the row, and whether that is some or all of them."""
+    def around(self, place: int, times: int = 1) -> tuple[Ints, int]:
+        """Columns to free around the row, up to ``times`` the usual size, and whether that is some or all of them."""
         if self.is_small:
             return self.everything, GLOBAL
-        chosen = self._nearest(self.problem.columns_of(self.asked.row[[place]]), np.zeros(0, dtype=np.int64), 0.5)
+        touched = self.problem.columns_of(self.asked.row[[place]])
+        chosen = self._nearest(touched, np.zeros(0, dtype=np.int64), 0.5 * times)
         shared = np.unique(self.problem.rows_of(self._columns(chosen)))
         met = self.problem.columns_of(shared[self.is_full[shared]])
-        columns = self._columns(self._nearest(met, chosen, 1.0))
+        columns = self._columns(self._nearest(met, chosen, times))
         rows = np.unique(self.problem.rows_of(columns))
         beside = np.unique(self.problem.columns_of(rows))
         return np.union1d(columns, beside[self.group[beside] < 0]), LOCAL
