@@ -67,6 +67,8 @@ class Price:
         text = f"{what} {_effect(self.gain, currency)}"
         if self.loss is not None:
             text += f", one fewer {_effect(-self.loss, currency)}"
+        if self.basis == "local":
+            text += ", if only orders nearby may change"
         return f"{text}; price {money(self.price, currency)}."
 
 

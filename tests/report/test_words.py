@@ -133,7 +133,8 @@ def test_a_unit_that_changes_nothing_is_said_so() -> None:
         "warehouse_stock", "P at W", "unit", Fraction(5), Fraction(8), Fraction(0), Fraction(9), "local"
     )
     assert price.sentence("EUR") == (
-        "One more unit of P at W changes nothing, one fewer costs 9.00 EUR; price 8.00 EUR."
+        "One more unit of P at W changes nothing, one fewer costs 9.00 EUR, if only orders nearby may change;"
+        " price 8.00 EUR."
     )
 
 
