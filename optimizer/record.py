@@ -25,7 +25,7 @@ from optimizer.proof import bound_text, certified_bound
 from optimizer.report.bundle import SCHEMA_VERSION, RunBundle
 from optimizer.solution.contract_prices import priced
 from optimizer.solution.metrics import kpis
-from optimizer.solution.optimize import MINOR_UNIT, Answer
+from optimizer.solution.optimize import Answer
 from optimizer.solution.outputs import plan_tables
 from optimizer.solution.plan import Plan
 from optimizer.solution.prices import Prices, price_plan
@@ -34,6 +34,9 @@ from optimizer.solution.reasons import shorts
 if TYPE_CHECKING:
     from optimizer.model.build import Model
     from optimizer.scenario.load import LoadedScenario
+
+MINOR_UNIT = Fraction(1, 100)
+"""The smallest amount of money that is shown; an absolute gap below it is no gap."""
 
 TINY = Fraction(1, 10**9)
 """The least denominator of a relative gap."""
@@ -217,14 +220,11 @@ def _decimal(value: float) -> Decimal | None:
 
 def prices_of(model: Model, answer: Answer, stop: threading.Event) -> Prices:
     """Prices and the values of one unit more and less, within the time that the scenario gives a solve."""
-    from optimizer.solution.extract import values_from_plan
-
     assert answer.plan is not None
     settings = model.scenario.solve
     return price_plan(
         model,
         answer.plan,
-        values_from_plan(model, answer.plan),
         time_limit_s=float(settings.time_limit_s),
         top_rows=settings.price_rows,
         threads=settings.threads,

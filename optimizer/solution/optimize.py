@@ -21,9 +21,6 @@ from optimizer.solution.metrics import objective_value
 from optimizer.solution.plan import Plan
 from optimizer.solution.top_up import top_up
 
-MINOR_UNIT = Fraction(1, 100)
-"""The smallest amount of money that is shown; an absolute gap below it is no gap."""
-
 PROVEN = 1e-9
 """Relative gap at which an engine has left nothing open."""
 
@@ -33,7 +30,7 @@ BOUND_NOISE = 1e-6
 
 @dataclass(frozen=True)
 class Answer:
-    """What a solve came to: a plan with its exact value, or none and why. ``bound`` includes no plan can exceed."""
+    """What a solve came to: a plan with its exact value, or none and why. No plan exceeds ``bound``."""
 
     result: SolveResult
     engine: str

@@ -74,7 +74,6 @@ class Prices:
 def price_plan(
     model: Model,
     plan: Plan,
-    values: Floats | None = None,
     *,
     time_limit_s: float,
     top_rows: int = 200,
@@ -85,8 +84,8 @@ def price_plan(
 ) -> Prices:
     """Price every shared row of the model, and re-solve the ``top_rows`` with most money at stake.
 
-    ``values`` (the plan in the model's own columns) is not needed: rows are priced in a model with `HEADROOM`, where
-    the plan is written anew. Always answers within the time; what it did not get to is marked so.
+    Rows are priced in a model with `HEADROOM`, where the plan is written anew. Always answers within the time; what it
+    did not get to is marked so.
     """
     roomy = build_model(model.tables, model.scenario, HEADROOM)
     linear = pricing_matrix(roomy.linear)
