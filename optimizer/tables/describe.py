@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from optimizer.tables.schema import LATER_TABLES, MAX_WHOLE, TABLES, Column, TableSchema
+from optimizer.tables.schema import MAX_WHOLE, REFUSED, TABLES, Column, TableSchema, is_refused
 
 BEGIN, END = "<!-- columns: begin (written by optimizer.tables.describe) -->", "<!-- columns: end -->"
 KINDS = {
@@ -23,11 +23,11 @@ KINDS = {
 
 def reference() -> str:
     """Every table with its columns: type, unit, default, allowed values, meaning."""
-    parts = [_table(schema) for schema in TABLES.values()]
-    later = "\n".join(f"- `{name}`: {meaning}" for name, meaning in LATER_TABLES.items())
-    parts.append(
-        f"### Not available in this version\n\nA scenario that names one of these tables is refused:\n\n{later}\n"
-    )
+    parts = [_table(schema) for schema in TABLES.values() if not is_refused(schema.name)]
+    later = "\n".join(f"- `{name}`: {meaning}" for name, meaning in REFUSED.items() if name in TABLES)
+    if later:
+        words = "A scenario that names one of these tables is refused:"
+        parts.append(f"### Not available in this version\n\n{words}\n\n{later}\n")
     return "\n".join(parts)
 
 
@@ -35,8 +35,9 @@ def _table(schema: TableSchema) -> str:
     needed = "required" if schema.required else "optional"
     head = f"### `{schema.name}`\n\n{schema.meaning[0].upper()}{schema.meaning[1:]} ({needed}).\n"
     lines = ["| column | type | unit | if blank | meaning |", "|---|---|---|---|---|"]
-    lines += [_row(column) for column in schema.columns if not column.later]
-    later = ", ".join(f"`{column.name}`" for column in schema.columns if column.later)
+    refused = [column for column in schema.columns if is_refused(f"{schema.name}.{column.name}")]
+    lines += [_row(column) for column in schema.columns if column not in refused]
+    later = ", ".join(f"`{column.name}`" for column in refused)
     tail = f"\nNot available in this version, refused where a cell is filled: {later}.\n" if later else ""
     return "\n".join([head, *lines, tail])
 

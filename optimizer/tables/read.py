@@ -14,6 +14,7 @@ from optimizer.tables.findings import Findings, did_you_mean
 from optimizer.tables.raw import RawTable
 from optimizer.tables.schema import TABLES, TableSchema
 from optimizer.tables.tables import Tables
+from optimizer.tables.typed import refuse_columns
 
 FORMATS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 
@@ -31,6 +32,8 @@ def load_tables(loaded: LoadedScenario) -> tuple[Tables, list[Issue]]:
         else:
             raws[name] = raw
     changes = apply_changes(raws, loaded.table_changes, found, unread)
+    for raw in raws.values():
+        refuse_columns(raw, found)
     return assemble(raws, loaded.scenario, found, unread=unread, changes=changes)
 
 
