@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from optimizer.report import charts, facts, price_words, shorts_block, words
+from optimizer.report import charts, facts, plan_sections, price_words, shorts_block, words
 from optimizer.report.bundle import RunBundle
 from optimizer.report.sections import contract_rows, flat, warehouse_rows
 from optimizer.solution.ledger import Ledger
@@ -153,7 +153,32 @@ def _plan_parts(bundle: RunBundle) -> dict[str, Any]:
         "contracts": contract_rows(bundle),
         "reasons": shorts_block.reasons(bundle.tables["shorts"]),
         "shorts": shorts_block.make(bundle),
+        **_policy_parts(bundle, kpis),
     }  # fmt: skip
+
+
+def _policy_parts(bundle: RunBundle, kpis: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections that are there only if the plan has something to say about them."""
+    swaps, swaps_total = plan_sections.swap_rows(bundle)
+    moves, moves_total = plan_sections.transfer_rows(bundle)
+    replenish, replenish_total = plan_sections.replenish_rows(bundle)
+    flags = plan_sections.flag_counts(bundle)
+    return {
+        "exceptions": plan_sections.exception_rows(bundle),
+        "exceptions_total": len(plan_sections.table_of(bundle, "exceptions")),
+        "outcomes": plan_sections.outcome_rows(bundle),
+        "flags": flags,
+        "days": plan_sections.day_rows(bundle),
+        "late": plan_sections.late_rows(bundle),
+        "late_total": dict(flags).get("late", 0),
+        "swaps": swaps,
+        "swaps_total": swaps_total,
+        "moves": moves,
+        "moves_total": moves_total,
+        "replenish": replenish,
+        "replenish_total": replenish_total,
+        "capital": plan_sections.capital_rows(kpis, bundle.scenario.currency),
+    }
 
 
 def _tiles(kpis: Mapping[str, Any], currency: str) -> Iterable[tuple[str, str, str]]:
@@ -172,7 +197,12 @@ def _tiles(kpis: Mapping[str, Any], currency: str) -> Iterable[tuple[str, str, s
 
     yield "Unit fill rate", rate("unit_fill_rate"), f"{count('units_allocated')} of {count('units_ordered')} units"
     yield "Orders in full", rate("order_fill_rate"), f"{rate('line_fill_rate')} of lines in full"
-    yield "On time, in full", rate("otif_rate"), "of orders, by due date"
+    late = words.number(kpis.get("late_orders"))
+    yield (
+        "On time, in full",
+        rate("otif_rate"),
+        "of orders, by due date" + (f" · {words.count(late)} late" if late else ""),
+    )
     yield "Weighted service", rate("weighted_service_level"), "service level by weights"
     yield "Margin", money("margin"), currency
     yield "Freight", money("shipping_cost"), f"{currency} · {money('cost_per_order')} per order served"
