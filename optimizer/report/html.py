@@ -198,11 +198,8 @@ def _tiles(kpis: Mapping[str, Any], currency: str) -> Iterable[tuple[str, str, s
     yield "Unit fill rate", rate("unit_fill_rate"), f"{count('units_allocated')} of {count('units_ordered')} units"
     yield "Orders in full", rate("order_fill_rate"), f"{rate('line_fill_rate')} of lines in full"
     late = words.number(kpis.get("late_orders"))
-    yield (
-        "On time, in full",
-        rate("otif_rate"),
-        "of orders, by due date" + (f" · {words.count(late)} late" if late else ""),
-    )
+    told = f" · {words.count(late)} late" if late else ""
+    yield "On time, in full", rate("otif_rate"), f"of orders, by due date{told}"
     yield "Weighted service", rate("weighted_service_level"), "service level by weights"
     yield "Margin", money("margin"), currency
     yield "Freight", money("shipping_cost"), f"{currency} · {money('cost_per_order')} per order served"

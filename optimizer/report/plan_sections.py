@@ -121,26 +121,28 @@ def late_rows(bundle: RunBundle) -> Rows:
 
 
 def swap_rows(bundle: RunBundle) -> tuple[Rows, int]:
-    """Products that ship in place of what was ordered, as substitutes or as parts of kits; and how many pairs there are."""
+    """Products that ship in place of the ordered one, as substitutes or as parts of kits; how many pairs there are."""
     table = table_of(bundle, "allocations")
-    other = np.flatnonzero(table["product_id"] != table["ship_product_id"]) if len(table) else []
-    if not len(other):
+    if len(table) == 0:
         return [], 0
+    other = np.flatnonzero(table["product_id"] != table["ship_product_id"])
     pairs = list(zip(table["product_id"][other].tolist(), table["ship_product_id"][other].tolist(), strict=True))
     names = {pair: at for at, pair in enumerate(dict.fromkeys(sorted(pairs)))}
     code = np.array([names[pair] for pair in pairs], dtype=np.int64)
     units = np.bincount(code, table["qty"][other]).astype(np.int64)
     lines = np.bincount(np.unique(np.stack([code, _line_codes(table, other)]), axis=1)[0])
-    parts = set(
-        zip(bundle.inputs.kits["product_id"].tolist(), bundle.inputs.kits["component_id"].tolist(), strict=True)
-    )
+    kits = bundle.inputs.kits
+    parts = set(zip(kits["product_id"].tolist(), kits["component_id"].tolist(), strict=True))
     rows = [
         {
-            "ordered": ordered, "ships": ships, "kind": "part of the kit" if (ordered, ships) in parts else "substitute",
-            "units": int(units[at]), "lines": int(lines[at]),
+            "ordered": ordered,
+            "ships": ships,
+            "kind": "part of the kit" if (ordered, ships) in parts else "substitute",
+            "units": int(units[at]),
+            "lines": int(lines[at]),
         }
         for (ordered, ships), at in names.items()
-    ]  # fmt: skip
+    ]
     return sorted(rows, key=lambda row: (-row["units"], row["ordered"], row["ships"]))[:MOST_ROWS], len(rows)
 
 
