@@ -1,0 +1,134 @@
+"""The cheapest repair of rules that cannot all hold: which minimum is lowered by how much, and what is left to gain.
+
+First the least amount given way (see `conflict_rules` for its measure), then, of the repairs that give way no more, the
+one whose plan is worth most. What each rule is lowered to is read from that plan in exact arithmetic; the rules so
+lowered are put back into the tables, the model is built anew, and another engine must find a plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import ROUND_FLOOR, Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.engines.base import SolveServer
+from optimizer.engines.result import SolveOptions
+from optimizer.exact import decimal_text
+from optimizer.model.build import Model, build_model
+from optimizer.solution.conflict_rules import DemandingRules
+from optimizer.solution.conflict_search import Search
+from optimizer.solution.extract import plan_from_values
+from optimizer.solution.ledger import Ledger
+from optimizer.solution.metrics import objective_value
+from optimizer.solution.prices_rows import limit_of
+from optimizer.tables.soften import soften
+
+Floats = NDArray[np.float64]
+
+LEVEL_STEP = Decimal("0.000001")
+"""Service levels are lowered to a multiple of this, downwards."""
+SLACK = 1e-9
+"""Relative room for the rounding of the least amount, when the best plan within it is sought."""
+
+
+def cheapest_repair(
+    search: Search, rules: DemandingRules, options: SolveOptions, verifier: str
+) -> dict[str, Any] | None:
+    """The repair as `conflict.json` states it; None where no point was found in time.
+
+    Options:
+        ``verifier`` is an engine other than the one that the search asks.
+    """
+    least = search.least()
+    if least.values is None:
+        return None
+    amount = float(rules.demands.weight @ search.given_way(least.values))
+    best = search.best(most_given_way=amount * (1 + SLACK) + SLACK)
+    values = least.values if best.values is None else best.values
+    lowered = lowered_rules(rules, values[: search.n_cols], search.given_way(values))
+    proven = least.proven and (best.values is None or bool(best.proven))
+    without = _value(rules.model, search.best(kept=[rule for rule in range(len(rules)) if rule not in _which(lowered)]))
+    found = _verified(rules.model, lowered, options, verifier)
+    stated = [{key: value for key, value in each.items() if key != "number"} for each in lowered]
+    value = found["objective_value"]
+    return {
+        "measure": rules.measure,
+        "amount": sum((each["amount"] for each in lowered), Fraction(0)),
+        "least_proven": proven,
+        "rules": stated,
+        **found,
+        "value_without_these_rules": without,
+        "value_change": None if value is None or without is None else value - without,
+    }
+
+
+def _which(lowered: list[dict[str, Any]]) -> set[int]:
+    return {each["number"] for each in lowered}
+
+
+def lowered_rules(rules: DemandingRules, point: Floats, given: Floats) -> list[dict[str, Any]]:
+    """What each rule that gives way is lowered to, so that the plan of the point keeps it; sorted as the rules are."""
+    plan = plan_from_values(rules.model, point)
+    ledger = Ledger(rules.model.tables, rules.model.scenario, plan)
+    return [entry for rule in np.flatnonzero(given > 0).tolist() if (entry := _lowered(rules, ledger, rule, given))]
+
+
+def _lowered(rules: DemandingRules, ledger: Ledger, rule: int, given: Floats) -> dict[str, Any] | None:
+    asks = rules.asks.item(rule)
+    if rules.whole[rule]:
+        start, way = asks, Fraction(round(float(given[rule])))
+        end = max(asks - way, Fraction(0))
+    else:
+        block = rules.model.linear.rows("service_floor")
+        limit = limit_of(ledger, block)
+        row = int(rules.row[rule]) - block.start
+        start = Fraction(rules.level(rule))
+        end = _level(limit.used.item(row), rules.counted.item(rule), start)
+        way = asks - end * rules.counted.item(rule)
+        if end >= start:
+            return None
+    words = f"lower {rules.name(rule)} from {decimal_text(start)} to {decimal_text(end)}"
+    return {
+        "number": rule, "rule": str(rules.family[rule]), "id": rules.identity(rule), "keys": rules.keys(rule),
+        "from": _plain(start), "to": _plain(end), "given_way": way, "unit": rules.counts(rule),
+        "amount": way * rules.worth.item(rule), "words": words,
+    }  # fmt: skip
+
+
+def _plain(value: Fraction) -> Decimal:
+    """A level or a count, as it is written and read again."""
+    return Decimal(decimal_text(value))
+
+
+def _level(used: Fraction, counted: Fraction, stated: Fraction) -> Fraction:
+    """The highest level, in steps, that a plan with so much served reaches."""
+    reached = used / counted if counted else stated
+    steps = Decimal(reached.numerator * 10**6 // reached.denominator) * LEVEL_STEP
+    return min(Fraction(steps.quantize(LEVEL_STEP, rounding=ROUND_FLOOR)), stated)
+
+
+def _value(model: Model, found: Any) -> Fraction | None:
+    if found.values is None:
+        return None
+    return objective_value(model.tables, model.scenario, plan_from_values(model, found.values[: model.linear.n_cols]))
+
+
+def _verified(model: Model, lowered: list[dict[str, Any]], options: SolveOptions, verifier: str) -> dict[str, Any]:
+    """Whether the lowered rules can hold, by a model built anew and another engine; what its plan is worth."""
+    repaired = build_model(*soften(model.tables, model.scenario, lowered))
+    with SolveServer(verifier, threads=options.threads, memory_limit_mb=options.memory_limit_mb) as server:
+        result = server.solve(repaired.linear, replace(options, start=None))
+    if result.values is None:
+        return {"verified": False, "verified_by": verifier, "objective_value": None, "best_bound": None}
+    plan = plan_from_values(repaired, result.values)
+    bound = float(result.best_bound)
+    return {
+        "verified": True,
+        "verified_by": verifier,
+        "objective_value": objective_value(repaired.tables, repaired.scenario, plan),
+        "best_bound": Decimal(repr(bound)) if np.isfinite(bound) else None,
+    }

@@ -1,0 +1,248 @@
+"""The rules that ask for something, one row of the model each: what each asks, in whose words, what giving way means.
+
+Hard contract minimums, service floors and pins above 0 demand; every other rule is kept by shipping nothing.
+
+What a repair gives way is measured in money where every order line that a demanding rule speaks of has a unit_price,
+else in units: one unit of a rule stands for (worth of all the lines it speaks of) / (all that it could count of them),
+so a contract's unit is worth the mean price of its lines, and a weighted unit (line, order) of service likewise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.exact import Exact, decimal_text
+from optimizer.model import terms
+from optimizer.model.build import Model
+from optimizer.model.linear_model import Block
+from optimizer.solution.conflict_search import Demands
+from optimizer.tables.scope import scope_members
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Texts = NDArray[np.object_]
+
+PIN_KEYS = ("order_id", "line_id", "warehouse_id", "mode")
+
+
+@dataclass(frozen=True)
+class DemandingRules:
+    """One entry a demanding rule; pairs (``rule``, ``line``) name the order lines that each speaks of.
+
+    ``family``, ``place`` in contracts, pins or the list of floors, what it ``asks`` for, and all that it could have
+    ``counted`` if everything shipped. ``row`` of the model, which holds ``unit`` times what the rule counts.
+    """
+
+    model: Model
+    row: Ints
+    unit: NDArray[np.float64]
+    family: Texts
+    place: Ints
+    asks: Exact
+    counted: Exact
+    rule: Ints
+    line: Ints
+
+    @classmethod
+    def of(cls, model: Model) -> DemandingRules:
+        parts = [part for family in PARTS if len(model.linear.rows(family)) for part in [PARTS[family](model)]]
+        sizes = np.cumsum([0, *(len(part.place) for part in parts)])
+        nothing = np.zeros(0, dtype=np.int64)
+        return cls(
+            model=model,
+            row=np.concatenate([nothing, *(part.row for part in parts)]),
+            unit=np.concatenate([np.zeros(0), *(part.unit for part in parts)]),
+            family=np.repeat(np.array([part.family for part in parts], dtype=object), np.diff(sizes)),
+            place=np.concatenate([nothing, *(part.place for part in parts)]),
+            asks=Exact.concat([Exact.zeros(0), *(part.asks for part in parts)]),
+            counted=Exact.concat([Exact.zeros(0), *(part.counted for part in parts)]),
+            rule=np.concatenate([nothing, *(part.rule + start for part, start in zip(parts, sizes, strict=False))]),
+            line=np.concatenate([nothing, *(part.line for part in parts)]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @cached_property
+    def in_money(self) -> bool:
+        """Whether every line that a rule speaks of has a price."""
+        return bool(self.model.tables.order_lines.given("unit_price")[self.line].all())
+
+    @cached_property
+    def worth(self) -> Exact:
+        """What one unit of each rule given way counts, in the measure."""
+        lines = self.model.tables.order_lines
+        price = lines["unit_price"] if self.in_money else Exact.full(len(lines), 1)
+        total = (price[self.line] * lines["qty"][self.line]).sum_by(self.rule, len(self)).fractions()
+        counted = self.counted.fractions()
+        return Exact.of(
+            [all_worth / most if most and all_worth else 1 for all_worth, most in zip(total, counted, strict=True)]
+        )
+
+    @property
+    def whole(self) -> Flags:
+        """Rules that count whole units."""
+        return np.asarray(self.family != "service_floor")
+
+    @cached_property
+    def demands(self) -> Demands:
+        """As the model's rows have them: a row of whole numbers may ask for the next one above."""
+        worth, most = self.worth.floats(), self.model.linear.row_lower[self.row] / self.unit
+        return Demands(self.row, self.unit, worth / worth.max(initial=1.0), most, self.whole)
+
+    def keys(self, rule: int) -> dict[str, str]:
+        """The ids that name a rule."""
+        tables, place = self.model.tables, int(self.place[rule])
+        if self.family[rule] == "contract_minimum":
+            return {"contract_id": str(tables.contracts["contract_id"][place])}
+        if self.family[rule] == "service_floor":
+            return {"scope": list(self.model.scenario.service.min_level)[place]}
+        return {key: str(tables.pins[key][place]) for key in PIN_KEYS}
+
+    def identity(self, rule: int) -> str:
+        """The ids as one text, for people."""
+        return "/".join(self.keys(rule).values())
+
+    def name(self, rule: int) -> str:
+        """What the rule is called in a sentence."""
+        keys = self.keys(rule)
+        if self.family[rule] == "contract_minimum":
+            return f"the minimum of contract {keys['contract_id']}"
+        if self.family[rule] == "service_floor":
+            return f"the service level {keys['scope']}"
+        return (
+            f"the pin ({keys['mode'].replace('_', ' ')}) of order {keys['order_id']} line {keys['line_id']} "
+            f"at warehouse {keys['warehouse_id']}"
+        )
+
+    def level(self, rule: int) -> Decimal:
+        """The level that a service floor states."""
+        return self.model.scenario.service.min_level[self.keys(rule)["scope"]]
+
+    @property
+    def measure(self) -> str:
+        """In what giving way is measured: the scenario's currency, or units."""
+        return self.model.scenario.currency if self.in_money else "units"
+
+    def describe(self, rule: int) -> dict[str, Any]:
+        """The rule as `conflict.json` names it."""
+        keys = self.keys(rule)
+        asks = self.asks.item(rule)
+        return {
+            "family": str(self.family[rule]),
+            **keys,
+            "required": asks,
+            "unit": self.counts(rule),
+            "words": self.words(rule),
+        }
+
+    def counts(self, rule: int) -> str:
+        """What a rule counts."""
+        floor = self.family[rule] == "service_floor"
+        return f"weighted {self.model.scenario.service.measure}s" if floor else "units"
+
+    def words(self, rule: int) -> str:
+        """The rule in business words."""
+        keys, asks = self.keys(rule), decimal_text(self.asks.item(rule))
+        lines = np.unique(self.line[self.rule == rule])
+        if self.family[rule] == "contract_minimum":
+            ordered = int(self.model.tables.order_lines["qty"][lines].sum())
+            many = f"{len(lines):,} order lines" if len(lines) != 1 else "1 order line"
+            return f"contract {keys['contract_id']} asks for at least {asks} of the {ordered:,} units of {many}"
+        if self.family[rule] == "service_floor":
+            return f"service level {keys['scope']} must reach {self.level(rule):f}: {asks} {self.counts(rule)}"
+        mode = keys["mode"].replace("_", " ")
+        return (
+            f"a pin asks for {mode} {asks} units of order {keys['order_id']} line {keys['line_id']} "
+            f"from warehouse {keys['warehouse_id']}"
+        )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The demanding rules of one family; see `DemandingRules`."""
+
+    family: str
+    row: Ints
+    unit: NDArray[np.float64]
+    place: Ints
+    asks: Exact
+    counted: Exact
+    rule: Ints
+    line: Ints
+
+
+def _contract_minimums(model: Model) -> _Part:
+    """Hard contracts: no penalty buys them off."""
+    block, tables = model.linear.rows("contract_minimum"), model.tables
+    contract = block.keys["contract"]
+    hard = np.flatnonzero(~tables.contracts.given("shortfall_penalty")[contract])
+    rule, line = _members(*scope_members(tables, tables.contracts), contract[hard])
+    ordered = Exact.ints(tables.order_lines["qty"][line]).sum_by(rule, len(hard))
+    asks = Exact.of([int(lower) for lower in model.linear.row_lower[block.start + hard]])
+    return _Part(block.family, block.start + hard, np.ones(len(hard)), contract[hard], asks, ordered, rule, line)
+
+
+def _service_floors(model: Model) -> _Part:
+    """Floors above 0, in weighted units, lines or orders."""
+    block, tables, service = model.linear.rows("service_floor"), model.tables, model.scenario.service
+    weight = terms.order_weight(tables, model.scenario)
+    pairs, counted = [], []
+    for scope in service.min_level:
+        order = terms.scope_orders(tables, scope)
+        pairs.append(np.flatnonzero(order[tables.line_order]))
+        counted.append(_demanded(model, weight, order, pairs[-1]))
+    asks = Exact.of(
+        [level * most for level, most in zip(map(Fraction, service.min_level.values()), counted, strict=True)]
+    )
+    scope_of_row = block.keys["scope"]
+    kept = np.flatnonzero(asks[scope_of_row] > 0)
+    place = scope_of_row[kept]
+    rule = np.repeat(np.arange(len(kept)), [len(pairs[scope]) for scope in place])
+    line = np.concatenate([np.zeros(0, dtype=np.int64), *(pairs[scope] for scope in place)])
+    unit = np.ones(len(block)) if block.scale is None else block.scale
+    return _Part(block.family, block.start + kept, unit[kept], place, asks[place], Exact.of(counted)[place], rule, line)
+
+
+def _pins(model: Model) -> _Part:
+    """Pins of exactly or at least more than nothing."""
+    block, pins = model.linear.rows("pins"), model.tables.pins
+    pin = block.keys["pin"]
+    kept = np.flatnonzero(np.isfinite(model.linear.row_lower[_slice(block)]) & (pins["qty"][pin] > 0))
+    place = pin[kept]
+    asks = Exact.ints(pins["qty"][place])
+    line = model.tables.pin_line[place]
+    return _Part(block.family, block.start + kept, np.ones(len(kept)), place, asks,
+                 Exact.ints(model.tables.order_lines["qty"][line]), np.arange(len(kept)), line)  # fmt: skip
+
+
+PARTS = {"contract_minimum": _contract_minimums, "service_floor": _service_floors, "pins": _pins}
+"""The families of rows that ask for something."""
+
+
+def _slice(block: Block) -> slice:
+    return slice(block.start, block.stop)
+
+
+def _members(rule: Ints, line: Ints, wanted: Ints) -> tuple[Ints, Ints]:
+    """The pairs of the wanted rules, numbered as wanted."""
+    number = np.full(int(max(rule.max(initial=-1), wanted.max(initial=-1))) + 1, -1, dtype=np.int64)
+    number[wanted] = np.arange(len(wanted))
+    kept = np.flatnonzero(number[rule] >= 0) if len(rule) else rule
+    return number[rule[kept]], line[kept]
+
+
+def _demanded(model: Model, weight: Exact, orders: Flags, lines: Ints) -> Any:
+    """All that a scope could count, weighted, in the scenario's measure."""
+    measure, of_line = model.scenario.service.measure, model.tables.line_order[lines]
+    if measure == "order":
+        return weight[np.flatnonzero(orders)].sum()
+    units = model.tables.order_lines["qty"][lines] if measure == "unit" else np.ones(len(lines), dtype=np.int64)
+    return (weight[of_line] * units).sum()

@@ -1,0 +1,94 @@
+"""Rules lowered by name, as a repair states them: the tables and the scenario that a softened run was planned by.
+
+A repair is ``{rule, id, keys, from, to}``: ``contract_minimum`` (keys contract_id; units owed), ``pins`` (the key
+columns of pins; units), ``service_floor`` (scope; a level between 0 and 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optimizer.errors import VerificationError
+from optimizer.tables.tables import Table, Tables
+
+if TYPE_CHECKING:
+    from optimizer.scenario.schema import Scenario
+
+Repair = Mapping[str, Any]
+
+
+def soften(tables: Tables, scenario: Scenario, repairs: Iterable[Repair]) -> tuple[Tables, Scenario]:
+    """The inputs with each rule at what its repair lowers it to; `VerificationError` for a rule that is not there."""
+    for repair in repairs:
+        keys = repair.get("keys")
+        if repair.get("rule") not in _LOWERED or not isinstance(keys, Mapping):
+            raise VerificationError(f"softened: no rule of this name can be lowered: {repair.get('rule')!r}")
+        tables, scenario = _LOWERED[repair["rule"]](tables, scenario, keys, Decimal(str(repair["to"])))
+    return tables, scenario
+
+
+def soften_log(repairs: Iterable[Repair]) -> list[dict[str, Any]]:
+    """The repairs as entries of the log of changes, old -> new."""
+    entries = []
+    for repair in repairs:
+        path = _PATHS[repair["rule"]].format(**repair["keys"])
+        table, _, column = path.partition(".")
+        where = {} if repair["rule"] == "service_floor" else {"table": table, "column": column, "where": repair["keys"]}
+        entries.append(
+            {"path": path, **where, "old": str(repair["from"]), "new": str(repair["to"]), "rows": 1, "from": "--soften"}
+        )
+    return entries
+
+
+_PATHS = {
+    "contract_minimum": "contracts.min_qty",
+    "pins": "pins.qty",
+    "service_floor": "service.min_level.{scope}",
+}
+
+
+def _row(table: Table, keys: Mapping[str, str]) -> int:
+    """The position of the one row with these keys."""
+    match = np.ones(len(table), dtype=bool)
+    for name, value in keys.items():
+        match &= np.asarray(table[name] == value)
+    rows = np.flatnonzero(match)
+    if len(rows) != 1:
+        named = ", ".join(f"{name} {value}" for name, value in keys.items())
+        raise VerificationError(f"softened: {table.name} has {len(rows)} rows with {named}")
+    return int(rows[0])
+
+
+def _with_cell(table: Table, row: int, column: str, value: int | None) -> Table:
+    """The table with one whole number in place of another, or blank (a default of 0)."""
+    values, given = table[column], table.given(column).copy()
+    given[row] = value is not None
+    changed = values.where(given, 0) if not isinstance(values, np.ndarray) else values.copy()
+    if isinstance(changed, np.ndarray):
+        changed[row] = value or 0
+    return replace(table, columns={**table.columns, column: changed}, filled={**table.filled, column: given})
+
+
+def _contract(tables: Tables, scenario: Scenario, keys: Mapping[str, str], to: Decimal) -> tuple[Tables, Scenario]:
+    """A minimum of so many units, however it was stated."""
+    row = _row(tables.contracts, keys)
+    contracts = _with_cell(_with_cell(tables.contracts, row, "min_qty", int(to)), row, "min_fill_rate", None)
+    return tables.replace(contracts=contracts), scenario
+
+
+def _pin(tables: Tables, scenario: Scenario, keys: Mapping[str, str], to: Decimal) -> tuple[Tables, Scenario]:
+    return tables.replace(pins=_with_cell(tables.pins, _row(tables.pins, keys), "qty", int(to))), scenario
+
+
+def _floor(tables: Tables, scenario: Scenario, keys: Mapping[str, str], to: Decimal) -> tuple[Tables, Scenario]:
+    levels = {**scenario.service.min_level, keys["scope"]: to}
+    service = scenario.service.model_copy(update={"min_level": levels})
+    return tables, scenario.model_copy(update={"service": service})
+
+
+_LOWERED = {"contract_minimum": _contract, "pins": _pin, "service_floor": _floor}
