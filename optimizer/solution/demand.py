@@ -109,4 +109,5 @@ def _sums(tables: Tables, past: Past, past_code: Ints, subjects: Ints) -> Iterat
         place = np.searchsorted(part, codes)
         known = (place < len(part)) & np.isin(codes, part)
         cell = place[known] * width + date[known]
-        yield part, np.bincount(cell, qty[known], minlength=len(part) * width).reshape(len(part), width)
+        sums = np.bincount(cell, qty[known], minlength=len(part) * width)
+        yield part, sums.astype(np.float64).reshape(len(part), width)

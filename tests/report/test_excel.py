@@ -23,7 +23,7 @@ def test_sheets_have_headers_that_stay_and_filters(tmp_path) -> None:
     bundle = sample(40)
     book = book_of(bundle, tmp_path)
     assert book.sheetnames == SHEETS
-    for title, name in excel.SHEETS:
+    for title, name in excel.sheets(bundle):
         sheet, table = book[title], bundle.tables[name]
         assert [cell.value for cell in sheet[1]] == list(table.columns)
         assert sheet.freeze_panes == "A2"
