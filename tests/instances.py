@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import random
 from decimal import Decimal
 from typing import Any
 
+AS_OF = datetime.date(2026, 11, 20)
 Row = dict[str, Any]
 Case = dict[str, Any]
 """``{"tables": {name: [row, ...]}, "scenario": {dotted settings}}``: plain rows, as a file would hold them."""
