@@ -1,7 +1,9 @@
 """The optimum of a tiny batch by exhaustive search, straight from the rows: no code of the product is used.
 
 `optimum` knows every rule; batches with dates, lots, substitutes, kits, transfers, reserves, budgets, tariffs or a
-previous plan go to `tests.oracle`, which shares only the reading of rows with what stands here. Every plan that an order could follow alone is listed with its money and what it takes from shared resources; the orders
+previous plan go to `tests.oracle`, which shares only the reading of rows with what stands here.
+
+Every plan that an order could follow alone is listed with its money and what it takes from shared resources; the orders
 are then combined one after the other, keeping the best money for each total of resources used.
 """
 

@@ -1,4 +1,4 @@
-"""The rows of a batch, looked up: days, sources of stock, what is available to promise, recipes and members of rules."""
+"""The rows of a batch, looked up: days, sources of stock, what may be promised, recipes and members of rules."""
 
 from __future__ import annotations
 
