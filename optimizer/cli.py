@@ -82,6 +82,7 @@ def check(scenario: Path, settings: tuple[str, ...], allow_outside: bool, as_jso
 @click.option("--format", "fmt", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
 @click.option("--bundle", is_flag=True, help="Copy the input tables into the run folder.")
 @click.option("--require-certified", is_flag=True, help="Judge the gap by the certified bound.")
+@click.option("--soften", is_flag=True, help="Where hard rules cannot all hold, lower them by the cheapest repair.")
 @click.option("--quiet", is_flag=True, help="No progress lines.")
 def solve(scenario: Path, **options: Any) -> int:
     """Solve one batch: plan, shadow prices, report, proof."""
@@ -108,6 +109,7 @@ def solve(scenario: Path, **options: Any) -> int:
             fmt=options["fmt"],
             bundle_inputs=options["bundle"],
             require_certified=options["require_certified"],
+            soften=options["soften"],
             allow_outside=options["allow_outside"],
             observe=None if quiet else progress_line,
             stop=stop.event,

@@ -10,6 +10,7 @@ import re
 import resource
 import threading
 from collections.abc import Sequence
+from copy import copy
 from decimal import Decimal
 from fractions import Fraction
 from importlib.metadata import version
@@ -21,6 +22,7 @@ import numpy as np
 from optimizer import __version__
 from optimizer.errors import INTERRUPTED_INT, LIMIT_WITH_PLAN, OK, Issue
 from optimizer.exact import decimal_text, money_text
+from optimizer.model.build import Model, build_model
 from optimizer.proof import bound_text, certified_bound
 from optimizer.report.bundle import SCHEMA_VERSION, RunBundle
 from optimizer.solution.contract_prices import priced
@@ -30,10 +32,12 @@ from optimizer.solution.outputs import plan_tables
 from optimizer.solution.plan import Plan
 from optimizer.solution.prices import Prices, price_plan
 from optimizer.solution.reasons import shorts
+from optimizer.tables.soften import soften, soften_log
 
 if TYPE_CHECKING:
-    from optimizer.model.build import Model
     from optimizer.scenario.load import LoadedScenario
+    from optimizer.scenario.schema import Scenario
+    from optimizer.tables.tables import Tables
 
 MINOR_UNIT = Fraction(1, 100)
 """The smallest amount of money that is shown; an absolute gap below it is no gap."""
@@ -60,6 +64,20 @@ class Story:
         self.loaded, self.overrides, self.model, self.warnings = loaded, list(overrides), model, warnings
         self.warm_start, self.require_certified = warm_start, require_certified
         self.settings = json.loads(loaded.scenario.model_dump_json())
+        self.lowered: list[dict[str, Any]] = []
+        self.conflict: dict[str, Any] | None = None
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario that is planned: as loaded, or with rules lowered."""
+        return self.model.scenario
+
+    def softened(self, repairs: list[dict[str, Any]], conflict: dict[str, Any] | None) -> Story:
+        """The same run with rules lowered, and the conflict that made it necessary."""
+        story = copy(self)
+        story.lowered, story.conflict = repairs, conflict
+        story.model = build_model(*soften(self.model.tables, self.model.scenario, repairs))
+        return story
 
     @property
     def run_id(self) -> str:
@@ -71,14 +89,15 @@ class Story:
             else [column.tolist() for column in (self.warm_start.line, self.warm_start.lane, self.warm_start.qty)]
         )
         digests = {source.table: source.digest for source in self.model.tables.sources}
-        text = json.dumps([settings, digests, start, __version__], sort_keys=True)
+        lowered = [[{key: str(value) for key, value in each.items()} for each in self.lowered]] if self.lowered else []
+        text = json.dumps([settings, digests, start, __version__, *lowered], sort_keys=True)
         slug = re.sub(r"[^a-z0-9]+", "-", self.loaded.scenario.name.lower()).strip("-") or "run"
         return f"{slug[:60]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def with_plan(self, answer: Answer, prices: Prices) -> RunBundle:
         """Everything about a run that has a plan; the bound is recomputed from the prices by the independent proof."""
         assert answer.plan is not None
-        tables, scenario = self.model.tables, self.loaded.scenario
+        tables, scenario = self.model.tables, self.scenario
         certificate = prices.certificate_json()
         certified = certified_bound(tables, scenario, certificate)
         figures = kpis(tables, scenario, answer.plan)
@@ -105,6 +124,7 @@ class Story:
             plan=answer.plan,
             tables=outputs,
             certificate={**certificate, "certified_bound": bound_text(certified)},
+            conflict=self.conflict,
         )
 
     def without_plan(self, answer: Answer) -> RunBundle:
@@ -119,8 +139,8 @@ class Story:
             run=run,
             timing=self._times(answer, ()),
             inputs=self.model.tables,
-            scenario=self.loaded.scenario,
-            conflict=answer.conflict,
+            scenario=self.scenario,
+            conflict=answer.conflict or self.conflict,
         )
 
     def exit_code(self, bundle: RunBundle, answer: Answer) -> int:
@@ -149,8 +169,9 @@ class Story:
                 "currency": scenario.currency,
                 "settings": self.overrides,
                 "resolved": self.settings,
-                "changes": [*self.loaded.changes, *self.model.tables.changes],
+                "changes": [*self.loaded.changes, *self.model.tables.changes, *soften_log(self.lowered)],
             },
+            **({"softened": self.lowered} if self.lowered else {}),
             "termination": {"reason": ended.reason, "limit": ended.limit, "detail": ended.detail},
         }
 
@@ -240,12 +261,19 @@ def rejected(bundle: RunBundle, verification: dict[str, Any]) -> RunBundle:
     return bundle.replace(run=run, plan=None, tables={}, certificate=None, verification=verification)
 
 
-def input_copies(bundle: RunBundle) -> dict[str, bytes]:
+def repairs(answer: Answer) -> list[dict[str, Any]]:
+    """What would let the hard rules hold, as `run.json` states it; empty where no verified repair is known."""
+    repair = (answer.conflict or {}).get("repair") or {}
+    stated = ("rule", "id", "keys", "from", "to", "words")
+    return [{name: each[name] for name in stated} for each in repair.get("rules", ()) if repair["verified"]]
+
+
+def input_copies(tables: Tables) -> dict[str, bytes]:
     """The input tables as CSV files of the contract's columns, for a folder that can be checked anywhere."""
     from optimizer.report.csv_out import table_bytes
 
-    names = [source.table for source in bundle.inputs.sources]
-    return {f"inputs/{name}.csv": b"".join(table_bytes(getattr(bundle.inputs, name), guarded=False)) for name in names}
+    names = [source.table for source in tables.sources]
+    return {f"inputs/{name}.csv": b"".join(table_bytes(getattr(tables, name), guarded=False)) for name in names}
 
 
 def size_words(model: Model) -> str:
@@ -288,6 +316,7 @@ def summary(bundle: RunBundle, folder: Path, exit_code: int) -> list[str]:
         f"certified {money_text(run['certified_bound'])} recomputed, gap {percent} %",
         f"served    {figures['units_allocated']:,} of {figures['units_ordered']:,} units,"
         f" {figures['shipments']:,} shipments, freight {money_text(figures['shipping_cost'])}",
+        *(f"softened  {repair['words']}" for repair in run.get("softened", ())),
         f"folder    {folder}",
         f"report    {folder / 'report.html'}",
     ]

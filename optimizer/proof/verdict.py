@@ -15,6 +15,7 @@ from optimizer.exact import decimal_text, money_text
 from optimizer.proof.checker import Report, check_folder, mapping
 from optimizer.proof.kpis import TINY
 from optimizer.proof.run_files import file_digests, is_number, read_json, stated_digests
+from optimizer.tables.soften import soften
 
 if TYPE_CHECKING:
     from optimizer.scenario.load import LoadedScenario
@@ -156,7 +157,13 @@ def certify(run_dir: Path | str, inputs: Path | str | None = None) -> Verdict:
     except VerificationError as error:
         return Verdict(folder, Report(), (*failures, str(error)), currency=currency)
     failures += _changed(run, stated, loaded, tables)
-    return Verdict(folder, check_folder(folder, tables, loaded.scenario), tuple(failures), currency=currency)
+    lowered = run.get("softened") or ()
+    try:
+        tables, scenario = soften(tables, loaded.scenario, lowered)
+    except VerificationError as error:
+        return Verdict(folder, Report(), (*failures, str(error)), currency=currency)
+    notes = tuple(f"softened  {repair.get('words', repair['rule'])}" for repair in lowered)
+    return Verdict(folder, check_folder(folder, tables, scenario), tuple(failures), notes=notes, currency=currency)
 
 
 def _check_files(folder: Path) -> list[str]:

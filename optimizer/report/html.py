@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.report import charts, facts, plan_sections, price_words, shorts_block, words
 from optimizer.report.bundle import RunBundle
+from optimizer.report.conflict_page import conflict_parts
 from optimizer.report.sections import contract_rows, flat, warehouse_rows
 from optimizer.solution.ledger import Ledger
 
@@ -95,14 +96,9 @@ def _frame(bundle: RunBundle) -> dict[str, Any]:
         "facts": flat({key: run[key] for key in TOLD_FACTS if run.get(key) is not None}),
         "pruned": flat(run.get("pruned") or {}),
         "warnings": [str(warning) for warning in run.get("warnings") or []],
-        "conflict": [
-            str(rule.get("words", "")) or _sentence(rule) for rule in (bundle.conflict or {}).get("rules", [])
-        ],
+        "has_plan": bundle.has_plan,
+        **conflict_parts(bundle.conflict, scenario.currency),
     }
-
-
-def _sentence(item: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {text}" for key, text in flat(item))
 
 
 def _rules(verification: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
