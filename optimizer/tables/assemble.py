@@ -38,13 +38,14 @@ def assemble(
     validate(draft, scenario, found)
     if found.errors:
         raise InputError(found.errors, found.warnings)
-    return _frozen(draft, raws, tuple(changes)), found.warnings
+    given = dict(raws) if previous is None else {**raws, PREVIOUS.name: previous}
+    return _frozen(draft, given, tuple(changes)), found.warnings
 
 
 def _frozen(draft: Draft, raws: Mapping[str, RawTable], changes: tuple[Mapping[str, Any], ...]) -> Tables:
-    sources = tuple(
-        Source(name, raws[name].source, len(draft[name]), table_digest(draft[name])) for name in TABLES if name in raws
-    )
+    tables = draft.tables()
+    read = [getattr(tables, name) for name in (*TABLES, PREVIOUS.name) if name in raws]
     for positions in draft.links.values():
         positions.setflags(write=False)
-    return draft.tables(sources=sources, changes=changes)
+    sources = tuple(Source(table.name, raws[table.name].source, len(table), table_digest(table)) for table in read)
+    return tables.replace(sources=sources, changes=changes)

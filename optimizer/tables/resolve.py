@@ -125,7 +125,8 @@ def draft_tables(
             ids = {word for table, column in uses if table in tables for word in tables[table].table[column].tolist()}
             tables[name] = imply(name, ids)
             implied.append(name)
-    broken = {name for name, table in tables.items() if not table.complete} | set(unread)
+    given = {**tables, PREVIOUS.name: previous} if previous is not None else tables
+    broken = {name for name, table in given.items() if not table.complete} | set(unread)
     for name, schema in TABLES.items():
         if name not in tables:
             tables[name] = empty_typed(schema)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from optimizer.tables.columns import (
     ONE,
     ZERO,
@@ -18,9 +16,6 @@ from optimizer.tables.columns import (
     text,
     what_columns,
 )
-
-LEAST_RATIO = Decimal("1e-9")
-"""Substitute units for one ordered unit are more than nothing."""
 
 _INBOUND = TableSchema(
     "inbound",
@@ -83,10 +78,7 @@ _SUBSTITUTIONS = TableSchema(
     (
         reference_id("product_id", "what is ordered", "products", key=True),
         reference_id("substitute_id", "what may be shipped for it", "products", key=True),
-        amount(
-            "ratio", "units shipped for one ordered unit; whole on both sides", "units/unit", default=ONE,
-            minimum=LEAST_RATIO,
-        ),
+        amount("ratio", "units for one ordered unit, more than 0; whole on both sides", "units/unit", default=ONE),
         amount("penalty_per_unit", "cost of each ordered unit served so", "money/unit", default=ZERO, magnitude=True),
         text("customer_id", "only for this customer; blank: for all", reference="customers"),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -109,16 +109,19 @@ def _key_text(column: Column | None, text: pa.Array | None, size: int) -> pa.Arr
     return pc.if_else(pc.equal(text, ""), default, text) if default else text
 
 
-def refuse_columns(raw: RawTable, found: Findings) -> None:
+def without_refused(raw: RawTable, found: Findings) -> RawTable:
     """A column that means something this version cannot do is refused, never silently ignored."""
-    for name, text in raw.columns.items():
-        filled = flags(pc.not_equal(text, "")) if is_refused(f"{raw.name}.{name}") else np.zeros(0, dtype=bool)
+    refused = [name for name in raw.columns if is_refused(f"{raw.name}.{name}")]
+    for name in refused:
+        text = raw.columns[name]
+        filled = flags(pc.not_equal(text, ""))
         if filled.any():
             first = int(np.flatnonzero(filled)[0])
             found.say(raw.source, f"no value: {name} ({REFUSED[f'{raw.name}.{name}']}) is {LATER}",
                       f"leave {name} blank or remove the column ({int(filled.sum()):,} cells have a value)",
                       "not_available", row=int(raw.rows[first]) or None, column=name, value=text[first].as_py(),
                       table=raw.name)  # fmt: skip
+    return replace(raw, columns={name: text for name, text in raw.columns.items() if name not in refused})
 
 
 def _absent(column: Column, size: int) -> Parsed:
