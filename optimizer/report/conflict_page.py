@@ -20,7 +20,7 @@ def conflict_parts(conflict: Mapping[str, Any] | None, currency: str) -> dict[st
         }
         for number, clash in enumerate(told.get("conflicts") or (), start=1)
     ]
-    named = {rule for clash in clashes for rule in clash["rules"]}
+    named = {rule["words"] for clash in told.get("conflicts") or () for rule in clash["rules"]}
     others = [text for rule in told.get("rules") or () if (text := _rule(rule)) not in named]
     repair = told.get("repair")
     return {
@@ -40,7 +40,7 @@ def _capital(text: str) -> str:
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
-    return _capital(str(rule.get("words") or ", ".join(f"{key} {value}" for key, value in rule.items())))
+    return str(rule.get("words") or ", ".join(f"{key} {value}" for key, value in rule.items()))
 
 
 def _amount(value: Any, measure: str, currency: str) -> str:
