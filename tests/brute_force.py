@@ -23,6 +23,7 @@ __all__ = [
     "Batch",
     "close",
     "combine",
+    "is_plain",
     "limits_of",
     "line_plans",
     "number",

@@ -112,6 +112,8 @@ def _calendar(rng: random.Random, tables: dict[str, list[Row]], settings: Any) -
             if all((other["warehouse_id"], other["date"]) != (row["warehouse_id"], row["date"]) for other in rows):
                 rows.append(row)
     tables["calendar"] = rows
+    for order in tables["orders"]:  # who may wait for ever does not mind a day off
+        order["cancel_date"] = maybe(rng, 0.6, iso(rng.randint(0, 4)))
     return bool(rows)
 
 
