@@ -10,14 +10,24 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from optimizer.exact import decimal_text
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.assemble import assemble
 from optimizer.tables.raw import RawTable
+from optimizer.tables.schema import REFUSED
 from optimizer.tables.tables import Tables
 
 AS_OF = datetime.date(2026, 11, 20)
 Row = Mapping[str, Any]
+
+
+@pytest.fixture
+def everything_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files may use all of the format, also what this version still refuses."""
+    for name in list(REFUSED):
+        monkeypatch.delitem(REFUSED, name)
 
 
 def cell(value: Any) -> str:

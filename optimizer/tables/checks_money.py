@@ -8,13 +8,16 @@ from optimizer.exact import Exact
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.columns import what_columns, who_columns
 from optimizer.tables.findings import Findings, Flags
-from optimizer.tables.resolve import Draft, position
+from optimizer.tables.resolve import Draft, distinct, position
 from optimizer.tables.scope import scope_members, via
 from optimizer.tables.tables import Ints, Tables
 from optimizer.tables.ways import components, ways_of
 
 WHO = tuple(column.name for column in who_columns())
 WHAT = tuple(column.name for column in what_columns())
+LINES = ("orders", "order_lines", "products", "customers", "kits", "substitutions")
+"""What must have been read to know all that may ship for a line."""
+
 LANE_COSTS = ("fixed_cost", "cost_per_unit", "cost_per_kg", "min_charge")
 
 
@@ -78,6 +81,20 @@ def budget_scopes(draft: Draft, scenario: Scenario, found: Findings) -> None:
                      "budget_scope", value=typed.table[column])  # fmt: skip
 
 
+def budget_products(draft: Draft, scenario: Scenario, found: Findings) -> None:
+    """A budget of moves is about products that there are; those of other kinds are about order lines."""
+    if draft.unread.intersection(("products", "budgets")):
+        return
+    typed, products = draft.typed["budgets"], draft["products"]
+    product = position(products["product_id"], typed.table["product_id"])
+    family, named = np.append(products["family"], "")[product], typed.table["product_id"] != ""
+    known = position(distinct(products["family"]), typed.table["family"]) >= 0
+    fits = (typed.table["family"] == "") | np.where(named, family == typed.table["family"], known)
+    found.at(typed.place, "family", (typed.table["kind"] == "transfer_cost") & ~fits & (~named | (product >= 0)),
+             "a product that has it", "correct product_id or family; nothing is in its scope",
+             "budget_without_products", value=typed.table["family"], severity="warning")  # fmt: skip
+
+
 def budget_fixed_costs(draft: Draft, scenario: Scenario, found: Findings) -> None:
     """The fixed cost of a move belongs to no product."""
     if draft.unread.intersection(("transfers", "products", "budgets")):
@@ -88,12 +105,13 @@ def budget_fixed_costs(draft: Draft, scenario: Scenario, found: Findings) -> Non
     if not fixed.any():
         return
     everything = bool((fixed & (moves["product_id"] == "")).any())
-    family = np.append(tables.products["family"], "")[product]
-    narrow = (typed.table["product_id"] != "") | (typed.table["family"] != "")
-    hit = np.full(len(typed), everything)
-    for column, values in (("product_id", moves["product_id"]), ("family", family)):
-        named = np.asarray(sorted(set(values[fixed].tolist()) - {""}), dtype=object)
-        hit |= (typed.table[column] != "") & (position(named, typed.table[column]) >= 0)
+    moved = np.unique(product[fixed & (product >= 0)])
+    families = distinct(tables.products["family"][moved])
+    named, wanted = typed.table["product_id"] != "", typed.table["family"]
+    own = position(tables.products["product_id"], typed.table["product_id"])
+    of_family = (wanted == "") | (wanted == np.append(tables.products["family"], "")[own])
+    hit = everything | np.where(named, np.isin(own, moved) & of_family, position(families, wanted) >= 0)
+    narrow = named | (wanted != "")
     wrong = (typed.table["kind"] == "transfer_cost") & narrow & hit
     found.at(typed.place, "product_id", wrong, "transfers without fixed_cost, or a budget over all products",
              "a fixed cost cannot be split by product; leave product_id and family blank", "budget_fixed_cost",
@@ -102,7 +120,7 @@ def budget_fixed_costs(draft: Draft, scenario: Scenario, found: Findings) -> Non
 
 def budget_costs_known(draft: Draft, scenario: Scenario, found: Findings) -> None:
     """A budget of stock value needs the unit cost of all that may ship for the lines in its scope."""
-    if draft.unread.intersection(("orders", "order_lines", "products", "customers", "budgets")):
+    if draft.unread.intersection((*LINES, "budgets")):
         return
     tables, typed = draft.tables(), draft.typed["budgets"]
     of_stock = typed.table["kind"] == "stock_value"
@@ -124,7 +142,7 @@ def _costless(tables: Tables) -> Ints:
     ways = ways_of(tables)
     known = tables.products.given("unit_cost")
     at, product = components(tables, ways.product)
-    bare = ~known[product]
+    bare = (product >= 0) & ~known[product]
     first = np.full(len(tables.order_lines), len(tables.products), dtype=np.int64)
     np.minimum.at(first, ways.line[at[bare]], product[bare])
     return np.where(first < len(tables.products), first, -1)
@@ -133,7 +151,7 @@ def _costless(tables: Tables) -> Ints:
 def volumes_known(draft: Draft, scenario: Scenario, found: Findings) -> None:
     """Lanes that charge by volume while products have none."""
     by_volume: Exact = draft["lanes"]["kg_per_m3"]
-    if not (by_volume > 0).any() or draft.unread.intersection(("order_lines", "products")):
+    if not (by_volume > 0).any() or draft.unread.intersection(LINES):
         return
     tables, typed = draft.tables(), draft.typed["order_lines"]
     flat = np.append(tables.products["unit_volume_m3"] > 0, True)
@@ -154,6 +172,7 @@ MONEY_CHECKS = (
     bands_replace_costs,
     credit_prices_known,
     budget_scopes,
+    budget_products,
     budget_fixed_costs,
     budget_costs_known,
     volumes_known,

@@ -192,7 +192,9 @@ def pins_on_working_days(draft: Draft, scenario: Scenario, found: Findings) -> N
 def pins_of_lots(draft: Draft, scenario: Scenario, found: Findings) -> None:
     """The lot of a pin is there, of a product that may be shipped for the line; kits are not taken from a lot."""
     asked = np.flatnonzero(draft["pins"]["lot_id"] != "")
-    if draft.unread.intersection((*NEEDED, "stock", "products", "customers")) or not len(asked):
+    if draft.unread.intersection(
+        (*NEEDED, "stock", "products", "customers", "kits", "substitutions", "transfers")
+    ) or not len(asked):
         return
     tables, typed = draft.tables(), draft.typed["pins"]
     table = typed.table

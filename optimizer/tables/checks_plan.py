@@ -9,7 +9,7 @@ from optimizer.tables.checks_rules import say_unknown_scope
 from optimizer.tables.findings import Findings, SettingPath
 from optimizer.tables.resolve import Draft, position
 
-BATCH = ("orders", "order_lines", "lanes", "previous")
+BATCH = ("orders", "order_lines", "products", "lanes", "previous")
 
 NEEDED = (
     ("previous_line", "line_id", "an order line"),

@@ -82,6 +82,8 @@ def scopes_match(draft: Draft, scenario: Scenario, found: Findings) -> None:
         rule, _ = scope_members(tables, typed.table)
         idle = np.ones(len(typed), dtype=bool)
         idle[rule] = False
+        if name == "budgets":
+            idle &= typed.table["kind"] != "transfer_cost"  # that is about products moved, not about order lines
         if idle.any():
             _idle_rules(draft, tables, name, idle, found)
 

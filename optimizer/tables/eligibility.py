@@ -31,7 +31,7 @@ def _unmatched_pairs(tables: Tables, rule: Ints, line: Ints) -> Ints:
     warehouses, narrow = np.unique(group_warehouse, return_inverse=True)
     pair = np.unique(group[rule] * n_lines + line)
     met = np.bincount((pair % n_lines) * len(warehouses) + narrow[pair // n_lines], minlength=n_lines * len(warehouses))
-    unmet = met.reshape(n_lines, -1) < np.bincount(narrow)
+    unmet = met.reshape(n_lines, len(warehouses)) < np.bincount(narrow)
     lines, places = np.nonzero(unmet)
     return np.asarray(lines * size + warehouses[places], dtype=np.int64)
 
