@@ -88,13 +88,6 @@ def unit_weight(tables: Tables) -> Ratio:
     return Ratio(weight, np.where(given, lines["qty"], 1))
 
 
-def freight_per_unit(tables: Tables, weight: Ratio, line: Ints, lane: Ints) -> Ratio:
-    """Money that each unit of the line adds to the freight on the lane: cost_per_unit + cost_per_kg · kg."""
-    own = weight.take(line)
-    per_unit, per_kg = tables.lanes["cost_per_unit"].take(lane), tables.lanes["cost_per_kg"].take(lane)
-    return Ratio(per_unit * own.bottom + per_kg * own.top, own.bottom)
-
-
 def scope_orders(tables: Tables, scope: str) -> NDArray[np.bool_]:
     """Orders in a scope of the service floor: ``overall``, or ``tier.X`` and its like."""
     kind, _, member = scope.partition(".")

@@ -29,7 +29,7 @@ def canonical_plan(model: Model, plan: Plan, stop: threading.Event) -> Plan | No
         return None
     values = first_optimum(
         model.linear,
-        block.positions,
+        np.concatenate([block.positions, model.linear.columns("kit_draw").positions]),
         values_from_plan(model, plan),
         time_limit_s=SHARE_OF_TIME * float(model.scenario.solve.time_limit_s),
         memory_limit_mb=model.scenario.solve.memory_limit_mb,

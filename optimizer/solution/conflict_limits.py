@@ -131,10 +131,10 @@ def _by_row(linear: LinearModel, entries: Floats) -> Floats:
 
 
 def _describe(model: Model, ledger: Ledger, fact: Fact) -> dict[str, Any]:
-    block, tables = fact.block, model.tables
+    block = fact.block
     if block.family in OWN_RULES:
         return _own_rule(model, fact)
-    texts = key_texts(tables, tuple(model.scenario.service.min_level), block)
+    texts = key_texts(model.batch, block)
     keys = {name: str(values[fact.at]) for name, values in texts.items()}
     limit = limit_of(ledger, block)
     most = decimal_text(limit.rhs.item(fact.at))

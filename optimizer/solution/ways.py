@@ -352,7 +352,7 @@ def _capacity_rooms(ways: Ways) -> dict[str, Ints]:
         size = len(table)
         used = {
             "units": Exact.ints(ledger.plan.qty).sum_by(of_row, size).num,
-            "lines": np.bincount(of_row, minlength=size),
+            "lines": np.bincount(of_row[ledger.picks], minlength=size),
             "shipments": np.bincount(of_shipment, minlength=size),
         }
         started = {"lines": ways.row >= 0, "shipments": ways.shipment >= 0}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optimizer.model.build import Model, build_model
-from tests.builders import make_scenario, make_tables
+from tests.builders import AS_OF, make_scenario, make_tables
 from tests.model.solving import Ship
 
 Rows = list[dict[str, Any]]
@@ -40,6 +40,10 @@ def stock(warehouse: str, qty: int, product: str = "P") -> dict[str, Any]:
 
 def lane(warehouse: str, **more: Any) -> dict[str, Any]:
     return {"warehouse_id": warehouse} | more
+
+
+def today(**more: Any) -> dict[str, Any]:
+    return {"warehouse_id": "W1", "date": AS_OF} | more
 
 
 TWO = {"order_lines": [line("A", 3), line("B", 4)], "stock": [stock("W1", 5), stock("W2", 5)]}
@@ -94,6 +98,17 @@ CASES: dict[str, Case] = {
         broken={("A", "1", "W1"): 1, ("A", "1", "W1", "express"): 2},
         absent={"lanes": [lane("W1")]},
     ),
+    "kit_draw": Case(
+        {
+            "order_lines": [line("A", 2, product="K")],
+            "kits": [{"product_id": "K", "component_id": "P", "qty": 2}],
+            "stock": [stock("W1", 3) | {"lot_id": "L1"}, stock("W1", 3) | {"lot_id": "L2"}],
+        },
+        kept={("A", "1", "W1"): 2},
+        broken={("A", "1", "W1"): 2},
+        broken_columns={"kit_draw": 1},
+        absent={"stock": [stock("W1", 6) | {"lot_id": "L1"}]},
+    ),
     "max_shipments": Case(
         {
             "orders": [{"order_id": "A", "max_shipments": 1}],
@@ -141,6 +156,13 @@ CASES: dict[str, Case] = {
         broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 3},
         absent={"stock": [stock("W1", 8), stock("W2", 8)]},
     ),
+    "lot_stock": Case(
+        TWO | {"stock": [stock("W1", 2) | {"lot_id": "L1"}, stock("W1", 4) | {"lot_id": "L2"}, stock("W2", 5)]},
+        kept={("A", "1", "W1"): 2, ("B", "1", "W1"): 4},
+        broken={("A", "1", "W1"): 2},
+        broken_columns={"ship_qty": 2},
+        absent={"stock": [stock("W1", 6) | {"lot_id": "L1"}, stock("W2", 5)]},
+    ),
     "warehouse_capacity_units": Case(
         TWO | {"warehouses": [{"warehouse_id": "W1", "capacity_units": 4}, {"warehouse_id": "W2"}]},
         kept={("A", "1", "W1"): 3, ("B", "1", "W1"): 1},
@@ -182,6 +204,30 @@ CASES: dict[str, Case] = {
         kept={("A", "1", "W1"): 3, ("B", "1", "W2"): 1},
         broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 1},
         absent={"lanes": [lane("W1", capacity_shipments=3), lane("W2")]},
+    ),
+    "day_capacity_units": Case(
+        TWO | {"calendar": [today(capacity_units=4)]},
+        kept={("A", "1", "W1"): 3, ("B", "1", "W1"): 1, ("B", "1", "W1", "standard", "1"): 1},
+        broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 2},
+        absent={"calendar": [today(capacity_units=8)]},
+    ),
+    "day_capacity_lines": Case(
+        TWO | {"calendar": [today(capacity_lines=1)]},
+        kept={("A", "1", "W1"): 3, ("B", "1", "W1", "standard", "1"): 1},
+        broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 1},
+        absent={"calendar": [today(capacity_lines=3)]},
+    ),
+    "day_capacity_shipments": Case(
+        TWO | {"calendar": [today(capacity_shipments=1)]},
+        kept={("A", "1", "W1"): 3, ("B", "1", "W1", "standard", "1"): 1},
+        broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 1},
+        absent={"calendar": [today(capacity_shipments=3)]},
+    ),
+    "day_capacity_kg": Case(
+        TWO | {"products": HEAVY, "calendar": [today(capacity_kg="1.1")]},
+        kept={("A", "1", "W1"): 3, ("B", "1", "W1"): 1},
+        broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 2},
+        absent={"calendar": [today(capacity_kg=3)]},
     ),
     "contract_minimum": Case(
         TWO

@@ -10,10 +10,10 @@ import numpy as np
 from optimizer.model.build import Model
 from optimizer.model.linear_model import LinearModel
 from optimizer.solution.extract import values_from_plan
-from optimizer.solution.plan import Plan
+from optimizer.solution.plan import OWN, Plan
 
 Ship = dict[tuple[str, ...], int]
-"""Units by (order, line, warehouse) or (order, line, warehouse, service)."""
+"""Ordered units by (order, line, warehouse), then (where not the defaults) service, day as text, product shipped."""
 
 
 def optimum(linear: LinearModel) -> float | None:
@@ -53,12 +53,16 @@ def plan_of(model: Model, ship: Ship) -> Plan:
             zip(tables.lanes["warehouse_id"], tables.lanes["zone_id"], tables.lanes["service_id"], strict=True)
         )
     }
-    line, lane = [], []
-    for order, number, warehouse, *service in ship:
+    line, lane, day, product = [], [], [], []
+    products = tables.products["product_id"].tolist()
+    for order, number, warehouse, *more in ship:
+        service, leaves, shipped = [*more, *("standard", "0", "")[len(more) :]]
+        day.append(int(leaves))
+        product.append(products.index(shipped) if shipped else OWN)
         line.append(lines[order, number])
         zone = tables.orders["zone_id"][tables.line_order[line[-1]]]
-        lane.append(lanes[warehouse, zone, service[0] if service else "standard"])
-    return Plan.of(*(np.array(part, dtype=np.int64) for part in (line, lane, list(ship.values()))))
+        lane.append(lanes[warehouse, zone, service])
+    return Plan.of(*(np.array(part, dtype=np.int64) for part in (line, lane, list(ship.values()), day, product)))
 
 
 def values_of(model: Model, ship: Ship, **columns: float) -> Any:

@@ -6,16 +6,23 @@ from collections.abc import Callable, Mapping
 
 from optimizer.model.constraints.contract_minimum import contract_minimum
 from optimizer.model.constraints.contract_quota import contract_quota
+from optimizer.model.constraints.day_capacity_kg import day_capacity_kg
+from optimizer.model.constraints.day_capacity_lines import day_capacity_lines
+from optimizer.model.constraints.day_capacity_shipments import day_capacity_shipments
+from optimizer.model.constraints.day_capacity_units import day_capacity_units
 from optimizer.model.constraints.delivery_policy import delivery_policy
+from optimizer.model.constraints.kit_draw import kit_draw
 from optimizer.model.constraints.lane_capacity_kg import lane_capacity_kg
 from optimizer.model.constraints.lane_capacity_shipments import lane_capacity_shipments
 from optimizer.model.constraints.lane_capacity_units import lane_capacity_units
 from optimizer.model.constraints.line_demand import line_demand
 from optimizer.model.constraints.line_pick import line_pick
 from optimizer.model.constraints.lot_multiple import lot_multiple
+from optimizer.model.constraints.lot_stock import lot_stock
 from optimizer.model.constraints.max_shipments import max_shipments
 from optimizer.model.constraints.min_fill import min_fill
 from optimizer.model.constraints.minimum_charge import minimum_charge
+from optimizer.model.constraints.objective_stage import objective_stage
 from optimizer.model.constraints.pins import pins
 from optimizer.model.constraints.service_floor import service_floor
 from optimizer.model.constraints.service_full import service_full
@@ -42,12 +49,14 @@ FAMILIES: Mapping[str, Family] = {
         delivery_policy,
         min_fill,
         lot_multiple,
+        kit_draw,
         max_shipments,
         line_pick,
         service_full,
         pins,
         # what orders share: the rows that carry prices
         warehouse_stock,
+        lot_stock,
         warehouse_capacity_units,
         warehouse_capacity_lines,
         warehouse_capacity_shipments,
@@ -55,10 +64,15 @@ FAMILIES: Mapping[str, Family] = {
         lane_capacity_units,
         lane_capacity_kg,
         lane_capacity_shipments,
+        day_capacity_units,
+        day_capacity_lines,
+        day_capacity_shipments,
+        day_capacity_kg,
         contract_minimum,
         contract_quota,
         service_floor,
         warehouse_opening,
+        objective_stage,
         # implied by the above for whole numbers, stronger for fractions
         warehouse_opening_units,
     )
