@@ -26,12 +26,15 @@ from optimizer.model.build import Model, build_model
 from optimizer.proof import bound_text, certified_bound
 from optimizer.report.bundle import SCHEMA_VERSION, RunBundle
 from optimizer.solution.contract_prices import priced
-from optimizer.solution.metrics import kpis
+from optimizer.solution.exceptions import exceptions
+from optimizer.solution.ledger import Ledger
+from optimizer.solution.metrics import kpis_of
 from optimizer.solution.optimize import Answer
-from optimizer.solution.outputs import plan_tables
+from optimizer.solution.outputs import tables_of
 from optimizer.solution.plan import Plan
 from optimizer.solution.prices import Prices, price_plan
 from optimizer.solution.reasons import shorts
+from optimizer.solution.replenishment import replenishment
 from optimizer.tables.soften import soften, soften_log
 
 if TYPE_CHECKING:
@@ -98,9 +101,10 @@ class Story:
         """Everything about a run that has a plan; the bound is recomputed from the prices by the independent proof."""
         assert answer.plan is not None
         tables, scenario = self.model.tables, self.scenario
-        certificate = prices.certificate_json()
+        certificate = {**prices.certificate_json(), **certified_stages(answer)}
         certified = certified_bound(tables, scenario, certificate)
-        figures = kpis(tables, scenario, answer.plan)
+        ledger = Ledger(tables, scenario, answer.plan)
+        figures = kpis_of(ledger)
         run = {
             **self._opening(answer),
             "objective_value": answer.value,
@@ -110,11 +114,13 @@ class Story:
             **self._closing(answer),
             "kpis": figures,
         }
-        outputs = plan_tables(tables, scenario, answer.plan)
+        outputs, short_lines = tables_of(ledger), shorts(self.model, answer.plan, prices)
         outputs |= {
             "contracts": priced(outputs["contracts"], prices),
             "shadow_prices": prices.shadow_prices,
-            "shorts": shorts(self.model, answer.plan, prices),
+            "shorts": short_lines,
+            "exceptions": exceptions(ledger, short_lines),
+            "replenishment": replenishment(ledger, short_lines, prices.shadow_prices),
         }
         return RunBundle(
             run=run,
@@ -172,6 +178,7 @@ class Story:
                 "changes": [*self.loaded.changes, *self.model.tables.changes, *soften_log(self.lowered)],
             },
             **({"softened": self.lowered} if self.lowered else {}),
+            **({"stages": [dict(stage) for stage in answer.stages]} if answer.stages else {}),
             "termination": {"reason": ended.reason, "limit": ended.limit, "detail": ended.detail},
         }
 
@@ -261,6 +268,16 @@ def rejected(bundle: RunBundle, verification: dict[str, Any]) -> RunBundle:
     return bundle.replace(run=run, plan=None, tables={}, certificate=None, verification=verification)
 
 
+def certified_stages(answer: Answer) -> dict[str, Any]:
+    """The rows that floors and stages of the objective leave, as the certificate states them."""
+    rows = answer.model.stages if answer.model else ()
+    stated = [
+        {"stage": number, "kpi": row.kpi, "sense": row.sense, "kept": decimal_text(row.kept)}
+        for number, row in enumerate(rows, start=1)
+    ]
+    return {"stages": stated} if stated else {}
+
+
 def repairs(answer: Answer) -> list[dict[str, Any]]:
     """What would let the hard rules hold, as `run.json` states it; empty where no verified repair is known."""
     repair = (answer.conflict or {}).get("repair") or {}
@@ -317,6 +334,7 @@ def summary(bundle: RunBundle, folder: Path, exit_code: int) -> list[str]:
         f"served    {figures['units_allocated']:,} of {figures['units_ordered']:,} units,"
         f" {figures['shipments']:,} shipments, freight {money_text(figures['shipping_cost'])}",
         *(f"softened  {repair['words']}" for repair in run.get("softened", ())),
+        *(f"goal      {stage['words']}" for stage in run.get("stages", ())),
         f"folder    {folder}",
         f"report    {folder / 'report.html'}",
     ]

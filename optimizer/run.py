@@ -71,7 +71,7 @@ def run(
     from optimizer.model.build import build_model
     from optimizer.report.write import check_target
     from optimizer.scenario.load import load_scenario
-    from optimizer.solution.optimize import optimize
+    from optimizer.solution.stages import optimize_in_stages
     from optimizer.tables.read import load_tables
 
     phases, stop, say = Phases(), stop or threading.Event(), observe or (lambda line: None)
@@ -86,18 +86,18 @@ def run(
     say(f"{loaded.scenario.name}: {record.size_words(model)}")
     threading.Thread(target=prepare_to_report, daemon=True).start()
     with phases("solve"):
-        answer = optimize(model, start, progress_words(say), stop)
+        answer = optimize_in_stages(model, start, progress_words(say), stop)
         if soften and (repairs := record.repairs(answer)):
             story = story.softened(repairs, answer.conflict)
             target = check_target(out or Path("runs") / story.run_id, replace=True)
             say("the hard rules cannot all hold: " + "; ".join(str(repair["words"]) for repair in repairs))
-            model = story.model
-            answer = optimize(model, start, progress_words(say), stop)
+            answer = optimize_in_stages(story.model, start, progress_words(say), stop)
     if answer.plan is None:
         bundle, code = story.without_plan(answer), INFEASIBLE if answer.conflict else LIMIT_NO_PLAN
         return publish(bundle, target, code, phases, warnings, fmt)
+    story.model = answer.model or story.model
     with phases("price"):
-        prices = record.prices_of(model, answer, stop)
+        prices = record.prices_of(story.model, answer, stop)
     with phases("prove"):
         bundle = story.with_plan(answer, prices)
     copied = tables if bundle_inputs else None
