@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from optimizer.errors import VerificationError
-from optimizer.exact import Exact, decimal_text
-from optimizer.proof.attribution import Attribution
+from optimizer.exact import decimal_text
+from optimizer.proof.attribution import Attribution, uses
 from optimizer.proof.bound import Bound
 from optimizer.proof.expected import expected_tables
 from optimizer.proof.failures import Findings
 from optimizer.proof.kpis import TINY, Figure, expected_kpis
-from optimizer.proof.prices import AT_LEAST, KEYS, Rows
-from optimizer.proof.rules import RuleResult
+from optimizer.proof.priced_rows import AT_LEAST, KEYS, LINKS, PricedRows
+from optimizer.proof.rule_result import RuleResult
 from optimizer.proof.run_files import Columns, expected_texts, is_number, read_rows, table_path, unguard
 from optimizer.proof.tally import Tally
 from optimizer.tables.tables import Table
@@ -72,7 +72,7 @@ def check_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) 
     """shadow_prices: price as in the certificate, right-hand side, use and slack as they are; contracts' prices too."""
     path = table_path(run_dir, "shadow_prices")
     before, count = findings.count, 0
-    rows = Rows(tally.facts)
+    rows = PricedRows(tally.facts)
     for start, columns in read_rows(path):
         for name in ("family", "rhs", "used", "slack", "price"):
             if name not in columns:
@@ -80,7 +80,7 @@ def check_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) 
         guarded = path.suffix == ".csv"
         for family in dict.fromkeys(columns["family"]):
             which = [at for at, value in enumerate(columns["family"]) if value == family]
-            if family not in KEYS or family == "warehouse_opening":
+            if family not in KEYS or family in LINKS:
                 findings.add(
                     path.name, start + which[0] + 2, "family", family, "a family of rows with a right-hand side"
                 )
@@ -95,7 +95,7 @@ def check_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) 
 def _check_family(
     tally: Tally,
     bound: Bound,
-    rows: Rows,
+    rows: PricedRows,
     family: str,
     part: Columns,
     place: tuple[str, int, list[int]],
@@ -118,18 +118,6 @@ def _check_family(
         for at, (found, wanted) in enumerate(zip(part[name], expected.texts(), strict=True)):
             if found != wanted:
                 findings.add(file, start + which[at] + 2, name, found, wanted)
-
-
-def uses(tally: Tally, family: str) -> Exact:
-    """What the plan uses of every row of a family, over the rows of its table."""
-    if family == "warehouse_stock":
-        return Exact.ints(tally.stock_used)
-    if "_capacity_" in family:
-        return tally.used(family)
-    if family == "service_floor":
-        weighted = tally.facts.service_weight * tally.served
-        return Exact.of((weighted * members).sum() for _, members, _ in tally.facts.floors)
-    return Exact.ints(tally.contract_allocated)
 
 
 def _contract_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) -> RuleResult:

@@ -16,7 +16,8 @@ from optimizer.proof.facts import Facts
 from optimizer.proof.failures import Findings
 from optimizer.proof.prices import read_prices
 from optimizer.proof.read_plan import read_plan
-from optimizer.proof.rules import RuleResult, check_rules
+from optimizer.proof.rule_result import RuleResult
+from optimizer.proof.rules import check_rules
 from optimizer.proof.run_files import read_json
 from optimizer.proof.tally import Tally
 from optimizer.tables.tables import Tables
