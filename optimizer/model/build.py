@@ -70,6 +70,7 @@ def build_model(
     headroom: int = 0,
     stages: tuple[StageRow, ...] | None = None,
     goal: tuple[str, str] = (OBJECTIVE, "max"),
+    part: bool = False,
 ) -> Model:
     """The whole model of a batch, whose ``goal`` is a KPI and its sense; below a goal of min, value means −KPI.
 
@@ -77,10 +78,11 @@ def build_model(
 
     Bounds of columns and links come from stock, capacities and quotas as well as from orders. ``headroom`` reckons them
     with so many units (kg, shipments) more than there are, while the right-hand sides stay: then raising one of them by
-    up to ``headroom`` in place is the same as building the model anew from changed tables.
+    up to ``headroom`` in place is the same as building the model anew from changed tables. ``part``: others than these
+    orders use the shared limits too, so that none is left out for being more than these could use.
     """
     stages = floor_rows(scenario) if stages is None else stages
-    formulation = Formulation.of(tables, scenario, headroom, stages)
+    formulation = Formulation.of(tables, scenario, headroom, stages, part)
     families = [family(formulation) for family in FAMILIES.values()]
     linear = assemble(formulation.variables.blocks, families, _objective(formulation, *goal))
     pruned = {f"arcs.{reason}": count for reason, count in formulation.arcs.pruned.items() if count}

@@ -50,16 +50,22 @@ class Formulation:
     headroom: int
     stated: Scenario
     stages: tuple[StageRow, ...] = ()
+    part: bool = False
 
     @classmethod
     def of(
-        cls, tables: Tables, scenario: Scenario, headroom: int = 0, stages: tuple[StageRow, ...] = ()
+        cls,
+        tables: Tables,
+        scenario: Scenario,
+        headroom: int = 0,
+        stages: tuple[StageRow, ...] = (),
+        part: bool = False,
     ) -> Formulation:
         """``stages`` are what floors and earlier stages of the objective leave; ``scenario`` states the weights."""
         batch = Batch.of(tables, with_columns(scenario))
         arcs = find_arcs(batch, headroom)
-        resources = find_resources(batch, arcs)
-        return cls(batch, arcs, resources, define_variables(batch, arcs, resources), headroom, scenario, stages)
+        resources = find_resources(batch, arcs, part)
+        return cls(batch, arcs, resources, define_variables(batch, arcs, resources), headroom, scenario, stages, part)
 
     @property
     def tables(self) -> Tables:

@@ -48,8 +48,8 @@ class Resources:
     soft: Flags
 
 
-def find_resources(batch: Batch, arcs: Arcs) -> Resources:
-    """See `Resources`."""
+def find_resources(batch: Batch, arcs: Arcs, part: bool = False) -> Resources:
+    """See `Resources`; ``part`` as in `optimizer.model.build.build_model`."""
     tables, scenario = batch.tables, batch.scenario
     kept, dropped = {}, {}
     contract, contract_line = scope_members(tables, tables.contracts) if len(tables.contracts) else (_NOTHING, _NOTHING)
@@ -65,6 +65,7 @@ def find_resources(batch: Batch, arcs: Arcs) -> Resources:
     ):
         if family == "contract_minimum":
             keeps = keeps & (~soft | (cost > 0) | ("contract_shortfall" in goals(scenario)))
+        keeps = keeps | part
         kept[family] = stated & keeps
         dropped[family] = int(np.count_nonzero(stated & ~keeps))
     reached = np.bincount(arcs.warehouse, minlength=len(tables.warehouses)) > 0
