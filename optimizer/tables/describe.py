@@ -1,6 +1,6 @@
-"""The reference of tables and columns in ``docs/data.md``, written from the column contracts.
+"""The parts of the pages on data and scenarios that follow the column contracts and what this version refuses.
 
-``python -m optimizer.tables.describe docs/data.md`` brings the page up to date.
+``python -m optimizer.tables.describe docs/data.md docs/scenarios.md`` brings the pages up to date.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from pathlib import Path
 from optimizer.tables.schema import MAX_WHOLE, REFUSED, TABLES, Column, TableSchema, is_refused
 
 BEGIN, END = "<!-- columns: begin (written by optimizer.tables.describe) -->", "<!-- columns: end -->"
+REFUSED_BEGIN = "<!-- refused sections: begin (written by optimizer.tables.describe) -->"
+REFUSED_END = "<!-- refused sections: end -->"
 KINDS = {
     "text": "text",
     "int": "whole number",
@@ -65,11 +67,26 @@ def _blank(column: Column) -> str:
     return f"{column.default}"
 
 
+def refused_sections() -> str:
+    """Which sections of a scenario this version refuses."""
+    names = [f"`[{name}]`" if name == "[sweep]" else f"`{name}`" for name in REFUSED if name.startswith("[")]
+    if not names:
+        return "Every section of the format may be used."
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    verb = "belongs" if len(names) == 1 else "belong"
+    return (
+        f"{listed} {verb} to the format and {'is' if len(names) == 1 else 'are'} not available in this version: a "
+        "scenario that\nnames such a section is refused, never run without it."
+    )
+
+
 def updated(page: str) -> str:
-    """The page with its reference replaced by the current one."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{reference()}\n{END}{after}"
+    """The page with the parts between its markers replaced by the current ones."""
+    for begin, end, part in ((BEGIN, END, reference), (REFUSED_BEGIN, REFUSED_END, refused_sections)):
+        if begin in page:
+            before, _, rest = page.partition(begin)
+            page = f"{before}{begin}\n\n{part()}\n{end}{rest.partition(end)[2]}"
+    return page
 
 
 if __name__ == "__main__":

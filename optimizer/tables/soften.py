@@ -1,7 +1,8 @@
 """Rules lowered by name, as a repair states them: the tables and the scenario that a softened run was planned by.
 
 A repair is ``{rule, id, keys, from, to}``: ``contract_minimum`` (keys contract_id; units owed), ``pins`` (the key
-columns of pins; units), ``service_floor`` (scope; a level between 0 and 1).
+columns of pins; units), ``service_floor`` (scope; a level between 0 and 1), ``objective_stage`` (stage, the number of a
+floor of [objective]; in the unit of its KPI).
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def soften_log(repairs: Iterable[Repair]) -> list[dict[str, Any]]:
     for repair in repairs:
         path = _PATHS[repair["rule"]].format(**repair["keys"])
         table, _, column = path.partition(".")
-        where = {} if repair["rule"] == "service_floor" else {"table": table, "column": column, "where": repair["keys"]}
+        in_table = repair["rule"] in ("contract_minimum", "pins")
+        where = {"table": table, "column": column, "where": repair["keys"]} if in_table else {}
         entries.append(
             {"path": path, **where, "old": str(repair["from"]), "new": str(repair["to"]), "rows": 1, "from": "--soften"}
         )
@@ -49,6 +51,7 @@ _PATHS = {
     "contract_minimum": "contracts.min_qty",
     "pins": "pins.qty",
     "service_floor": "service.min_level.{scope}",
+    "objective_stage": "objective.floors.{stage}",
 }
 
 
@@ -91,4 +94,15 @@ def _floor(tables: Tables, scenario: Scenario, keys: Mapping[str, str], to: Deci
     return tables, scenario.model_copy(update={"service": service})
 
 
-_LOWERED = {"contract_minimum": _contract, "pins": _pin, "service_floor": _floor}
+def _goal(tables: Tables, scenario: Scenario, keys: Mapping[str, str], to: Decimal) -> tuple[Tables, Scenario]:
+    """A floor of the objective: a minimum lowered, or a maximum raised."""
+    floors, number = list(scenario.objective.floors), int(keys["stage"])
+    if not 1 <= number <= len(floors):
+        raise VerificationError(f"softened: [objective] has no floor {number}")
+    floor = floors[number - 1]
+    floors[number - 1] = floor.model_copy(update={"min": to} if floor.min is not None else {"max": to})
+    objective = scenario.objective.model_copy(update={"floors": tuple(floors)})
+    return tables, scenario.model_copy(update={"objective": objective})
+
+
+_LOWERED = {"contract_minimum": _contract, "pins": _pin, "service_floor": _floor, "objective_stage": _goal}
