@@ -23,6 +23,7 @@ from optimizer.proof.tally import Tally
 from optimizer.tables.tables import Table
 
 ADVICE = {
+    "orders": ("status", "alternate_warehouse", "home_warehouse_id"),
     "shorts": ("reason", "detail", "taken_by", "least_change"),
     "contracts": ("shadow_price",),
 }

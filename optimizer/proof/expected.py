@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from optimizer.exact import Exact
 from optimizer.proof.days import FOREVER
+from optimizer.proof.expected_orders import orders
 from optimizer.proof.priced_rows import WAREHOUSE_UNITS
 from optimizer.proof.tally import Tally
 from optimizer.tables.tables import Column, Table
@@ -18,6 +19,7 @@ def expected_tables(tally: Tally) -> list[Table]:
     """Every table of the folder whose cells follow from inputs and plan."""
     return [
         allocations(tally),
+        orders(tally),
         shipments(tally),
         warehouses(tally),
         contracts(tally),

@@ -30,7 +30,8 @@ def move_values(facts: Facts, book: PriceBook, row: Ints, move: Ints, day: Ints)
         if facts.money.kind[at] == "transfer_cost":
             cost = cost + rate * facts.money.moved(at, product) * price
     capacity = book.spread("transfer_capacity", len(facts.tables.transfers))
-    return worth - cost - capacity.take(row)
+    earned: Exact = worth - cost - capacity.take(row)
+    return earned
 
 
 def start_costs(facts: Facts, book: PriceBook, row: Ints) -> Exact:
@@ -84,7 +85,7 @@ def _by_row(facts: Facts, book: PriceBook, row: Ints, day: Ints, best: Exact, si
     before = before - before[begin][of_day[order]]
     kept = np.clip(capacity[order] - before, 0, taken)
     earned = (best.take(order) * kept).sum_by(of_day[order], len(starts))
-    net = (earned - start_costs(facts, book, starts // DAYS)).maximum(0)
+    net: Exact = (earned - start_costs(facts, book, starts // DAYS)).maximum(0)
     return net.sum_by(starts // DAYS, len(table))
 
 

@@ -208,6 +208,8 @@ def _bundled(inputs: Path, stated: Mapping[str, Any]) -> LoadedScenario:
         if not found:
             raise _missing(inputs / f"{name}.csv")
         data[name] = str(found[0].resolve())
+    if isinstance(resolved.get("stability"), Mapping):
+        resolved["stability"] = {**resolved["stability"], "previous_plan": str(inputs.resolve())}
     resolved = {key: value for key, value in {**resolved, "data": data}.items() if value is not None}
     lines = [f"{key} = {json.dumps(value) if key in TEXTS else _toml(value)}" for key, value in resolved.items()]
     as_of = f"as_of = {resolved.get('as_of')}"
@@ -257,12 +259,21 @@ def _changed(run: Mapping[str, Any], stated: Mapping[str, Any], loaded: LoadedSc
             failures.append(f"inputs: table {name} is {'gone' if name in listed else 'new'}")
         elif listed[name].get("digest") != found[name].digest or str(listed[name].get("rows")) != str(found[name].rows):
             failures.append(f"inputs: table {name} changed since the run ({found[name].source})")
-    now = _comparable(json.loads(loaded.scenario.model_dump_json()))
-    then = _comparable(stated.get("resolved"))
-    for key in sorted((now.keys() | then.keys()) - {"data"}):
+    now = _comparable(_without_places(json.loads(loaded.scenario.model_dump_json())))
+    then = _comparable(_without_places(stated.get("resolved")))
+    for key in sorted(now.keys() | then.keys()):
         if now.get(key) != then.get(key):
             failures.append(f"inputs: setting {key} changed since the run")
     return failures
+
+
+def _without_places(settings: Any) -> Any:
+    """Settings without where files lie: what they hold is compared by digest."""
+    if not isinstance(settings, Mapping):
+        return settings
+    stability = settings.get("stability")
+    near = {**stability, "previous_plan": ""} if isinstance(stability, Mapping) else stability
+    return {key: value for key, value in settings.items() if key != "data"} | {"stability": near}
 
 
 def _comparable(settings: Any) -> dict[str, Any]:

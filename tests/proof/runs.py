@@ -119,6 +119,8 @@ def write_plan(
     made = plan_tables(tables, scenario, plan) | {
         "shadow_prices": no_prices(),
         "shorts": short_lines(tables, plan),
+        "exceptions": no_rows("exceptions"),
+        "replenishment": no_rows("replenishment"),
     }
     made["contracts"] = with_prices(made["contracts"], certificate)
     certificate = {**certificate, "certified_bound": bound_text(bound)}
@@ -150,6 +152,11 @@ def short_lines(tables: Tables, plan: Plan) -> Table:
     columns |= {"ordered_qty": lines["qty"][short], "allocated_qty": allocated[short]}
     columns |= {"short_qty": lines["qty"][short] - allocated[short]}
     return Table("shorts", {**columns, **dict.fromkeys(("reason", "detail", "taken_by", "least_change"), blank)})
+
+
+def no_rows(name: str) -> Table:
+    """A table of advice without rows."""
+    return Table(name, {"code": np.zeros(0, dtype=object)})
 
 
 def no_prices() -> Table:
