@@ -163,7 +163,7 @@ def _atp(tables: Tables, supply: Supply) -> Ints:
     stock = tables.stock
     free = stock["on_hand_qty"] - stock["reserved_qty"] - stock["safety_stock_qty"]
     free = np.append(free, 0)[supply.stock_row]
-    if len(supply) == len(supply.period_day) and not len(supply.receipt_qty):
+    if len(supply) == len(supply.pool_warehouse) == len(supply.period_day) and not len(supply.receipt_qty):
         return cast("Ints", np.maximum(np.where(supply.expiry >= 0, free, 0), 0))
     start = supply.source_start[supply.period_pool]
     period, source = expand(start, supply.source_start[supply.period_pool + 1])
