@@ -104,10 +104,13 @@ TERMS = (
     ("Handling", "handling_cost", "shipping", -1),
     ("Warehouse opening", "opening_cost", "shipping", -1),
     ("Transfers", "transfer_cost", "shipping", -1),
-    ("Penalties", "penalties", "penalties", -1),
+    ("Lateness", "lateness_cost", "penalties", -1),
+    ("Contract shortfall", "shortfall_cost", "penalties", -1),
+    ("Substitution", "substitution_cost", "penalties", -1),
+    ("Change of the last plan", "stability_cost", "penalties", -1),
     ("Holding value", "holding_value", "holding", 1),
 )
-"""The objective's terms: label, KPI, weight, sign."""
+"""The objective's terms, the penalties by what they are for: label, KPI, weight, sign."""
 
 
 def value_steps(kpis: Mapping[str, Any], weights: Any) -> list[Step]:

@@ -85,7 +85,8 @@ def peaks(tables: Tables, scenario: Scenario, past_code: Ints, code: Ints, size:
     ordered = np.bincount(code[code >= 0], tables.order_lines["qty"][code >= 0], minlength=size).astype(np.int64)
     found = []
     share = past.periods_of_batch
-    asked = np.flatnonzero(ordered)
+    known = np.bincount(past_code[past_code >= 0], minlength=size)
+    asked = np.flatnonzero((ordered > 0) & (known > 0))
     for subjects, sums in _sums(tables, past, past_code, asked):
         usual = np.median(sums, axis=1)
         mad = np.median(np.abs(sums - usual[:, None]), axis=1)
