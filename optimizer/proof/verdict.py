@@ -208,8 +208,13 @@ def _bundled(inputs: Path, stated: Mapping[str, Any]) -> LoadedScenario:
         if not found:
             raise _missing(inputs / f"{name}.csv")
         data[name] = str(found[0].resolve())
+    goals = resolved.get("objective")
+    if isinstance(goals, Mapping) and goals.get("mode") == "weighted":
+        del resolved["objective"]  # what holds where nothing is said
     if isinstance(resolved.get("stability"), Mapping):
         resolved["stability"] = {**resolved["stability"], "previous_plan": str(inputs.resolve())}
+    if mapping(resolved.get("objective") or {"mode": "weighted"}, "objective").get("mode") == "weighted":
+        resolved.pop("objective", None)  # what goes without saying
     resolved = {key: value for key, value in {**resolved, "data": data}.items() if value is not None}
     lines = [f"{key} = {json.dumps(value) if key in TEXTS else _toml(value)}" for key, value in resolved.items()]
     as_of = f"as_of = {resolved.get('as_of')}"
