@@ -9,7 +9,7 @@ import platform
 import re
 import resource
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from decimal import Decimal
 from fractions import Fraction
@@ -27,6 +27,8 @@ from optimizer.proof import bound_text, certified_bound
 from optimizer.report.bundle import SCHEMA_VERSION, RunBundle
 from optimizer.solution.contract_prices import priced
 from optimizer.solution.exceptions import exceptions
+from optimizer.solution.least_change import LeastChange, LeastEffort, least_changes
+from optimizer.solution.least_words import as_data
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import kpis_of
 from optimizer.solution.optimize import Answer
@@ -97,7 +99,7 @@ class Story:
         slug = re.sub(r"[^a-z0-9]+", "-", self.loaded.scenario.name.lower()).strip("-") or "run"
         return f"{slug[:60]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
-    def with_plan(self, answer: Answer, prices: Prices) -> RunBundle:
+    def with_plan(self, answer: Answer, prices: Prices, changes: Mapping[int, LeastChange] | None = None) -> RunBundle:
         """Everything about a run that has a plan; the bound is recomputed from the prices by the independent proof."""
         assert answer.plan is not None
         tables, scenario = self.model.tables, self.scenario
@@ -113,8 +115,9 @@ class Story:
             "relaxation_bound": _decimal(prices.lp_bound),
             **self._closing(answer),
             "kpis": figures,
+            "least_changes": as_data((changes or {}).values(), tables.order_lines),
         }
-        outputs, short_lines = tables_of(ledger), shorts(self.model, answer.plan, prices)
+        outputs, short_lines = tables_of(ledger), shorts(self.model, answer.plan, prices, changes)
         outputs |= {
             "contracts": priced(outputs["contracts"], prices),
             "shadow_prices": prices.shadow_prices,
@@ -259,6 +262,16 @@ def prices_of(model: Model, answer: Answer, stop: threading.Event) -> Prices:
         memory_limit_mb=settings.memory_limit_mb,
         stop=stop,
     )
+
+
+def least_changes_of(
+    model: Model, answer: Answer, stop: threading.Event, time_limit_s: float
+) -> dict[int, LeastChange]:
+    """What would fill the short lines with most money at stake, as far as the time goes."""
+    assert answer.plan is not None
+    settings = model.scenario.solve
+    effort = LeastEffort(time_limit_s, settings.explain_rows)
+    return least_changes(model, answer.plan, effort, memory_limit_mb=settings.memory_limit_mb, stop=stop)
 
 
 def rejected(bundle: RunBundle, verification: dict[str, Any]) -> RunBundle:

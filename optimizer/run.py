@@ -98,8 +98,11 @@ def run(
     story.model = answer.model or story.model
     with phases("price"):
         prices = record.prices_of(story.model, answer, stop)
+    with phases("explain"):
+        left = float(story.scenario.solve.time_limit_s) - phases.seconds["price"]
+        changes = record.least_changes_of(story.model, answer, stop, left)
     with phases("prove"):
-        bundle = story.with_plan(answer, prices)
+        bundle = story.with_plan(answer, prices, changes)
     copied = tables if bundle_inputs else None
     return publish(bundle, target, story.exit_code(bundle, answer), phases, warnings, fmt, copied)
 

@@ -134,6 +134,7 @@ class SolveSettings(Frozen):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = 0
     memory_limit_mb: Annotated[int, Field(ge=64, strict=True)] | None = None
     price_rows: Annotated[int, Field(ge=0, strict=True)] = 200
+    explain_rows: Annotated[int, Field(ge=0, strict=True)] = 200
 
 
 KPIS = {

@@ -208,7 +208,7 @@ class _Seeker:
         """What the answers say of the line: the changes that are enough first, then those worth most."""
         base = next((answer.base for case, answer in answers if case.rule is None), 0.0)
         changes: list[Change] = []
-        outbid, losers = -1, ()
+        outbid, losers = -1, tuple[tuple[str, int], ...]()
         tried: set[str] = set()
         for case, answer in answers:
             possible = any(not one.rises for one in answer.filled)

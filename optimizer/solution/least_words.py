@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from optimizer.exact import decimal_text
 from optimizer.solution.least_change import MINOR, Change, LeastChange
-from optimizer.tables.tables import Table
+from optimizer.tables.tables import Table, Texts
 
+Ints = NDArray[np.int64]
+
+MARK = "not verified)"
 MOST_SAID = 3
 """Changes and rivals that one text names."""
 PLACES = 6
 """Decimals of a worth in data: what re-solves of doubles can say."""
+
+
+def stated(estimates: Texts, lines: Ints, found: Mapping[int, LeastChange]) -> Texts:
+    """For each short line what was proved of it; else the estimate, marked as not verified."""
+    texts = []
+    for line, estimate in zip(lines.tolist(), estimates.tolist(), strict=True):
+        proved = said(found[line]) if line in found else ""
+        mark = "" if not estimate or estimate.endswith(MARK) else " (not verified)"
+        texts.append(proved or f"{estimate}{mark}")
+    return np.array([*texts, ""], dtype=object)[:-1]
 
 
 def said(found: LeastChange) -> str:
@@ -23,9 +39,9 @@ def said(found: LeastChange) -> str:
     if found.outbid > 0:
         losers = f" from {_named(found.losers)}" if found.losers else ""
         parts.append(f"a unit margin higher by {_money(found.outbid)} to win it{losers}")
-    if not parts:
-        return "no single change fills it (verified)" if found.complete else ""
     scope = "" if found.everything else " among the nearest orders"
+    if not parts:
+        return f"no change of limits, rules or margin fills it (verified{scope})" if found.complete else ""
     return f"{'; or '.join(parts)} (verified{scope})"
 
 
@@ -47,7 +63,7 @@ def _money(minor: int) -> str:
     return decimal_text(Fraction(minor, MINOR))
 
 
-def as_data(found: Sequence[LeastChange], order_lines: Table) -> list[dict[str, Any]]:
+def as_data(found: Iterable[LeastChange], order_lines: Table) -> list[dict[str, Any]]:
     """For `run.json`: each line with all its changes, in the order of the lines given."""
     return [
         {

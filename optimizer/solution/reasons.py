@@ -23,14 +23,21 @@ from optimizer.tables.tables import Table
 
 if TYPE_CHECKING:
     from optimizer.model.build import Model
+    from optimizer.solution.least_change import LeastChange
     from optimizer.solution.prices import Prices
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
-def shorts(model: Model, plan: Plan, prices: Prices | None = None) -> Table:
-    """One row per short line, sorted by order and line; columns as in the contract, then the x_ columns."""
+def shorts(
+    model: Model, plan: Plan, prices: Prices | None = None, changes: Mapping[int, LeastChange] | None = None
+) -> Table:
+    """One row per short line, sorted by order and line; columns as in the contract, then the x_ columns.
+
+    ``changes``: proved least changes by line; without them the column holds estimates.
+    """
+    from optimizer.solution.least_words import stated
     from optimizer.solution.reason_text import tell
 
     verdicts = find_reasons(Ledger(model.tables, model.scenario, plan))
@@ -49,7 +56,7 @@ def shorts(model: Model, plan: Plan, prices: Prices | None = None) -> Table:
             "reason": np.array(REASONS, dtype=object)[verdicts.reason],
             "detail": told.detail,
             "taken_by": told.taken_by,
-            "least_change": told.least_change,
+            "least_change": told.least_change if changes is None else stated(told.least_change, line, changes),
         },
         extra=carried(tables, line),
     )
