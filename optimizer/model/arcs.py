@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from optimizer.model.batch import Batch
 from optimizer.model.candidates import REASONS, Candidates, Filters, apply_narrow_pins
+from optimizer.model.freight import chargeable_kg
 from optimizer.model.kit_parts import Kits, Parts
 from optimizer.model.ragged import first_of, ranks_of, totals
 from optimizer.model.rows import stable_order
+from optimizer.model.tariffs import most_steps
 from optimizer.tables.tables import Tables
 
 __all__ = ["CHUNK", "REASONS", "Arcs", "Draws", "Needs", "find_arcs", "must_complete"]
@@ -118,8 +120,10 @@ def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:
     apply_narrow_pins(batch, found)
     ways = _Ways(batch)
     _set_steps(batch, found, ways)
+    _drop_unpriced(batch, found, ways)
     _drop_incomplete(batch, found, ways, filters.whole)
     _drop_part_shipments(tables, found, ways)
+    _drop_unpriced(batch, found, ways)
     return _finished(batch, found, ways, headroom)
 
 
@@ -268,6 +272,17 @@ def _drop_part_shipments(tables: Tables, found: Candidates, ways: _Ways) -> None
     one_step = (alone[found["line"]] & sole_there) | (complete[found["line"]] & sole)
     one_step &= found["cap"] == qty[found["line"]]
     found["step"] = np.where(one_step, found["cap"], found["step"])
+
+
+def _drop_unpriced(batch: Batch, found: Candidates, ways: _Ways) -> None:
+    """On lanes with a tariff, no more of an arc than some weight band holds, and nothing where none does."""
+    if not len(batch.tables.rate_bands):
+        return
+    shipment, _, lane, _ = ways.shipments(found)
+    kg = chargeable_kg(batch, found["offer"], found["lane"]).times(found["step"])
+    steps = most_steps(batch.tables, lane, shipment, kg, found["cap"] // found["step"])
+    found["cap"] = np.minimum(found["cap"], steps * found["step"])
+    found.keep(found["cap"] > 0, "no_rate")
 
 
 def _finished(batch: Batch, found: Candidates, ways: _Ways, headroom: int) -> Arcs:

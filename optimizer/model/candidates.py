@@ -9,6 +9,7 @@ from optimizer.model import limits
 from optimizer.model.batch import Batch
 from optimizer.model.calendar import FOREVER
 from optimizer.model.kit_parts import Kits, Parts
+from optimizer.model.previous import keep_frozen
 from optimizer.model.ragged import expand
 
 Ints = NDArray[np.int64]
@@ -24,10 +25,15 @@ REASONS = {
     "after_cancel": "it would arrive after the cancel date of the order",
     "no_stock": "less than one step of the product is available to promise at the warehouse",
     "expired": "the lot would be too old on arrival",
+    "frozen": "the order is frozen, and its previous plan does not ship this way",
+    "no_rate": "no weight band of the lane holds what would ship",
     "no_capacity": "a capacity or quota has no room for one step",
     "cannot_complete": "the delivery policy asks for all of it, and not all of it can be had",
     "below_min_fill": "all that can be had of the line is less than its min_fill_qty",
 }
+
+
+FROZEN_KEYS = ("line", "lane", "day", "source")
 
 
 class Candidates:
@@ -66,6 +72,7 @@ class Filters:
         self.offers, self.supply = batch.offers, batch.supply
         self.kits = bool(self.offers.recipes.is_kit.any())
         self.dated = not batch.ship_days.none
+        self.frozen = bool(tables.orders["frozen"].any())
         ordered = tables.order_lines["qty"][self.offers.line]
         self.whole = ordered // self.offers.multiple * self.offers.multiple
         self.services = limits.ServiceMatch.of(tables)
@@ -93,6 +100,8 @@ class Filters:
         found.keep(found["want"] > 0, "pinned_off")
         self._leave(found)
         self._draw(found)
+        if self.frozen:
+            found.keep(keep_frozen(self.batch, *(found[name] for name in FROZEN_KEYS)), "frozen")
         found["room"] = self._room(found)
         found.keep(found["room"] >= offers.multiple[found["offer"]], "no_stock")
         found["want"] = np.minimum(found["want"], self.quota[found["line"]])

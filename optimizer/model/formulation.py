@@ -65,7 +65,8 @@ class Formulation:
         batch = Batch.of(tables, with_columns(scenario))
         arcs = find_arcs(batch, headroom)
         resources = find_resources(batch, arcs, part)
-        return cls(batch, arcs, resources, define_variables(batch, arcs, resources), headroom, scenario, stages, part)
+        variables = define_variables(batch, arcs, resources, headroom)
+        return cls(batch, arcs, resources, variables, headroom, scenario, stages, part)
 
     @property
     def tables(self) -> Tables:
@@ -78,6 +79,25 @@ class Formulation:
     @cached_property
     def n_cols(self) -> int:
         return sum(len(block) for block in self.variables.blocks)
+
+    @cached_property
+    def upper(self) -> NDArray[np.float64]:
+        """Upper bound of each column."""
+        return np.concatenate([np.zeros(0), *(block.upper for block in self.variables.blocks)])
+
+    @cached_property
+    def order_of_column(self) -> Ints:
+        """The order that each column belongs to, -1 where it belongs to none."""
+        order = np.full(self.n_cols, NONE, dtype=np.int64)
+        start = 0
+        for block in self.variables.blocks:
+            place = slice(start, start + len(block))
+            if "order" in block.keys:
+                order[place] = block.keys["order"]
+            elif "line" in block.keys:
+                order[place] = self.tables.line_order[block.keys["line"]]
+            start += len(block)
+        return order
 
     @cached_property
     def calendar_day(self) -> Ints:

@@ -24,6 +24,8 @@ COLUMNS = {
     "budget": ("budgets", ("budget_id",)),
     "fair_share": ("fair_share", ("group_id",)),
     "transfer": ("transfers", ("from_warehouse_id", "to_warehouse_id", "product_id")),
+    "band": ("rate_bands", ("rate_id",)),
+    "previous": ("previous", ("order_id", "line_id", "warehouse_id", "product_id", "service_id", "lot_id")),
     "pin": ("pins", ("order_id", "line_id", "warehouse_id", "service_id", "mode")),
 }
 """For each key that is a row of a table: the table, and the ids of a row."""
@@ -38,6 +40,7 @@ def id_texts(batch: Batch, key: str) -> dict[str, Texts]:
     lists = {
         "source": lambda: ("lot_id", np.append(batch.supply.lot, "")),  # -1: a kit has no lot
         "component": lambda: ("component_id", tables.products["product_id"]),
+        "from_warehouse": lambda: ("from_warehouse_id", tables.warehouses["warehouse_id"]),
         "zone": lambda: ("zone_id", tables.zones),
         "service": lambda: ("service_id", tables.services),
         "scope": lambda: ("scope", np.array(list(batch.scenario.service.min_level), dtype=object)),

@@ -32,6 +32,7 @@ KEY_COLUMNS = (
     "ship_product_id",
     "lot_id",
     "component_id",
+    "rate_id",
     "contract_id",
     "customer_id",
     "reserve_id",

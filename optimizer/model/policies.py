@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.model.policy_terms import stability, tariff_freight, transfer_fixed, transfer_units
+from optimizer.model.previous import Moved
+from optimizer.model.tariff_columns import TariffColumns
+from optimizer.model.transfers import TransferColumns, transfer_flows
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
@@ -34,16 +39,28 @@ class Opened(NamedTuple):
     own: NDArray[np.bool_]
 
 
-Definer = Callable[["Stack", "Batch", "Arcs", "Resources", Opened], Any]
+Definer = Callable[["Stack", "Batch", "Arcs", "Resources", Opened, int], Any]
 Term = Callable[["Formulation"], "tuple[Ints, Ratio]"]
 Weight = Callable[["Weights"], "Decimal"]
 Flow = Callable[["Formulation"], "Taken"]
 
-COLUMNS: Mapping[str, Definer] = {}
-"""By name: adds columns to the stack and returns what the policy's other parts need to know of them."""
+COLUMNS: Mapping[str, Definer] = {
+    "tariff": TariffColumns.define,
+    "moved": Moved.define,
+    "transfers": TransferColumns.define,
+}
+"""By name: adds columns to the stack and returns what the policy's other parts need to know of them.
 
-TERMS: tuple[tuple[Term, Weight], ...] = ()
+The last argument is the headroom of `optimizer.model.build.build_model`.
+"""
+
+TERMS: tuple[tuple[Term, Weight], ...] = (
+    (tariff_freight, lambda weights: -weights.shipping),
+    (transfer_units, lambda weights: -weights.shipping),
+    (transfer_fixed, lambda weights: -weights.shipping),
+    (stability, lambda weights: -weights.penalties),
+)
 """Money by column before its weight, a column at most once in each term; and the signed weight."""
 
-FLOWS: tuple[Flow, ...] = ()
+FLOWS: tuple[Flow, ...] = (transfer_flows,)
 """What columns take from sources beside arcs and kits, and when; units below 0 bring (from that day on)."""

@@ -121,10 +121,12 @@ def _stock(batch: Batch, arcs: Arcs) -> list[_Limit]:
     draw, row = lots.of_draws(supply, source, arcs.day[arc])
     of_lot = np.bincount(row, minlength=len(lots)) > 0
     can_bind = totals(row, units[draw], len(lots)) + 1 > lots.own
-    moved = supply.moved
+    moved, leaves = supply.moved, np.zeros(len(supply), dtype=bool)
+    leaves[supply.moves.source] = True
+    used |= (np.bincount(supply.pool[leaves], minlength=len(supply.pool_warehouse)) > 0)[supply.period_pool]
     return [
         ("warehouse_stock", used, (wanted + 1 > supply.period_atp) | moved[supply.period_pool]),
-        ("lot_stock", of_lot, can_bind | moved[supply.pool[lots.source]]),
+        ("lot_stock", of_lot | leaves[lots.source], can_bind | moved[supply.pool[lots.source]]),
     ]
 
 

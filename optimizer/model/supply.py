@@ -74,8 +74,9 @@ class Supply:
 
     @cached_property
     def single(self) -> bool:
-        """Every pool is one source that stays as it is: no lots, no dates."""
-        return len(self) == len(self.pool_warehouse) == len(self.period_day) and bool((self.expiry >= 0).all())
+        """Every pool is one source that stays as it is: no lots, no dates, no moves."""
+        one_each = len(self) == len(self.pool_warehouse) == len(self.period_day)
+        return one_each and not len(self.moves) and bool((self.expiry >= 0).all())
 
     @cached_property
     def has_lots(self) -> bool:

@@ -17,6 +17,7 @@ from optimizer.exact import Exact
 from optimizer.model.rates import Bands
 from optimizer.model.rows import WHOLE_LIMIT, reduced, stable_order, whole_scale
 from optimizer.model.terms import Ratio
+from optimizer.tables.tables import Tables
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -156,23 +157,16 @@ class Tariffs:
         charge = _charges(bands, loads, reach, unit)
         return cls(shipment, unit, small, row, arc, weight, reach.row, reach.band, low, high, *charge)
 
-    def topped(self) -> Ints:
-        """Pairs whose minimum charge may exceed what the weight costs."""
-        return np.flatnonzero(self.rise > 0)
-
-    def topup_rows(self) -> tuple[Ints, Ints, Ratio]:
-        """Of the rows of `topped`: (row, part, coefficient); part 0 its top-up, 1 the weight, 2 the band's choice."""
-        pair = self.topped()
+    def topup_rows(self, pair: Ints) -> tuple[Ints, Ratio]:
+        """Of the rows that lift pairs to their minimum: row and coefficient of top-ups, weights and choices."""
         own, ones = np.arange(len(pair)), np.ones(len(pair), dtype=np.int64)
         rate = self.rate.take(pair)
         top = Exact.concat([Exact.ints(ones), rate.top, -self.rise.take(pair)])
-        return np.tile(own, 3), np.repeat([0, 1, 2], len(pair)), Ratio(top, np.concatenate([ones, rate.bottom, ones]))
+        return np.tile(own, 3), Ratio(top, np.concatenate([ones, rate.bottom, ones]))
 
-    def topup_unit(self) -> Floats:
-        """What every top-up is a multiple of in some best plan, money; 0 where that is not known."""
-        row, _, coefficient = self.topup_rows()
-        pair = self.topped()
-        scale = whole_scale(row, coefficient, len(pair)) * self.whole[self.pair_row[pair]]
+    def topup_unit(self, pair: Ints) -> Floats:
+        """What the top-up of each pair is a multiple of in some best plan, money; 0 where that is not known."""
+        scale = whole_scale(*self.topup_rows(pair), len(pair)) * self.whole[self.pair_row[pair]]
         return np.divide(1.0, scale, out=np.zeros(len(pair)), where=scale > 0)
 
 
@@ -203,3 +197,25 @@ def _charges(bands: Bands, loads: Loads, reach: Reach, unit: Ratio) -> tuple[Exa
     fixed, rate = least.where(by_minimum, flat), per_kg.where(~by_minimum, 0)
     rise = (least - flat).where(~by_weight & ~by_minimum, 0)
     return fixed, unit.take(reach.row).times(rate), rise
+
+
+def most_steps(tables: Tables, lane: Ints, shipment: Ints, kg: Ratio, upper: Ints) -> Ints:
+    """Most steps of each arc that some band of its lane holds; ``upper`` where the lane has no tariff.
+
+    ``lane``: of each shipment; by arc its ``shipment``, the ``kg`` of a step, and its ``upper`` bound.
+    """
+    bands = Bands.of(tables)
+    banded = np.flatnonzero(bands.priced[lane])
+    row_of = np.full(len(lane), -1, dtype=np.int64)
+    row_of[banded] = np.arange(len(banded))
+    arc = np.flatnonzero(row_of[shipment] >= 0)
+    row = row_of[shipment[arc]]
+    loads = Loads.of(row, kg.take(arc), upper[arc], len(banded))
+    reach = Reach.of(bands, lane[banded], loads)
+    held = np.full(len(banded), -1, dtype=loads.most.dtype)
+    np.maximum.at(held, reach.row, reach.high)
+    weightless = loads.weight == 0
+    fits = held[row] // np.where(weightless, 1, loads.weight)
+    most = upper.copy()
+    most[arc] = np.where(held[row] < 0, 0, np.where(weightless, upper[arc], np.minimum(upper[arc], fits)))
+    return most

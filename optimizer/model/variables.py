@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from optimizer.model import terms
 from optimizer.model.arcs import Arcs, must_complete
 from optimizer.model.batch import Batch
+from optimizer.model.budgets import freight_counts
 from optimizer.model.charges import Charges
 from optimizer.model.goals import goals
 from optimizer.model.linear_model import Columns
@@ -58,7 +59,7 @@ class Variables:
     policies: Mapping[str, Any]
 
 
-def define_variables(batch: Batch, arcs: Arcs, resources: Resources) -> Variables:
+def define_variables(batch: Batch, arcs: Arcs, resources: Resources, headroom: int = 0) -> Variables:
     """All columns, family after family."""
     stack, tables = Stack(), batch.tables
     stack.add("ship_qty", arc_keys(arcs, np.arange(len(arcs))), arcs.upper)
@@ -80,14 +81,16 @@ def define_variables(batch: Batch, arcs: Arcs, resources: Resources) -> Variable
         open_warehouse=_open_warehouse(arcs, resources, stack),
         shortfall=_contract_shortfall(resources, stack),
         atomic=atomic,
-        policies=_policies(stack, batch, arcs, resources, Opened(opened, own_open)),
+        policies=_policies(stack, batch, arcs, resources, Opened(opened, own_open), headroom),
         blocks=tuple(stack.blocks),
     )
 
 
-def _policies(stack: Stack, batch: Batch, arcs: Arcs, resources: Resources, opened: Opened) -> Mapping[str, Any]:
+def _policies(
+    stack: Stack, batch: Batch, arcs: Arcs, resources: Resources, opened: Opened, headroom: int
+) -> Mapping[str, Any]:
     """What each policy keeps of the columns that it adds."""
-    return {name: define(stack, batch, arcs, resources, opened) for name, define in COLUMNS.items()}
+    return {name: define(stack, batch, arcs, resources, opened, headroom) for name, define in COLUMNS.items()}
 
 
 class Stack:
@@ -121,8 +124,8 @@ def _open_shipment(batch: Batch, arcs: Arcs, resources: Resources, stack: Stack)
     needed = resources.splits[order] | resources.opening[house] | resources.kept["lane_capacity_shipments"][lane]
     needed |= resources.kept["warehouse_capacity_shipments"][house]
     needed |= _counted_by_day(batch, arcs, resources, "shipments")
-    if batch.scenario.weights.shipping > 0:
-        needed |= ((batch.lane_cost("fixed_cost") > 0) | (batch.lane_cost("min_charge") > 0) | batch.banded)[lane]
+    costs = (batch.lane_cost("fixed_cost") > 0) | (batch.lane_cost("min_charge") > 0)
+    needed |= (costs[lane] & freight_counts(batch)[order]) | batch.banded[lane]
     only_arc, is_single = _single_step_arc(arcs)
     opened = np.full(len(order), NONE, dtype=np.int64)
     opened[needed & is_single] = only_arc[needed & is_single]
@@ -161,9 +164,9 @@ def _single_step_arc(arcs: Arcs) -> tuple[Ints, Flags]:
 
 
 def _charge_topup(batch: Batch, arcs: Arcs, own_open: Flags, stack: Stack) -> tuple[Ints, Charges]:
-    """``charge_topup``[order, lane, day]: lifts a shipment to its minimum charge, by at most min_charge − fixed_cost."""
+    """``charge_topup``[order, lane, day]: lifts a shipment to its minimum charge; at most min_charge − fixed_cost."""
     lane, least = arcs.shipment_lane, batch.lane_cost("min_charge")
-    where = own_open & (least > batch.lane_cost("fixed_cost"))[lane] & bool(batch.scenario.weights.shipping > 0)
+    where = own_open & (least > batch.lane_cost("fixed_cost"))[lane] & freight_counts(batch)[arcs.shipment_order]
     charges = Charges.of(batch, arcs, where)
     column = np.full(len(lane), NONE, dtype=np.int64)
     keys = shipment_keys(arcs, charges.shipment)

@@ -13,6 +13,7 @@ from optimizer.model.build import Model
 from optimizer.model.calendar import SPAN
 from optimizer.model.linear_model import Block
 from optimizer.model.ragged import first_of, ranks_of, totals
+from optimizer.solution import policy_values
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.plan import Draws, MovedStock, Plan
 
@@ -63,6 +64,8 @@ def values_from_plan(model: Model, plan: Plan) -> Floats:
             fill: NDArray[Any] | Exact = steps
         elif block.family == "kit_draw":
             fill = _kit_draw(model, ledger.plan)
+        elif block.family in policy_values.IMPLIED:
+            fill = policy_values.IMPLIED[block.family](model, ledger, block)
         else:
             fill = IMPLIED[block.family](ledger, block)
         values[block.start : block.stop] = fill.floats() if isinstance(fill, Exact) else fill

@@ -15,7 +15,10 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """``absent`` replaces tables, or the settings of the scenario under the name ``scenario``."""
+    """``absent`` replaces tables, or the settings of the scenario under the name ``scenario``.
+
+    ``moves``: units by (from, to) warehouse, in both plans.
+    """
 
     tables: dict[str, Rows]
     kept: Ship
@@ -23,6 +26,7 @@ class Case:
     absent: dict[str, Any]
     scenario: dict[str, Any] = field(default_factory=dict)
     broken_columns: dict[str, float] = field(default_factory=dict)
+    moves: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def model(self, *, absent: bool = False) -> Model:
         changes = dict(self.absent) if absent else {}

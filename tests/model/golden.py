@@ -11,7 +11,7 @@ from optimizer.model.export import write_lp
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import assemble
 from optimizer.model.objective import objective
-from tests.model.cases import CASES
+from tests.model.every_case import CASES
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "model"
 

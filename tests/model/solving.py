@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import highspy
@@ -10,7 +11,7 @@ import numpy as np
 from optimizer.model.build import Model
 from optimizer.model.linear_model import LinearModel
 from optimizer.solution.extract import values_from_plan
-from optimizer.solution.plan import OWN, Plan
+from optimizer.solution.plan import OWN, MovedStock, Plan
 
 Ship = dict[tuple[str, ...], int]
 """Ordered units by (order, line, warehouse), then (where not the defaults) service, day as text, product shipped."""
@@ -65,9 +66,25 @@ def plan_of(model: Model, ship: Ship) -> Plan:
     return Plan.of(*(np.array(part, dtype=np.int64) for part in (line, lane, list(ship.values()), day, product)))
 
 
-def values_of(model: Model, ship: Ship, **columns: float) -> Any:
+Moves = dict[tuple[str, str], int]
+"""Units by (from, to) warehouse: of the first lot that can be moved, on the first day."""
+
+
+def moved_stock(model: Model, moves: Moves) -> MovedStock:
+    """Moves from ids."""
+    tables, supply, chosen = model.tables, model.batch.supply, []
+    houses = tables.warehouses["warehouse_id"]
+    ways = list(zip(houses[tables.transfer_from], houses[tables.transfer_to], strict=True))
+    for ends in moves:
+        chosen.append(int(np.flatnonzero(supply.moves.transfer == ways.index(ends))[0]))
+    move = np.array(chosen, dtype=np.int64)
+    source, units = supply.moves.source[move], np.array(list(moves.values()), dtype=np.int64)
+    return MovedStock(supply.moves.transfer[move], source, supply.moves.leave[move], units, supply.product[source])
+
+
+def values_of(model: Model, ship: Ship, moves: Moves | None = None, **columns: float) -> Any:
     """The point of the model that a plan stands for; ``columns`` then overwrites whole column families."""
-    values = values_from_plan(model, plan_of(model, ship))
+    values = values_from_plan(model, replace(plan_of(model, ship), moves=moved_stock(model, moves or {})))
     for family, value in columns.items():
         block = model.linear.columns(family)
         assert len(block), f"no columns {family}"
