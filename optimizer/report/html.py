@@ -132,20 +132,20 @@ def _plan_parts(bundle: RunBundle) -> dict[str, Any]:
     """The sections of a page with a plan."""
     assert bundle.plan is not None
     inputs, currency = bundle.inputs, bundle.scenario.currency
-    allocated = Ledger(inputs, bundle.scenario, bundle.plan).allocated
+    ledger = Ledger(inputs, bundle.scenario, bundle.plan)
     kpis = bundle.run.get("kpis") or {}
     prices = price_words.prices(bundle.tables.get("shadow_prices"))
     stock = [price for price in prices if price.family == price_words.STOCK]
     return {
         "tiles": list(_tiles(kpis, currency)),
         "waterfall": waterfall(facts.value_steps(kpis, bundle.scenario.weights), currency),
-        "tiers": facts.fills(inputs, allocated, facts.tier_of_order(inputs)),
-        "channels": facts.fills(inputs, allocated, inputs.orders["channel"]),
-        "warehouses": warehouse_rows(bundle),
+        "tiers": facts.fills(inputs, ledger.allocated, facts.tier_of_order(inputs)),
+        "channels": facts.fills(inputs, ledger.allocated, inputs.orders["channel"]),
+        "warehouses": warehouse_rows(bundle, ledger),
         "scarce": price_rows(stock[:SHOWN_PRICES], currency),
         "scarce_count": len(stock),
         "limits": price_rows([row for row in prices if row.family != price_words.STOCK][:SHOWN_PRICES], currency),
-        "flow": _flow(bundle),
+        "flow": _flow(ledger),
         "contracts": contract_rows(bundle),
         "reasons": shorts_block.reasons(bundle.tables["shorts"]),
         "shorts": shorts_block.make(bundle),
@@ -199,7 +199,8 @@ def _tiles(kpis: Mapping[str, Any], currency: str) -> Iterable[tuple[str, str, s
     yield "Weighted service", rate("weighted_service_level"), "service level by weights"
     yield "Margin", money("margin"), currency
     yield "Freight", money("shipping_cost"), f"{currency} · {money('cost_per_order')} per order served"
-    yield "Shipments", count("shipments"), f"{count('split_orders')} orders split"
+    split = words.number(kpis.get("split_orders"))
+    yield "Shipments", count("shipments"), "–" if split is None else f"{words.plural(int(split), 'order')} split"
     yield "Backorder", count("backorder_units"), f"units · {money('backorder_value')} {currency}"
 
 
@@ -258,9 +259,8 @@ def price_rows(prices: list[price_words.Price], currency: str) -> list[dict[str,
     ]
 
 
-def _flow(bundle: RunBundle) -> dict[str, Any]:
-    assert bundle.plan is not None
-    flow = facts.flow(bundle.inputs, bundle.plan)
+def _flow(ledger: Ledger) -> dict[str, Any]:
+    flow = facts.flow(ledger)
     peak = float(flow.units.max()) if flow.units.size else 0.0
     rows = [
         (name, [(int(units), charts.heat(float(units), peak)) for units in row], int(row.sum()))

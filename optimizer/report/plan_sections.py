@@ -20,9 +20,9 @@ from optimizer.tables.tables import Table
 MOST_ROWS = 12
 MOST_DAYS = 30
 OUTCOMES = {
-    "full": "in full, at once",
-    "alternate": "in full, from another warehouse than its own",
-    "deferred": "in full, some of it later",
+    "full": "all of it, at once, from its home warehouse",
+    "alternate": "all of it, at once, some from another warehouse",
+    "deferred": "all of it, some of it later",
     "partial": "in part",
     "unserved": "nothing",
     "held": "on hold",

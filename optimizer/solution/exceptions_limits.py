@@ -56,7 +56,7 @@ def _contracts(ledger: Ledger) -> Iterator[Finding]:
                 "high",
                 name,
                 f"{got:,} of {required:,} required units are allocated",
-                "agree on later delivery or buy the missing units; `shadow_price` in contracts says what a unit costs",
+                "agree on later delivery, or buy what is missing; the contract's price says what a unit of it costs",
                 penalty.item(row) * int(use.shortfall[row]),
             )
         else:

@@ -45,6 +45,21 @@ def left_in_pools(ledger: Ledger) -> Ints:
     return np.asarray(np.maximum(left, 0), dtype=np.int64)
 
 
+def available_units(ledger: Ledger) -> Ints:
+    """Units that each warehouse could have shipped by the last day of the plan.
+
+    The most that each pool has on a day until then, and what the plan moves in, less what it moves out.
+    """
+    supply, moves, tables = ledger.batch.supply, ledger.plan.moves, ledger.tables
+    now = np.where(supply.period_day <= last_day(ledger), supply.period_atp, 0)
+    peak = np.zeros(len(supply.pool_warehouse), dtype=np.int64)
+    np.maximum.at(peak, supply.period_pool, now)
+    size = len(tables.warehouses)
+    moved = totals(tables.transfer_to[moves.transfer], moves.units, size)
+    moved -= totals(tables.transfer_from[moves.transfer], moves.units, size)
+    return totals(supply.pool_warehouse, peak, size) + moved
+
+
 def last_day(ledger: Ledger) -> int:
     """The last day on which anything leaves a warehouse, 0 if nothing does."""
     return int(max(ledger.plan.day.max(initial=0), ledger.plan.moves.day.max(initial=0)))

@@ -11,6 +11,7 @@ import pytest
 from optimizer.report import facts, plan_sections
 from optimizer.report.bundle import RunBundle
 from optimizer.report.html import render
+from optimizer.report.sections import warehouse_rows
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import kpis_of
 from optimizer.solution.plan import Plan
@@ -177,3 +178,14 @@ def test_no_id_becomes_markup_in_these_sections(payload: str) -> None:
         assert {"look", "dates", "swaps"} <= {attrs["id"] for tag, attrs in page.tags if tag == "section"}
         shapes.append(page.shape)
     assert shapes[0] == shapes[1]
+
+
+def test_available_stock_counts_receipts_until_the_last_shipment_and_moves() -> None:
+    found = {row["name"]: (row["units"], row["stock"]) for row in warehouse_rows(*with_ledger(policy_bundle()))}
+    # V: 10 + 4 on hand, of P 8 and 2 received, 1 moved in; W: 8 of L less the one moved out, 20 of S
+    assert found == {"V": (23, 14 + 10 + 1), "W": (12, 8 - 1 + 20)}
+
+
+def with_ledger(bundle: RunBundle) -> tuple[RunBundle, Ledger]:
+    assert bundle.plan is not None
+    return bundle, Ledger(bundle.inputs, bundle.scenario, bundle.plan)

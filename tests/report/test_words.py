@@ -92,10 +92,10 @@ def test_fills_count_every_unit_once() -> None:
 
 def test_flows_keep_every_unit_when_small_ones_are_summed() -> None:
     bundle = sample(50)
-    full = facts.flow(bundle.inputs, bundle.plan)
+    full = facts.flow(Ledger(bundle.inputs, bundle.scenario, bundle.plan))
     assert full.units.sum() == bundle.run["kpis"]["units_allocated"]
     assert full.units.shape == (3, 5)
-    small = facts.flow(bundle.inputs, bundle.plan, most_rows=2, most_columns=3)
+    small = facts.flow(Ledger(bundle.inputs, bundle.scenario, bundle.plan), most_rows=2, most_columns=3)
     assert small.warehouses == [full.warehouses[0], "2 others"]
     assert small.zones == [*full.zones[:2], "3 others"]
     assert small.units.sum() == full.units.sum()
