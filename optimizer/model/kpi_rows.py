@@ -70,10 +70,11 @@ def kpi_columns(f: Formulation, kpi: str) -> Ratio:
     if name == OBJECTIVE:
         return money.value_by_column(f)
     if name == "service_value":
-        return money.added([(money.service(f), f.stated.service.value)], f.n_cols)
-    if name == "weighted_service_level":
-        return money.added([(_service_level(f, kpi_scope(kpi)), Decimal(1))], f.n_cols)
-    found = [(term(f), Decimal(1)) for term in TERMS[name]]
+        found = [(money.service(f), f.stated.service.value)]
+    elif name == "weighted_service_level":
+        found = [(_service_level(f, kpi_scope(kpi)), Decimal(1))]
+    else:
+        found = [(term(f), Decimal(1)) for term in TERMS[name]]
     return money.added([(term, weight) for term, weight in found if len(term[0])], f.n_cols)
 
 

@@ -8,7 +8,7 @@ lowered are put back into the tables, the model is built anew, and another engin
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -22,6 +22,7 @@ from optimizer.model.build import Model, build_model
 from optimizer.solution.conflict_rules import DemandingRules
 from optimizer.solution.conflict_search import Search
 from optimizer.solution.extract import plan_from_values
+from optimizer.solution.kpi_values import kpi_value
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import objective_value
 from optimizer.solution.prices_rows import limit_of
@@ -29,8 +30,6 @@ from optimizer.tables.soften import soften
 
 Floats = NDArray[np.float64]
 
-LEVEL_STEP = Decimal("0.000001")
-"""Service levels are lowered to a multiple of this, downwards."""
 SLACK = 1e-9
 """Relative room for the rounding of the least amount, when the best plan within it is sought."""
 
@@ -78,20 +77,11 @@ def lowered_rules(rules: DemandingRules, point: Floats, given: Floats) -> list[d
 
 
 def _lowered(rules: DemandingRules, ledger: Ledger, rule: int, given: Floats) -> dict[str, Any] | None:
-    asks = rules.asks.item(rule)
-    if rules.whole[rule]:
-        start, way = asks, Fraction(round(float(given[rule])))
-        end = max(asks - way, Fraction(0))
-    else:
-        block = rules.model.linear.rows("service_floor")
-        limit = limit_of(ledger, block)
-        row = int(rules.row[rule]) - block.start
-        start = Fraction(rules.level(rule))
-        end = _level(limit.used.item(row), rules.counted.item(rule), start)
-        way = asks - end * rules.counted.item(rule)
-        if end >= start:
-            return None
-    words = f"lower {rules.name(rule)} from {decimal_text(start)} to {decimal_text(end)}"
+    start, end, way = _change(rules, ledger, rule, float(given[rule]))
+    if start == end:
+        return None
+    verb = "lower" if end < start else "raise"
+    words = f"{verb} {rules.name(rule)} from {decimal_text(start)} to {decimal_text(end)}"
     return {
         "number": rule, "rule": str(rules.family[rule]), "id": rules.identity(rule), "keys": rules.keys(rule),
         "from": _plain(start), "to": _plain(end), "given_way": way, "unit": rules.counts(rule),
@@ -99,16 +89,30 @@ def _lowered(rules: DemandingRules, ledger: Ledger, rule: int, given: Floats) ->
     }  # fmt: skip
 
 
+def _change(rules: DemandingRules, ledger: Ledger, rule: int, given: float) -> tuple[Fraction, Fraction, Fraction]:
+    """From what, to what, and how much of its own unit a rule gives way, so that the plan keeps it."""
+    asks, counted = rules.asks.item(rule), rules.counted.item(rule)
+    if rules.whole[rule]:
+        way = Fraction(round(given))
+        return asks, max(asks - way, Fraction(0)), way
+    if rules.family[rule] == "service_floor":
+        block, start = rules.model.linear.rows("service_floor"), Fraction(rules.level(rule))
+        served = limit_of(ledger, block).used.item(int(rules.row[rule]) - block.start)
+        end = min(_down(served / counted, 6), start) if counted else start
+        return start, end, max(asks - end * counted, Fraction(0))
+    stage = rules.model.stages[int(rules.place[rule])]
+    end = stage.sign * min(_down(stage.sign * kpi_value(ledger, stage.kpi), 9), asks)
+    return stage.kept, end, asks - stage.sign * end
+
+
+def _down(value: Fraction, places: int) -> Fraction:
+    """The next lower number of so many decimals."""
+    return Fraction(value.numerator * 10**places // value.denominator, 10**places)
+
+
 def _plain(value: Fraction) -> Decimal:
     """A level or a count, as it is written and read again."""
     return Decimal(decimal_text(value))
-
-
-def _level(used: Fraction, counted: Fraction, stated: Fraction) -> Fraction:
-    """The highest level, in steps, that a plan with so much served reaches."""
-    reached = used / counted if counted else stated
-    steps = Decimal(reached.numerator * 10**6 // reached.denominator) * LEVEL_STEP
-    return min(Fraction(steps.quantize(LEVEL_STEP, rounding=ROUND_FLOOR)), stated)
 
 
 def _value(model: Model, found: Any) -> Fraction | None:

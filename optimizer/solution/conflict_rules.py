@@ -1,10 +1,12 @@
 """The rules that ask for something, one row of the model each: what each asks, in whose words, what giving way means.
 
-Hard contract minimums, service floors and pins above 0 demand; every other rule is kept by shipping nothing.
+Hard contract minimums, service floors, floors of the objective and pins above 0 demand; every other rule is kept by
+shipping nothing.
 
 What a repair gives way is measured in money where every order line that a demanding rule speaks of has a unit_price,
 else in units: one unit of a rule stands for (worth of all the lines it speaks of) / (all that it could count of them),
-so a contract's unit is worth the mean price of its lines, and a weighted unit (line, order) of service likewise.
+so a contract's unit is worth the mean price of its lines, and a weighted unit (line, order) of service likewise. A unit
+of money under a floor of the objective counts 1, and so does every other unit of such a floor but a service level.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact, decimal_text
 from optimizer.model import terms
 from optimizer.model.build import Model
-from optimizer.model.linear_model import Block
+from optimizer.model.goals import floor_rows
+from optimizer.model.linear_model import Block, LinearModel
+from optimizer.scenario.schema import kpi_scope
 from optimizer.solution.conflict_search import Demands
 from optimizer.tables.scope import scope_members
 
@@ -89,12 +93,13 @@ class DemandingRules:
     @property
     def whole(self) -> Flags:
         """Rules that count whole units."""
-        return np.asarray(self.family != "service_floor")
+        return np.isin(self.family.astype(str), ("contract_minimum", "pins"))
 
     @cached_property
     def demands(self) -> Demands:
         """As the model's rows have them: a row of whole numbers may ask for the next one above."""
-        worth, most = self.worth.floats(), self.model.linear.row_lower[self.row] / self.unit
+        worth, linear = self.worth.floats(), self.model.linear
+        most = (linear.row_lower[self.row] - _least_activity(linear)[self.row]) / self.unit
         return Demands(self.row, self.unit, worth / worth.max(initial=1.0), most, self.whole)
 
     def keys(self, rule: int) -> dict[str, str]:
@@ -104,6 +109,8 @@ class DemandingRules:
             return {"contract_id": str(tables.contracts["contract_id"][place])}
         if self.family[rule] == "service_floor":
             return {"scope": list(self.model.scenario.service.min_level)[place]}
+        if self.family[rule] == "objective_stage":
+            return {"stage": str(place + 1)}
         return {key: str(tables.pins[key][place]) for key in PIN_KEYS}
 
     def identity(self, rule: int) -> str:
@@ -117,6 +124,8 @@ class DemandingRules:
             return f"the minimum of contract {keys['contract_id']}"
         if self.family[rule] == "service_floor":
             return f"the service level {keys['scope']}"
+        if self.family[rule] == "objective_stage":
+            return f"floor {keys['stage']} of the objective ({self.model.stages[int(self.place[rule])].kpi})"
         return (
             f"the pin ({keys['mode'].replace('_', ' ')}) of order {keys['order_id']} line {keys['line_id']} "
             f"at warehouse {keys['warehouse_id']}"
@@ -135,6 +144,8 @@ class DemandingRules:
         """The rule as `conflict.json` names it."""
         keys = self.keys(rule)
         asks = self.asks.item(rule)
+        if self.family[rule] == "objective_stage":
+            asks = self.model.stages[int(self.place[rule])].kept
         return {
             "family": str(self.family[rule]),
             **keys,
@@ -145,6 +156,8 @@ class DemandingRules:
 
     def counts(self, rule: int) -> str:
         """What a rule counts."""
+        if self.family[rule] == "objective_stage":
+            return f"of {self.model.stages[int(self.place[rule])].kpi}"
         floor = self.family[rule] == "service_floor"
         return f"weighted {self.model.scenario.service.measure}s" if floor else "units"
 
@@ -158,6 +171,10 @@ class DemandingRules:
             return f"contract {keys['contract_id']} asks for at least {asks} of the {ordered:,} units of {many}"
         if self.family[rule] == "service_floor":
             return f"service level {keys['scope']} must reach {self.level(rule):f}: {asks} {self.counts(rule)}"
+        if self.family[rule] == "objective_stage":
+            stage = self.model.stages[int(self.place[rule])]
+            side = "at least" if stage.sense == "max" else "at most"
+            return f"the objective asks for {stage.kpi} of {side} {decimal_text(stage.kept)}"
         mode = keys["mode"].replace("_", " ")
         return (
             f"a pin asks for {mode} {asks} units of order {keys['order_id']} line {keys['line_id']} "
@@ -223,8 +240,51 @@ def _pins(model: Model) -> _Part:
                  Exact.ints(model.tables.order_lines["qty"][line]), np.arange(len(kept)), line)  # fmt: skip
 
 
-PARTS = {"contract_minimum": _contract_minimums, "service_floor": _service_floors, "pins": _pins}
+def _goals(model: Model) -> _Part:
+    """Floors of the objective; one that is kept low asks for no more than so much."""
+    block = model.linear.rows("objective_stage")
+    stages = model.stages[: len(floor_rows(model.scenario))]
+    place = np.arange(len(stages))
+    members, counted = zip(*(_goal_scope(model, stage.kpi) for stage in stages), strict=True) if stages else ((), ())
+    unit = np.ones(len(block)) if block.scale is None else block.scale
+    return _Part(
+        family=block.family,
+        row=block.start + place,
+        unit=unit[place],
+        place=place,
+        asks=Exact.of([stage.sign * stage.kept for stage in stages]),
+        counted=Exact.of(counted),
+        rule=np.repeat(place, [len(member) for member in members]),
+        line=np.concatenate([np.zeros(0, dtype=np.int64), *members]),
+    )
+
+
+def _goal_scope(model: Model, kpi: str) -> tuple[Ints, int]:
+    """The lines that a KPI counts, and as how much it counts them all; none where its unit is worth 1 as it is."""
+    tables = model.tables
+    if kpi.startswith("weighted_service_level"):
+        return np.flatnonzero(terms.scope_orders(tables, kpi_scope(kpi))[tables.line_order]), 1
+    if kpi in ("units_allocated", "contract_shortfall"):
+        return np.arange(len(tables.order_lines)), int(tables.order_lines["qty"].sum())
+    if kpi == "orders_served_in_full":
+        return np.arange(len(tables.order_lines)), len(tables.orders)
+    return np.zeros(0, dtype=np.int64), 0
+
+
+PARTS = {
+    "contract_minimum": _contract_minimums,
+    "service_floor": _service_floors,
+    "pins": _pins,
+    "objective_stage": _goals,
+}
 """The families of rows that ask for something."""
+
+
+def _least_activity(linear: LinearModel) -> NDArray[np.float64]:
+    """The least that each row can come to within the bounds of its columns (which begin at 0)."""
+    entries = np.minimum(linear.data, 0.0) * linear.col_upper[linear.indices]
+    total = np.concatenate([[0.0], np.cumsum(entries)])
+    return np.asarray(total[linear.indptr[1:]] - total[linear.indptr[:-1]])
 
 
 def _slice(block: Block) -> slice:
