@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from optimizer.exact import Exact
 from optimizer.model.budgets import members, orders_in_scope, product_cost, products_in_scope
-from optimizer.model.lookup import expand_matches
+from optimizer.model.calendar import SPAN
+from optimizer.model.linear_model import Block
+from optimizer.model.lookup import expand_matches, find_sorted
 from optimizer.model.previous import PreviousUnits
 from optimizer.model.ragged import ranks_of, totals
 from optimizer.model.reserves import Reserves
@@ -120,3 +122,25 @@ def moved_out(ledger: Ledger) -> Ints:
     supply, moves = ledger.batch.supply, ledger.plan.moves
     place, period = supply.periods_of(moves.source, moves.day)
     return totals(period, moves.units[place], len(supply.period_day))
+
+
+def limit_of_policy(ledger: Ledger, block: Block) -> tuple[str, Exact, Exact]:
+    """Unit, right-hand sides, and what the plan uses of them, of rows of a policy that carry prices."""
+    tables, keys, family = ledger.tables, block.keys, block.family
+    if family == "credit_limit":
+        return "money", tables.customers["credit_limit"][keys["customer"]], credit_used(ledger)[keys["customer"]]
+    if family == "budget":
+        return "money", tables.budgets["limit"][keys["budget"]], budget_used(ledger)[keys["budget"]]
+    if family == "reserve":
+        rows, used = reserve_used(ledger)
+        place = find_sorted(rows.reserve * SPAN + rows.day, keys["reserve"] * SPAN + keys["day"])
+        return "units", Exact.ints(rows.limit[place]), Exact.ints(used[place])
+    if family == "transfer_source":
+        period = keys["period"]
+        return "units", Exact.ints(ledger.batch.supply.period_atp[period]), Exact.ints(moved_out(ledger)[period])
+    capacity, row = tables.transfers["capacity_units"], keys["transfer"]
+    return "units", Exact.ints(capacity[row]), Exact.ints(moved_by_transfer(ledger)[row])
+
+
+PRICED = frozenset({"credit_limit", "budget", "reserve", "transfer_source", "transfer_capacity"})
+"""Families of policies that carry prices."""

@@ -34,7 +34,19 @@ Texts = NDArray[np.object_]
 
 HEADROOM = 1
 """Bounds inside the model are reckoned with one unit more than there is, so that one more unit can be asked for."""
-QUANTITIES = frozenset({"ship_qty", "lots", "kit_draw", "contract_shortfall", "charge_topup"})
+QUANTITIES = frozenset(
+    {
+        "ship_qty",
+        "lots",
+        "kit_draw",
+        "contract_shortfall",
+        "charge_topup",
+        "band_weight",
+        "band_topup",
+        "moved",
+        "transfer_qty",
+    }
+)
 """Columns that a re-solve at fixed shipments may change; all others are its switches."""
 PLAUSIBLE = 0.1
 """Share of a right-hand side that might plausibly be added: ranks the rows by money at stake."""

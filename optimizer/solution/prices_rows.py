@@ -17,6 +17,7 @@ from optimizer.model.ids import id_texts
 from optimizer.model.linear_model import Block
 from optimizer.model.resources import stock_wanted
 from optimizer.solution.ledger import Ledger
+from optimizer.solution.policies import PRICED, limit_of_policy
 
 Ints = NDArray[np.int64]
 Texts = NDArray[np.object_]
@@ -80,6 +81,8 @@ def limit_of(ledger: Ledger, block: Block) -> Limit:
         return _lots(ledger, keys["lot_row"])
     if family == "service_floor":
         return _floors(ledger, keys["scope"])
+    if family in PRICED:
+        return Limit(*limit_of_policy(ledger, block))
     if family.startswith("contract_"):
         return _contracts(ledger, family, keys["contract"])
     place, _, unit = family.partition("_capacity_")

@@ -26,7 +26,10 @@ Columns = dict[str, Any]
 DECIMALS = 9
 """Decimals of a price: enough for money per gram, few enough for exact machine integers."""
 BASES = {FIXED: "fixed_shipments", LOCAL: "local", GLOBAL: "global"}
-ID_COLUMNS = ("warehouse_id", "product_id", "zone_id", "service_id", "contract_id", "scope", "lot_id", "date", "stage")
+ID_COLUMNS = (
+    *("warehouse_id", "product_id", "zone_id", "service_id", "contract_id", "scope", "lot_id", "date", "stage"),
+    *("reserve_id", "customer_id", "budget_id", "from_warehouse_id", "to_warehouse_id"),
+)
 TEXTS = ("family", *ID_COLUMNS, "unit")
 EXACT = ("rhs", "used", "slack", "price")
 WORDS = ("price_basis", "value_basis", "verified")
