@@ -41,6 +41,7 @@ KEY_COLUMNS = (
     "scope",
     "mode",
     "side",
+    "stage",
 )
 LONGEST = 120
 """Characters of a name before it is cut: CBC crashes on MPS names of more than 160, LP readers stop at 255."""
@@ -73,6 +74,8 @@ def block_ids(model: Model, block: Block) -> dict[str, Texts]:
         ids |= {column: texts[positions] for column, texts in id_texts(model.batch, key).items()}
     if "day" in block.keys:
         ids["date"] = date_texts(model.scenario, block.keys["day"])
+    if "stage" in block.keys:
+        ids["stage"] = block.keys["stage"].astype(str).astype(object)
     if "line" in block.keys and "product" in block.keys:
         ids["ship_product_id"] = ids.pop("product_id")
     return {column: ids[column] for column in KEY_COLUMNS if column in ids}

@@ -261,6 +261,18 @@ CASES: dict[str, Case] = {
         broken_columns={"open_warehouse": 0.5},
         absent={"warehouses": [{"warehouse_id": "W1", "fixed_open_cost": 0}, {"warehouse_id": "W2"}]},
     ),
+    "objective_stage": Case(
+        TWO | {"lanes": PAID},
+        scenario={
+            "objective": {
+                "mode": "floor",
+                "floors": [{"kpi": "weighted_service_level", "min": 0.5}, {"kpi": "shipping_cost", "max": 6}],
+            }
+        },
+        kept={("A", "1", "W1"): 1, ("B", "1", "W2"): 3},
+        broken={("A", "1", "W1"): 3, ("A", "1", "W2"): 0, ("B", "1", "W2"): 3, ("B", "1", "W1"): 1},
+        absent={"scenario": {}},
+    ),
     "warehouse_opening_units": Case(
         TWO | {"warehouses": [{"warehouse_id": "W1", "fixed_open_cost": 6}, {"warehouse_id": "W2"}]},
         kept={("A", "1", "W1"): 3, ("B", "1", "W1"): 2},

@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "model"
 
 def family_model(family: str) -> Model:
     model = CASES[family].model()
-    formulation = Formulation.of(model.tables, model.scenario)
+    formulation = Formulation.of(model.tables, model.scenario, 0, model.stages)
     linear = assemble(formulation.variables.blocks, [FAMILIES[family](formulation)], objective(formulation))
     return replace(model, linear=linear)
 
