@@ -17,6 +17,7 @@ from optimizer.model.build import Model
 from optimizer.solution.canonical import canonical_plan
 from optimizer.solution.conflict import find_conflict
 from optimizer.solution.extract import plan_from_values, values_from_plan
+from optimizer.solution.fefo import first_expired_first_out
 from optimizer.solution.metrics import objective_value
 from optimizer.solution.plan import Plan
 from optimizer.solution.top_up import top_up
@@ -101,7 +102,9 @@ def optimize(
     if left_open and not model.stages:  # what is kept of other KPIs is no rule that topping up would know
         plan = top_up(model.tables, model.scenario, plan)
     answer = settle(model, Answer(result, engine, why), plan)
-    return _first_of_equals(model, answer, stop)
+    answer = _first_of_equals(model, answer, stop)
+    assert answer.plan is not None
+    return replace(answer, plan=first_expired_first_out(model, answer.plan))
 
 
 def settle(model: Model, answer: Answer, plan: Plan) -> Answer:
