@@ -17,6 +17,7 @@ from optimizer.model.goals import OBJECTIVE, StageRow, floor_rows
 from optimizer.model.kpi_rows import kpi_columns
 from optimizer.model.linear_model import Block, LinearModel, assemble
 from optimizer.model.objective import objective
+from optimizer.model.transfers import transfer_columns
 from optimizer.model.variables import Variables
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.tables import Tables
@@ -87,6 +88,8 @@ def build_model(
     linear = assemble(formulation.variables.blocks, families, _objective(formulation, *goal))
     pruned = {f"arcs.{reason}": count for reason, count in formulation.arcs.pruned.items() if count}
     pruned |= {f"rows.{rows.family}": rows.dropped for rows in families if rows.dropped}
+    unused = transfer_columns(formulation).unused
+    pruned |= {"moves.unused": unused} if unused else {}
     batch = Batch.of(tables, scenario)
     return Model(batch, formulation.arcs, formulation.variables, linear, pruned, stages)
 

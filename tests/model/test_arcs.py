@@ -11,8 +11,10 @@ from optimizer.model.arcs import CHUNK, REASONS, find_arcs
 from optimizer.model.batch import Batch
 from optimizer.model.build import build_model
 from tests.builders import make_scenario, make_tables
-from tests.model.cases import EXPRESS, FREE, TWO, lane, line, stock
+from tests.model.cases import EXPRESS, FREE, HEAVY, TWO, lane, line, stock
+from tests.model.policy_cases import BEFORE, band
 
+SCENARIO = make_scenario(stability={"previous_plan": "previous"})
 ONE = {"order_lines": [line("A", 3)], "stock": [stock("W1", 5)]}
 PIN = {"order_id": "A", "line_id": "1", "warehouse_id": "W1"}
 
@@ -31,6 +33,8 @@ PRUNING: dict[str, dict[str, Any]] = {
         "customers": [{"customer_id": "C", "min_remaining_life_days": 3}],
         "stock": [stock("W1", 5) | {"expiry_date": "2026-11-22"}],
     },
+    "frozen": ONE | {"orders": [{"order_id": "A", "frozen": True}], "previous": [BEFORE[0] | {"order_id": "GONE"}]},
+    "no_rate": ONE | {"products": HEAVY, "rate_bands": [band("R", "5")]},
     "no_capacity": ONE | {"warehouses": [{"warehouse_id": "W1", "capacity_units": 0}]},
     "cannot_complete": ONE
     | {"orders": [{"order_id": "A", "delivery_policy": "line_complete"}], "stock": [stock("W1", 2)]},
@@ -39,7 +43,7 @@ PRUNING: dict[str, dict[str, Any]] = {
 
 
 def arcs_of(tables: dict[str, Any]) -> Any:
-    return find_arcs(Batch(make_tables(make_scenario(), **tables), make_scenario()))
+    return find_arcs(Batch(make_tables(SCENARIO, **tables), SCENARIO))
 
 
 def test_every_reason_has_a_case() -> None:
@@ -48,8 +52,8 @@ def test_every_reason_has_a_case() -> None:
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_pruned_once_under_its_reason(reason: str) -> None:
-    tables = make_tables(make_scenario(), **PRUNING[reason])
-    arcs = find_arcs(Batch(tables, make_scenario()))
+    tables = make_tables(SCENARIO, **PRUNING[reason])
+    arcs = find_arcs(Batch(tables, SCENARIO))
     assert {name: count for name, count in arcs.pruned.items() if count} == {reason: 1}
     assert len(arcs) + 1 == len(tables.lanes)
 

@@ -24,7 +24,7 @@ def transfer_capacity(f: Formulation) -> Rows:
     of_move = f.batch.supply.moves.transfer[transfers.move]
     stated = table.given("capacity_units") & (np.bincount(of_move, minlength=len(table)) > 0)
     most = np.bincount(of_move, transfers.most, len(table))
-    kept = stated & (most + 1 > table["capacity_units"])
+    kept = stated & (f.part | (most + 1 > table["capacity_units"]))
     row, chosen = np.flatnonzero(kept), np.flatnonzero(kept[of_move])
     entries = [((np.cumsum(kept) - 1)[of_move[chosen]], transfers.column[chosen], np.ones(len(chosen)))]
     upper, dropped = table["capacity_units"][row].astype(np.float64), int(np.count_nonzero(stated & ~kept))

@@ -27,7 +27,7 @@ def transfer_source(f: Formulation) -> Rows:
     gets = np.bincount(supply.pool[moves.to_source[transfers.move]], minlength=len(supply.pool_warehouse)) > 0
     most = np.bincount(period, transfers.most[place], len(supply.period_day))
     asked = (np.bincount(period, minlength=len(most)) > 0) & gets[supply.period_pool]
-    kept = asked & (most + 1 > supply.period_atp)
+    kept = asked & (f.part | (most + 1 > supply.period_atp))
     row, chosen = np.flatnonzero(kept), np.flatnonzero(kept[period])
     entries = [((np.cumsum(kept) - 1)[period[chosen]], transfers.column[place[chosen]], np.ones(len(chosen)))]
     pool = supply.period_pool[row]
