@@ -22,6 +22,8 @@ RULES = frozenset(
     )
 )  # fmt: skip
 """Reasons of `shorts` that are a rule, and not a lack of stock."""
+NO_CHANGE = "no change "
+"""How a least change begins that says that there is none."""
 
 
 def order_findings(ledger: Ledger, shorts: Table) -> Iterator[Finding]:
@@ -129,7 +131,8 @@ def _on_cancel_date(ledger: Ledger) -> Iterator[Finding]:
 def _blocked_by_rules(ledger: Ledger, shorts: Table) -> Iterator[Finding]:
     """Short lines that one stated change of a rule would have filled."""
     by_rule = np.isin(shorts["reason"].astype(str), sorted(RULES))
-    rows = np.flatnonzero(by_rule & (shorts["least_change"] != ""))
+    change = shorts["least_change"].astype(str)
+    rows = np.flatnonzero(by_rule & (change != "") & ~np.char.startswith(change, NO_CHANGE))
     lines = np.flatnonzero(~ledger.line_full)  # one row of `shorts` each, in the same order
     money = short_margin(ledger).take(lines[rows])
     for at in richest(money, np.ones(len(rows), dtype=bool)):

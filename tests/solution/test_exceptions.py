@@ -188,6 +188,7 @@ def test_lines_that_a_change_of_rule_would_fill(reason: str) -> None:
     expected = [("medium", "order A line 1", 10), ("medium", "order H line 1", 10), ("medium", "order E line 1", 3)]
     assert found(ledger, "RULE_BLOCKS", reason=reason, least_change="relax it") == expected
     assert found(ledger, "RULE_BLOCKS", reason=reason) == []
+    assert found(ledger, "RULE_BLOCKS", reason=reason, least_change="no change of limits fills it (verified)") == []
     assert found(ledger, "RULE_BLOCKS", reason="no_stock", least_change="more stock") == []
 
 
