@@ -53,10 +53,10 @@ class LeastEffort:
 
     time_limit_s: float
     top_lines: int = 200
-    columns: int = 60
+    columns: int = 40
     nodes: int = 200
-    most_each: int = 4_000
-    most_work: int = 150_000
+    most_each: int = 2_500
+    most_work: int = 60_000
 
 
 @dataclass(frozen=True)
