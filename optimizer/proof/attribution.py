@@ -19,6 +19,7 @@ from optimizer.exact import Exact
 from optimizer.proof.bound import Bound, openings_paid
 from optimizer.proof.facts import Facts
 from optimizer.proof.prices import PriceBook
+from optimizer.proof.stages import stage_values
 from optimizer.proof.tally import Tally
 from optimizer.proof.transfer_blocks import transfers_earned
 from optimizer.proof.worth import order_values, priced_use
@@ -149,7 +150,7 @@ def _leftover(tally: Tally, book: PriceBook, family: str) -> Exact:
         ships = np.isin(priced.order * n_slots + priced.row, shipped)
         opened = tally.opened[facts.tables.lane_warehouse[slots.lane[priced.row]]]
         return priced.price * (priced.rhs - Exact.ints(ships.astype(np.int64) - opened.astype(np.int64)))
-    used = uses(tally, family)
+    used = stage_values(tally, book.stages) if family == "objective_stage" else uses(tally, family)
     if family == "contract_minimum":
         soft = facts.tables.contracts.given("shortfall_penalty")
         used = used + np.where(soft, tally.shortfall, 0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from optimizer.errors import VerificationError
 from optimizer.proof.attribution import Attribution, attribute
 from optimizer.proof.bound import Bound, bound_of
-from optimizer.proof.check_files import check_bound, check_prices, check_run, check_tables
+from optimizer.proof.check_files import check_bound, check_prices, check_run, check_stages, check_tables
 from optimizer.proof.facts import Facts
 from optimizer.proof.failures import Findings
 from optimizer.proof.prices import read_prices
@@ -95,6 +95,7 @@ def _check(run_dir: Path, facts: Facts, report: Report) -> None:
     report.bound = bound_of(facts, read_prices(facts, certificate))
     report.parts = attribute(tally, report.bound)
     report.rules += check_prices(tally, report.bound, run_dir, findings)
+    report.rules += check_stages(tally, report.bound, run, findings)
     report.rules += check_run(tally, report.bound, run, certificate, findings)
     report.rules += check_bound(tally, report.bound, report.parts)
 

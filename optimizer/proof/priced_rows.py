@@ -11,6 +11,7 @@ from optimizer.exact import Exact
 from optimizer.proof.days import DAYS, DayTexts
 from optimizer.proof.events import find_keys
 from optimizer.proof.facts import Facts
+from optimizer.proof.stages import StageRow
 from optimizer.tables.tables import Table
 
 Ints = NDArray[np.int64]
@@ -34,13 +35,14 @@ KEYS: dict[str, list[str]] = {
     "budget": ["budget_id"],
     "transfer_capacity": ["from_warehouse_id", "to_warehouse_id", "product_id"],
     "transfer_source": ["from_warehouse_id", "product_id", "date"],
+    "objective_stage": ["stage"],
 }
 """The coupling rows, and the columns that name one row of each family."""
 
 DATES = ("date", "ship_date")
 """The last column of a family of dated rows; where a certificate leaves it out, all its rows are of `as_of`."""
 
-AT_LEAST = frozenset({"contract_minimum", "service_floor"})
+AT_LEAST = frozenset({"contract_minimum", "service_floor", "objective_stage"})
 """The ≥ rows: their prices are at most 0; all others are ≤ rows with prices of at least 0."""
 
 LINKS = frozenset({"warehouse_opening"})
@@ -50,8 +52,8 @@ LINKS = frozenset({"warehouse_opening"})
 class PricedRows:
     """Finds the rows that prices name, with their right-hand sides."""
 
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
+    def __init__(self, facts: Facts, stages: tuple[StageRow, ...]) -> None:
+        self.facts, self.stages = facts, stages
         self._places: dict[str, dict[tuple[str, ...], int]] = {}
         self._day = DayTexts(facts.as_of)
         self._other: dict[str, Callable[[Keys], tuple[Ints, Exact]]] = {
@@ -61,6 +63,7 @@ class PricedRows:
             "contract_minimum": self._minimums,
             "service_floor": self._floors,
             "reserve": self._reserves,
+            "objective_stage": self._stages,
         }
 
     def find(self, family: str, keys: Keys) -> tuple[Ints, Exact, Ints]:
@@ -159,6 +162,11 @@ class PricedRows:
         sides = [facts.floor_rhs(members, level) for _, members, level in facts.floors]
         return row, Exact.of([*sides, 0]).take(row)
 
+    def _stages(self, keys: Keys) -> tuple[Ints, Exact]:
+        place = {str(number): number - 1 for number in range(1, len(self.stages) + 1)}
+        row = np.array([place.get(key[0], -1) for key in keys], dtype=np.int64)
+        return row, Exact.of([*(stage.sign * stage.kept for stage in self.stages), 0]).take(row)
+
     # -- openings -------------------------------------------------------------------------------------------------
     def _openings(self, keys: Keys) -> tuple[Ints, Exact, Ints]:
         """The (order, slot) pairs of warehouses whose opening costs something; right-hand side 0."""
@@ -172,5 +180,5 @@ class PricedRows:
         day = self._days(keys, 3)
         slot = slots.find(np.maximum(lane, 0), np.maximum(day, 0))
         costly = tables.warehouses["fixed_open_cost"][tables.lane_warehouse[lane]] > 0
-        right = (order >= 0) & (lane >= 0) & (day >= 0) & costly & (self.facts.rates.opening > 0)
+        right = (order >= 0) & (lane >= 0) & (day >= 0) & costly
         return np.where(right, slot, -1), Exact.zeros(len(keys)), order

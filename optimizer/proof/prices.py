@@ -6,7 +6,7 @@ Any prices of the right sign give a valid bound, so nothing here asks where they
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any
@@ -19,6 +19,7 @@ from optimizer.exact import Exact
 from optimizer.proof.facts import Facts
 from optimizer.proof.priced_rows import AT_LEAST, DATES, KEYS, PricedRows
 from optimizer.proof.rates import Rates
+from optimizer.proof.stages import StageRow, full_paid, read_stages, service_paid, shifted_rates
 
 Ints = NDArray[np.int64]
 
@@ -46,6 +47,11 @@ class PriceBook:
     families: Mapping[str, Priced]
     rates: Rates
     """what the terms count once the prices of stages are taken into account"""
+    stages: tuple[StageRow, ...] = ()
+    service_paid: list[tuple[NDArray[np.bool_], Fraction]] = field(default_factory=list)
+    """(orders, money per weighted unit served) that priced stages pay"""
+    full_paid: Fraction = Fraction(0)
+    """money that priced stages pay for an order in full"""
 
     def __getitem__(self, family: str) -> Priced:
         return self.families[family]
@@ -69,8 +75,13 @@ def read_prices(facts: Facts, certificate: Mapping[str, Any]) -> PriceBook:
     for family in stated:
         if family not in KEYS:
             raise VerificationError(f"certificate.json: {family!r} is not a family of priced rows")
-    rows = PricedRows(facts)
-    return PriceBook({family: _family(rows, family, stated.get(family)) for family in KEYS}, facts.rates)
+    stages = read_stages(facts, certificate)
+    rows = PricedRows(facts, stages)
+    families = {family: _family(rows, family, stated.get(family)) for family in KEYS}
+    priced = families["objective_stage"]
+    prices = priced.price.sum_by(priced.row, len(stages)).fractions()
+    rates = shifted_rates(facts.rates, stages, prices)
+    return PriceBook(families, rates, stages, service_paid(facts, stages, prices), full_paid(stages, prices))
 
 
 def _family(rows: PricedRows, family: str, stated: Any) -> Priced:

@@ -86,6 +86,8 @@ def service_gain(facts: Facts, book: PriceBook) -> Exact:
     floors = book["service_floor"]
     for position, price in zip(floors.row.tolist(), floors.price.fractions(), strict=True):
         per_weight = per_weight + Exact.full(facts.n_orders, -price) * facts.floors[position][1]
+    for members, paid in book.service_paid:
+        per_weight = per_weight + Exact.full(facts.n_orders, paid) * members
     return per_weight * facts.service_weight
 
 
@@ -143,7 +145,7 @@ def reduce_values(facts: Facts, book: PriceBook) -> Reduced:
         rates=book.rates,
         gain=rounded(line_gain(facts, book), up=True),
         bonus=rounded((per_order if facts.measure == "line" else nothing).take(tables.line_order), up=True),
-        prize=rounded(per_order if facts.measure == "order" else nothing, up=True),
+        prize=rounded((per_order if facts.measure == "order" else nothing) + book.full_paid, up=True),
         unit_cost=rounded(handling + at_place("units"), up=False),
         unit_freight=facts.lane_rate("cost_per_unit").take(lane),
         kg_price=at_place("kg"),

@@ -74,7 +74,7 @@ def opening_price(tally: Tally, book: PriceBook) -> Exact:
 
 
 def _rules_paid(tally: Tally, book: PriceBook) -> Exact:
-    """What each order pays (or is paid) for contracts and service floors."""
+    """What each order pays (or is paid) for contracts, service floors and stages on service."""
     facts, scopes = tally.facts, tally.facts.contract_scopes
     paid = Exact.zeros(facts.n_orders)
     if scopes.size:
@@ -84,7 +84,9 @@ def _rules_paid(tally: Tally, book: PriceBook) -> Exact:
     floors = book["service_floor"]
     for row, price_of in zip(floors.row.tolist(), floors.price.fractions(), strict=True):
         paid = paid + facts.service_weight * tally.served * facts.floors[row][1] * price_of
-    return paid
+    for members, earned in book.service_paid:
+        paid = paid - facts.service_weight * tally.served * members * earned
+    return paid - Exact.ints(tally.full_order.astype(np.int64)) * book.full_paid
 
 
 def _money_paid(tally: Tally, book: PriceBook) -> Exact:
