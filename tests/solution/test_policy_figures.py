@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from optimizer.exact import Exact
+from optimizer.proof.checker import check_folder
+from optimizer.report.write import publish
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import kpis_of, objective_of, objective_terms
 from optimizer.solution.outputs import tables_of
 from optimizer.solution.plan import MovedStock, Plan
 from tests.builders import make_scenario, make_tables
+from tests.report.sample import bundle_of
 from tests.solution.policy_batch import policy_batch
 from tests.solution.test_outputs import rows
 
@@ -224,3 +228,22 @@ def test_a_tariff_is_the_freight_of_its_shipment_and_of_no_row() -> None:
     found = [rows(tables["shipments"], "fixed_cost", "variable_cost")[0] for tables in made]
     assert found == [(3, 9), (0, 6)]  # 3 + 2 · 4.5 kg; max(6, 5 · 1): from 5 kg the second band alone holds it
     assert [rows(tables["allocations"], "variable_cost") for tables in made] == [[(0,)], [(0,)]]
+
+
+def test_the_independent_checker_finds_the_same_tables_and_figures(tmp_path: Path) -> None:
+    terms = [{"contract_id": "K", "product_id": "P", "min_qty": 20, "shortfall_penalty": 3}]
+    ledger = policy_batch(contracts=terms, budgets=[{"budget_id": "B", "kind": "transfer_cost", "limit": 4}])
+    bundle = bundle_of(ledger.tables, ledger.scenario, ledger.plan)
+    checked = check_folder(publish(bundle, tmp_path / "run"), ledger.tables, ledger.scenario)
+    found = {rule.rule: rule for rule in checked.rules}
+    tables = ("allocations", "orders", "shipments", "transfers", "warehouses", "contracts", "shorts")
+    for name in (
+        *(f"{table}_table" for table in tables),
+        "kpis",
+        "objective",
+        "warehouse_stock",
+        "lot_stock",
+        "budget",
+    ):
+        assert found[name].passed, name
+        assert found[name].rows_checked > 0, name
