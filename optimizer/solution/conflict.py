@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from optimizer.engines.base import SolveServer
 from optimizer.engines.result import SolveOptions
-from optimizer.model.build import Model, build_model
+from optimizer.model.build import Model
 from optimizer.solution.conflict_limits import limits
 from optimizer.solution.conflict_repair import cheapest_repair
 from optimizer.solution.conflict_rules import DemandingRules
@@ -35,8 +35,8 @@ def find_conflict(model: Model, engine: str, options: SolveOptions) -> dict[str,
     rules, orders = DemandingRules.of(model), unholdable_orders(model)
     ends = time.monotonic() + np.cumsum(SHARES) * options.time_limit_s
     with SolveServer(judge, threads=options.threads, memory_limit_mb=options.memory_limit_mb) as server:
-        search = Search(server, model.linear, rules.demands, options, ends[0])
-        repair = cheapest_repair(search, rules, options, verifier) if len(rules) else None
+        search = Search(server, rules.model.linear, rules.demands, options, ends[0])
+        repair = cheapest_repair(search, rules, model, options, verifier) if len(rules) else None
         search.ends = ends[1]
         found = list(clashes(search, MOST_CLASHES))
         conflicts = [_conflict(rules, clash) for clash in found]
@@ -71,11 +71,10 @@ def _name_limits(
     """What each clash meets, looked for where no bound of a column holds a limit: with room for all that is ordered."""
     if not found:
         return
-    roomy = build_model(model.tables, model.scenario, int(model.tables.order_lines["qty"].sum()))
-    rules = DemandingRules.of(roomy)
-    search = Search(server, roomy.linear, rules.demands, options, ends)
+    rules = DemandingRules.of(model, headroom=int(model.tables.order_lines["qty"].sum()))
+    search = Search(server, rules.model.linear, rules.demands, options, ends)
     for clash, conflict in zip(found, conflicts, strict=True):
-        conflict["limits"] = list(limits(search, roomy, rules, list(clash.members)))
+        conflict["limits"] = list(limits(search, rules, list(clash.members)))
 
 
 def unholdable_orders(model: Model) -> list[dict[str, Any]]:

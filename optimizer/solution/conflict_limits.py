@@ -61,8 +61,9 @@ def facts_of(model: Model) -> list[Fact]:
     return found
 
 
-def limits(search: Search, model: Model, rules: DemandingRules, members: list[int]) -> Iterator[dict[str, Any]]:
+def limits(search: Search, rules: DemandingRules, members: list[int]) -> Iterator[dict[str, Any]]:
     """The facts that a clash meets, in words: lines without any way, then tight limits none of which is superfluous."""
+    model = rules.model
     lines = np.unique(rules.line[np.isin(rules.rule, members)])
     yield from _without_way(model, lines)
     yield from _pins_without_way(model, rules, members)
@@ -72,10 +73,10 @@ def limits(search: Search, model: Model, rules: DemandingRules, members: list[in
     order = np.unique(model.tables.line_order[lines])
     touched = _touched(model, order)
     tight = _tight(model.linear, found.values[: search.n_cols])
-    facts = [
-        fact for fact in facts_of(model)
-        if touched[fact.rows].any() and tight[fact.rows].any() and not _is_member(fact, rules, members)
-    ]  # fmt: skip
+    touching = [fact for fact in facts_of(model) if touched[fact.rows].any() and not _is_member(fact, rules, members)]
+    facts = [fact for fact in touching if tight[fact.rows].any()]
+    if (rules.family[members] == "frozen").any() and len(touching) <= MOST_PROBED:
+        facts = touching  # an order that is let go leaves room where it meets a limit
     ledger = Ledger(model.tables, model.scenario, plan_from_values(model, found.values[: search.n_cols]))
     for fact in _needed(search, members, facts)[:MOST_NAMED]:
         yield _describe(model, ledger, fact)

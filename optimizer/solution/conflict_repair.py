@@ -35,12 +35,11 @@ SLACK = 1e-9
 
 
 def cheapest_repair(
-    search: Search, rules: DemandingRules, options: SolveOptions, verifier: str
+    search: Search, rules: DemandingRules, stated: Model, options: SolveOptions, verifier: str
 ) -> dict[str, Any] | None:
     """The repair as `conflict.json` states it; None where no point was found in time.
 
-    Options:
-        ``verifier`` is an engine other than the one that the search asks.
+    ``stated`` is the model whose rules cannot hold; ``verifier`` an engine other than the one that the search asks.
     """
     least = search.least()
     if least.values is None:
@@ -51,14 +50,13 @@ def cheapest_repair(
     lowered = lowered_rules(rules, values[: search.n_cols], search.given_way(values))
     proven = least.proven and (best.values is None or bool(best.proven))
     without = _value(rules.model, search.best(kept=[rule for rule in range(len(rules)) if rule not in _which(lowered)]))
-    found = _verified(rules.model, lowered, options, verifier)
-    stated = [{key: value for key, value in each.items() if key != "number"} for each in lowered]
+    found = _verified(stated, lowered, options, verifier)
     value = found["objective_value"]
     return {
         "measure": rules.measure,
         "amount": sum((each["amount"] for each in lowered), Fraction(0)),
         "least_proven": proven,
-        "rules": stated,
+        "rules": [{key: value for key, value in each.items() if key != "number"} for each in lowered],
         **found,
         "value_without_these_rules": without,
         "value_change": None if value is None or without is None else value - without,
@@ -82,6 +80,8 @@ def _lowered(rules: DemandingRules, ledger: Ledger, rule: int, given: Floats) ->
         return None
     verb = "lower" if end < start else "raise"
     words = f"{verb} {rules.name(rule)} from {decimal_text(start)} to {decimal_text(end)}"
+    if rules.family[rule] == "frozen":
+        words = f"let go of {rules.name(rule)}"
     return {
         "number": rule, "rule": str(rules.family[rule]), "id": rules.identity(rule), "keys": rules.keys(rule),
         "from": _plain(start), "to": _plain(end), "given_way": way, "unit": rules.counts(rule),

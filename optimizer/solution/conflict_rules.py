@@ -1,7 +1,7 @@
 """The rules that ask for something, one row of the model each: what each asks, in whose words, what giving way means.
 
-Hard contract minimums, service floors, floors of the objective and pins above 0 demand; every other rule is kept by
-shipping nothing.
+Hard contract minimums, service floors, floors of the objective, pins above 0 and frozen orders demand; every other rule
+is kept by shipping nothing.
 
 What a repair gives way is measured in money where every order line that a demanding rule speaks of has a unit_price,
 else in units: one unit of a rule stands for (worth of all the lines it speaks of) / (all that it could count of them),
@@ -26,6 +26,7 @@ from optimizer.model.build import Model
 from optimizer.model.goals import floor_rows
 from optimizer.model.linear_model import Block, LinearModel
 from optimizer.scenario.schema import kpi_scope
+from optimizer.solution.conflict_frozen import Thawed
 from optimizer.solution.conflict_search import Demands
 from optimizer.tables.scope import scope_members
 
@@ -40,10 +41,12 @@ PIN_KEYS = ("order_id", "line_id", "warehouse_id", "mode")
 class DemandingRules:
     """One entry a demanding rule; pairs (``rule``, ``line``) name the order lines that each speaks of.
 
-    ``family``, ``place`` in contracts, pins or the list of floors, what it ``asks`` for, and all that it could have
-    ``counted`` if everything shipped. ``row`` of the model, which holds ``unit`` times what the rule counts.
+    ``family``, ``place`` in contracts, pins, orders or the list of floors, what it ``asks`` for, and all that it could
+    have ``counted`` if everything shipped. ``row`` of the model (-1: frozen orders have several, in ``thawed``), which
+    holds ``unit`` times what the rule counts. ``model`` is one in which no order is frozen but by such rules.
     """
 
+    thawed: Thawed
     model: Model
     row: Ints
     unit: NDArray[np.float64]
@@ -55,11 +58,16 @@ class DemandingRules:
     line: Ints
 
     @classmethod
-    def of(cls, model: Model) -> DemandingRules:
+    def of(cls, stated: Model, headroom: int = 0) -> DemandingRules:
+        """The rules of a model; ``headroom`` as in `build_model`."""
+        thawed = Thawed.of(stated, headroom)
+        model = thawed.model
         parts = [part for family in PARTS if len(model.linear.rows(family)) for part in [PARTS[family](model)]]
+        parts += [_frozen(stated)] if len(thawed.order) else []
         sizes = np.cumsum([0, *(len(part.place) for part in parts)])
         nothing = np.zeros(0, dtype=np.int64)
         return cls(
+            thawed=thawed,
             model=model,
             row=np.concatenate([nothing, *(part.row for part in parts)]),
             unit=np.concatenate([np.zeros(0), *(part.unit for part in parts)]),
@@ -93,14 +101,26 @@ class DemandingRules:
     @property
     def whole(self) -> Flags:
         """Rules that count whole units."""
-        return np.isin(self.family.astype(str), ("contract_minimum", "pins"))
+        return np.isin(self.family.astype(str), ("contract_minimum", "pins", "frozen"))
 
     @cached_property
     def demands(self) -> Demands:
         """As the model's rows have them: a row of whole numbers may ask for the next one above."""
-        worth, linear = self.worth.floats(), self.model.linear
-        most = (linear.row_lower[self.row] - _least_activity(linear)[self.row]) / self.unit
-        return Demands(self.row, self.unit, worth / worth.max(initial=1.0), most, self.whole)
+        worth, linear, thawed = self.worth.floats(), self.model.linear, self.thawed
+        own = np.flatnonzero(self.row >= 0)
+        most = np.ones(len(self))
+        most[own] = (linear.row_lower[self.row[own]] - _least_activity(linear)[self.row[own]]) / self.unit[own]
+        of_order = np.full(len(self.model.tables.orders), -1, dtype=np.int64)
+        let_go = np.flatnonzero(self.family == "frozen")
+        of_order[self.place[let_go]] = let_go
+        return Demands(
+            weight=worth / worth.max(initial=1.0),
+            most=most,
+            whole=self.whole,
+            demand=np.concatenate([own, of_order[thawed.order]]),
+            row=np.concatenate([self.row[own], thawed.row]),
+            unit=np.concatenate([self.unit[own], thawed.slack]),
+        )
 
     def keys(self, rule: int) -> dict[str, str]:
         """The ids that name a rule."""
@@ -111,6 +131,8 @@ class DemandingRules:
             return {"scope": list(self.model.scenario.service.min_level)[place]}
         if self.family[rule] == "objective_stage":
             return {"stage": str(place + 1)}
+        if self.family[rule] == "frozen":
+            return {"order_id": str(tables.orders["order_id"][place])}
         return {key: str(tables.pins[key][place]) for key in PIN_KEYS}
 
     def identity(self, rule: int) -> str:
@@ -126,6 +148,8 @@ class DemandingRules:
             return f"the service level {keys['scope']}"
         if self.family[rule] == "objective_stage":
             return f"floor {keys['stage']} of the objective ({self.model.stages[int(self.place[rule])].kpi})"
+        if self.family[rule] == "frozen":
+            return f"frozen order {keys['order_id']}"
         return (
             f"the pin ({keys['mode'].replace('_', ' ')}) of order {keys['order_id']} line {keys['line_id']} "
             f"at warehouse {keys['warehouse_id']}"
@@ -158,6 +182,8 @@ class DemandingRules:
         """What a rule counts."""
         if self.family[rule] == "objective_stage":
             return f"of {self.model.stages[int(self.place[rule])].kpi}"
+        if self.family[rule] == "frozen":
+            return "orders"
         floor = self.family[rule] == "service_floor"
         return f"weighted {self.model.scenario.service.measure}s" if floor else "units"
 
@@ -175,6 +201,8 @@ class DemandingRules:
             stage = self.model.stages[int(self.place[rule])]
             side = "at least" if stage.sense == "max" else "at most"
             return f"the objective asks for {stage.kpi} of {side} {decimal_text(stage.kept)}"
+        if self.family[rule] == "frozen":
+            return f"order {keys['order_id']} is frozen: it ships exactly what the previous plan has"
         mode = keys["mode"].replace("_", " ")
         return (
             f"a pin asks for {mode} {asks} units of order {keys['order_id']} line {keys['line_id']} "
@@ -269,6 +297,17 @@ def _goal_scope(model: Model, kpi: str) -> tuple[Ints, int]:
     if kpi == "orders_served_in_full":
         return np.arange(len(tables.order_lines)), len(tables.orders)
     return np.zeros(0, dtype=np.int64), 0
+
+
+def _frozen(stated: Model) -> _Part:
+    """Frozen orders, let go as a whole: they count what their lines are worth."""
+    tables = stated.tables
+    order = np.flatnonzero(np.asarray(tables.orders["frozen"], dtype=bool))
+    number = np.full(len(tables.orders), -1, dtype=np.int64)
+    number[order] = np.arange(len(order))
+    line = np.flatnonzero(number[tables.line_order] >= 0)
+    one, none = Exact.full(len(order), 1), np.full(len(order), -1, dtype=np.int64)
+    return _Part("frozen", none, np.ones(len(order)), order, one, one, number[tables.line_order[line]], line)
 
 
 PARTS = {

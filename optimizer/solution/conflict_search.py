@@ -29,30 +29,31 @@ LEAST_S = 0.2
 
 @dataclass(frozen=True)
 class Demands:
-    """Rows that ask for something: ``row`` in the model, and ``unit``, how much of it one unit of the rule is there.
+    """Rules that ask for something, each with an elastic column that relieves its rows.
 
     In units of the rule: ``weight`` of one unit given way, ``most`` that can be, ``whole`` where only whole ones can.
+    Entries: what one unit of ``demand[e]`` given way adds to ``row[e]`` is ``unit[e]``.
     """
 
-    row: Ints
-    unit: Floats
     weight: Floats
     most: Floats
     whole: Flags
+    demand: Ints
+    row: Ints
+    unit: Floats
 
     def __len__(self) -> int:
-        return len(self.row)
+        return len(self.weight)
 
 
 def elastic(linear: LinearModel, demands: Demands) -> LinearModel:
     """The model with an elastic column for each demand, free of charge, and a last row: the weighted sum given way."""
     size = len(demands)
     columns = linear.n_cols + np.arange(size)
-    added = np.zeros(linear.n_rows + 1, dtype=np.int64)
-    added[demands.row + 1] = 1
+    added = np.bincount(demands.row + 1, minlength=linear.n_rows + 1)
     indptr = linear.indptr + np.cumsum(added)
-    ends = linear.indptr[demands.row + 1]
     by_row = np.argsort(demands.row, kind="stable")
+    ends, entry = linear.indptr[demands.row + 1][by_row], columns[demands.demand][by_row]
     return LinearModel(
         objective=np.concatenate([linear.objective, np.zeros(size)]),
         offset=linear.offset,
@@ -61,8 +62,8 @@ def elastic(linear: LinearModel, demands: Demands) -> LinearModel:
         integral=np.concatenate([linear.integral, demands.whole]),
         granularity=np.concatenate([linear.granularity, demands.whole.astype(np.float64)]),
         indptr=np.append(indptr, indptr[-1] + size),
-        indices=np.concatenate([np.insert(linear.indices, ends[by_row], columns[by_row]), columns]).astype(np.int32),
-        data=np.concatenate([np.insert(linear.data, ends[by_row], demands.unit[by_row]), demands.weight]),
+        indices=np.concatenate([np.insert(linear.indices, ends, entry), columns]).astype(np.int32),
+        data=np.concatenate([np.insert(linear.data, ends, demands.unit[by_row]), demands.weight]),
         row_lower=np.append(linear.row_lower, -np.inf),
         row_upper=np.append(linear.row_upper, np.inf),
         column_blocks=(),

@@ -2,7 +2,7 @@
 
 A repair is ``{rule, id, keys, from, to}``: ``contract_minimum`` (keys contract_id; units owed), ``pins`` (the key
 columns of pins; units), ``service_floor`` (scope; a level between 0 and 1), ``objective_stage`` (stage, the number of a
-floor of [objective]; in the unit of its KPI).
+floor of [objective]; in the unit of its KPI), ``frozen`` (order_id; 0: no longer frozen).
 """
 
 from __future__ import annotations
@@ -39,11 +39,10 @@ def soften_log(repairs: Iterable[Repair]) -> list[dict[str, Any]]:
     for repair in repairs:
         path = _PATHS[repair["rule"]].format(**repair["keys"])
         table, _, column = path.partition(".")
-        in_table = repair["rule"] in ("contract_minimum", "pins")
+        in_table = repair["rule"] in ("contract_minimum", "pins", "frozen")
         where = {"table": table, "column": column, "where": repair["keys"]} if in_table else {}
-        entries.append(
-            {"path": path, **where, "old": str(repair["from"]), "new": str(repair["to"]), "rows": 1, "from": "--soften"}
-        )
+        old, new = ("true", "false") if repair["rule"] == "frozen" else (str(repair["from"]), str(repair["to"]))
+        entries.append({"path": path, **where, "old": old, "new": new, "rows": 1, "from": "--soften"})
     return entries
 
 
@@ -52,6 +51,7 @@ _PATHS = {
     "pins": "pins.qty",
     "service_floor": "service.min_level.{scope}",
     "objective_stage": "objective.floors.{stage}",
+    "frozen": "orders.frozen",
 }
 
 
@@ -105,4 +105,18 @@ def _goal(tables: Tables, scenario: Scenario, keys: Mapping[str, str], to: Decim
     return tables, scenario.model_copy(update={"objective": objective})
 
 
-_LOWERED = {"contract_minimum": _contract, "pins": _pin, "service_floor": _floor, "objective_stage": _goal}
+def _let_go(tables: Tables, scenario: Scenario, keys: Mapping[str, str], to: Decimal) -> tuple[Tables, Scenario]:
+    """An order that is frozen no more."""
+    orders = tables.orders
+    frozen = np.asarray(orders["frozen"]).copy()
+    frozen[_row(orders, keys)] = bool(to)
+    return tables.replace(orders=replace(orders, columns={**orders.columns, "frozen": frozen})), scenario
+
+
+_LOWERED = {
+    "contract_minimum": _contract,
+    "pins": _pin,
+    "service_floor": _floor,
+    "objective_stage": _goal,
+    "frozen": _let_go,
+}

@@ -9,7 +9,7 @@ import pytest
 
 from optimizer.engines.base import SolveServer
 from optimizer.engines.result import SolveOptions
-from optimizer.model.build import build_model
+from optimizer.model.build import Model, build_model
 from optimizer.solution.conflict import find_conflict
 from tests.brute_force import optimum
 from tests.builders import make_scenario, make_tables
@@ -145,3 +145,40 @@ def test_when_the_clock_is_short_nothing_is_claimed() -> None:
     conflict = find_conflict(model, "highs", SolveOptions(time_limit_s=0.0, gap=0.0))
     assert conflict["conflicts"] == []
     assert conflict["repair"] is None
+
+
+def frozen_case(**more: Any) -> Model:
+    """Order A is frozen at 2 of its 3 units; B wants 4 of the 5 there are."""
+    scenario = make_scenario(stability={"previous_plan": "previous", "cost_per_unit": 0})
+    before = [{"order_id": "A", "line_id": "1", "warehouse_id": "W1", "product_id": "P", "qty": 2}]
+    tables = {
+        "orders": [{"order_id": "A", "frozen": True}, {"order_id": "B"}],
+        "order_lines": [
+            {"order_id": "A", "product_id": "P", "qty": 3, "unit_margin": 5},
+            {"order_id": "B", "product_id": "P", "qty": 4, "unit_margin": 5},
+        ],
+        "stock": [{"warehouse_id": "W1", "product_id": "P", "on_hand_qty": 5}],
+        "previous": before,
+    }
+    return build_model(make_tables(scenario, **(tables | more)), scenario)
+
+
+def test_a_frozen_order_whose_stock_is_gone() -> None:
+    model = frozen_case(stock=[{"warehouse_id": "W1", "product_id": "P", "on_hand_qty": 1}])
+    conflict = find_conflict(model, "highs", EXACT)
+    (clash,) = conflict["conflicts"]
+    assert [rule["order_id"] for rule in clash["rules"]] == ["A"]
+    assert [limit["words"] for limit in clash["limits"]] == ["stock of product P at warehouse W1: 1 units"]
+    assert [rule["words"] for rule in conflict["repair"]["rules"]] == ["let go of frozen order A"]
+    assert conflict["repair"]["verified"]
+    assert conflict["repair"]["objective_value"] == 5
+
+
+def test_a_contract_that_a_frozen_order_leaves_no_stock_for() -> None:
+    """Either alone can hold: the contract needs the frozen order's units, or its third."""
+    for scope in ({"order_id": "B", "min_qty": 4}, {"order_id": "A", "min_qty": 3}):
+        model = frozen_case(contracts=[{"contract_id": "K", **scope}])
+        conflict = find_conflict(model, "highs", EXACT)
+        (clash,) = conflict["conflicts"]
+        assert [rule["family"] for rule in clash["rules"]] == ["contract_minimum", "frozen"], scope
+        assert [(rule["id"], rule["to"]) for rule in conflict["repair"]["rules"]] == [("K", scope["min_qty"] - 1)]
