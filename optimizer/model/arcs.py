@@ -115,8 +115,6 @@ def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:
     parts = [filters.sift(_pairs(tables, chunk, zone_lanes, zone_start)) for chunk in _chunks(lines, count)]
     found = Candidates({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})
     found.lost = {reason: lost.get(reason, 0) + sum(part.lost[reason] for part in parts) for reason in REASONS}
-    if not batch.offers.plain:
-        found.take(np.lexsort([found[name] for name in ("source", "product", "day", "lane", "line")]))
     apply_narrow_pins(batch, found)
     ways = _Ways(batch)
     _set_steps(batch, found, ways)
@@ -171,6 +169,9 @@ class _Ways:
         if self.plain:
             group = np.cumsum(_run_starts(found["line"], found["warehouse"])) - 1
             return group, int(group[-1]) + 1 if len(group) else 0
+        by_house, by_lane = (_run_starts(found["line"], found[name]) for name in ("warehouse", "lane"))
+        if np.array_equal(by_house, by_lane):
+            return np.arange(len(found)), len(found)  # one service reaches each (line, warehouse): nothing is shared
         return ranks_of(*(found[name] for name in ("line", "warehouse", "day", "product", "source")))
 
     def picks(self, found: Candidates) -> Ints:

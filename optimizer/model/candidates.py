@@ -20,9 +20,9 @@ REASONS = {
     "closed_warehouse": "the warehouse is not open",
     "service_mismatch": "the order asks for another service or service level",
     "ineligible": "an eligibility rule keeps the warehouse from serving the line",
+    "after_cancel": "it would arrive after the cancel date of the order",
     "below_step": "the line is smaller than one case pack or lot multiple",
     "pinned_off": "a pin allows nothing here",
-    "after_cancel": "it would arrive after the cancel date of the order",
     "no_stock": "less than one step of the product is available to promise at the warehouse",
     "expired": "the lot would be too old on arrival",
     "frozen": "the order is frozen, and its previous plan does not ship this way",
@@ -93,12 +93,12 @@ class Filters:
             found.keep(~mismatch, "service_mismatch")
         if len(self.ineligible):
             found.keep(self.ineligible.find(self._pair(found)) < 0, "ineligible")
+        self._leave(found)
         self._offer(found)
         found["want"] = self.whole[found["offer"]]
         found.keep(found["want"] > 0, "below_step")
         found["want"] = self.pins.apply(self._pair(found), tables.lane_service[found["lane"]], found["want"])
         found.keep(found["want"] > 0, "pinned_off")
-        self._leave(found)
         self._draw(found)
         if self.frozen:
             found.keep(keep_frozen(self.batch, *(found[name] for name in FROZEN_KEYS)), "frozen")

@@ -129,6 +129,8 @@ class FrozenRows:
     def find(self, line: Ints, lane: Ints, day: Ints, source: Ints) -> Ints:
         """Which of these each (line, lane, day, source) is, -1 where it is none."""
         known = (self.lane >= 0) & (self.source >= 0)
+        if not known.any():
+            return np.full(len(line), NONE, dtype=np.int64)
         place = np.flatnonzero(known)
         mine = (self.line[known], self.lane[known], self.day[known], self.source[known])
         codes = _codes([np.concatenate(pair) for pair in zip(mine, (line, lane, day, source), strict=True)])

@@ -23,10 +23,10 @@ PRUNING: dict[str, dict[str, Any]] = {
     "closed_warehouse": ONE | {"warehouses": [{"warehouse_id": "W1", "is_open": False}]},
     "service_mismatch": ONE | {"orders": [{"order_id": "A", "service_id": "express"}], "lanes": EXPRESS},
     "ineligible": ONE | {"eligibility": [{"rule_id": "R", "warehouse_id": "W1", "mode": "forbid", "product_id": "P"}]},
-    "below_step": ONE | {"order_lines": [line("A", 3, lot_multiple=4)]},
-    "pinned_off": ONE | {"pins": [PIN | {"mode": "forbid", "qty": 0}]},
     "after_cancel": ONE
     | {"orders": [{"order_id": "A", "cancel_date": "2026-11-21"}], "lanes": [lane("W1", transit_days=2)]},
+    "below_step": ONE | {"order_lines": [line("A", 3, lot_multiple=4)]},
+    "pinned_off": ONE | {"pins": [PIN | {"mode": "forbid", "qty": 0}]},
     "no_stock": ONE | {"stock": [stock("W1", 0)]},
     "expired": ONE
     | {

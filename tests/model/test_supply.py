@@ -73,7 +73,7 @@ def test_a_lot_limit_that_the_next_period_repeats_is_left_out() -> None:
 
 
 def test_goods_leave_when_something_changed_on_working_days() -> None:
-    """Closed on days 0 and 2: the first working day is 1; the receipt of day 2 leaves on 3, the limit of 5 adds 5, 6."""
+    """Closed on 0 and 2: the first working day is 1; the receipt of day 2 leaves on 3, the limit of 5 adds 5 and 6."""
     calendar = [{"warehouse_id": "W", "date": on(day), "is_working": False} for day in (0, 2)]
     calendar += [{"warehouse_id": "W", "date": on(5), "capacity_units": 3}]
     calendar += [{"warehouse_id": "W", "date": on(-2), "capacity_units": 1}]
