@@ -29,7 +29,7 @@ UNITS: dict[str, tuple[str, ...]] = {
     "reserves": ("qty",),
     "calendar": ("capacity_units",),
     "transfers": ("capacity_units",),
-    "previous": ("qty",),
+    "previous": ("qty", "shipped_qty"),
 }
 PER_UNIT: dict[str, tuple[str, ...]] = {
     "products": ("unit_cost", "unit_weight_kg", "unit_volume_m3"),

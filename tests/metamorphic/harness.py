@@ -18,6 +18,7 @@ from optimizer.solution.metrics import objective_value
 from optimizer.solution.plan import Plan
 from optimizer.tables.tables import Tables
 from tests.instances import Case, random_case
+from tests.policy_instances import mixed_case
 from tests.typed_cases import typed
 
 Transform = Callable[[Case, random.Random], Case | None]
@@ -80,8 +81,8 @@ def pairs(count: int, transform: Transform, *, first: int = 0) -> Iterator[tuple
 
 
 def prepared(seed: int) -> Case | None:
-    """The batch of one seed; None if it is not valid input."""
-    case = random_case(seed)
+    """The batch of one seed, even seeds plain, odd ones with policies; None if it is not valid input."""
+    case = mixed_case(seed) if seed % 2 else random_case(seed)
     try:
         typed(case)
     except InputError:

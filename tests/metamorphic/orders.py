@@ -10,6 +10,8 @@ from optimizer.solution.plan import Plan
 from optimizer.tables.tables import Tables
 from tests.instances import Case, Row
 
+TWIN = " twin"
+
 
 def without_order_costs(case: Case) -> Case:
     """The batch without anything that is paid, limited, promised or counted by order or by shipment."""
@@ -64,14 +66,16 @@ def twin_orders(case: Case, rng: random.Random) -> Case | None:
         row["delivery_policy"] = "partial"
     for name in ("pins", "previous"):
         tables[name] = [pin for pin in tables.get(name, []) if pin["order_id"] != row["order_id"]]
+    goods = {line["product_id"] for line in lines}  # a substitute may have larger steps than half of the merged line
+    tables["substitutions"] = [row for row in tables.get("substitutions", []) if row["product_id"] not in goods]
     for house in (*tables["warehouses"], *tables.get("calendar", [])):
         house.pop("capacity_lines", None)
     packs = {product["product_id"]: product.get("case_pack", 1) for product in tables["products"]}
     for line in lines:
         line.pop("min_fill_qty", None)
         line["qty"] = math.lcm(packs[line["product_id"]], line.get("lot_multiple", 1))
-    tables["orders"].append(row | {"order_id": "twin"})
-    tables["order_lines"] += [line | {"order_id": "twin"} for line in copy.deepcopy(lines)]
+    tables["orders"].append(row | {"order_id": f"{row['order_id']}{TWIN}"})
+    tables["order_lines"] += [line | {"order_id": f"{row['order_id']}{TWIN}"} for line in copy.deepcopy(lines)]
     case["scenario"]["service.measure"] = "unit"
     case["tables"] = {name: rows for name, rows in tables.items() if rows}
     return case
@@ -80,12 +84,11 @@ def twin_orders(case: Case, rng: random.Random) -> Case | None:
 def merge_twins(case: Case) -> Case:
     """The two equal orders of `twin_orders` as one, each of its lines twice as large."""
     tables = case["tables"]
-    twin = next(row for row in tables["orders"] if row["order_id"] == "twin")
-    other = next(row for row in tables["orders"] if row != twin and row | {"order_id": "twin"} == twin)
+    twin = next(row for row in tables["orders"] if row["order_id"].endswith(TWIN))
     tables["orders"].remove(twin)
-    tables["order_lines"] = [line for line in tables["order_lines"] if line["order_id"] != "twin"]
+    tables["order_lines"] = [line for line in tables["order_lines"] if line["order_id"] != twin["order_id"]]
     for line in tables["order_lines"]:
-        if line["order_id"] == other["order_id"]:
+        if line["order_id"] + TWIN == twin["order_id"]:
             line["qty"] *= 2
             if line.get("weight_kg") is not None:
                 line["weight_kg"] *= 2

@@ -20,6 +20,7 @@ from optimizer.engines.base import ENGINES
 from optimizer.errors import InputError
 from optimizer.scenario.load import load_scenario
 from optimizer.tables.read import load_tables
+from optimizer.tables.schema import is_refused
 from tests.builders import AS_OF, toml_text
 from tests.instances import Case, Row
 from tests.metamorphic import looser, orders, same
@@ -155,11 +156,17 @@ def test_another_seed_or_engine_finds_the_same_value(count: int, solver: Solver)
 @sizes
 def test_every_file_format_gives_the_same_value(count: int, solver: Solver, tmp_path: Path) -> None:
     forms = ("csv", "parquet", "xlsx", "duckdb")
-    for at, (seed, case, _) in enumerate(pairs(count, lambda case, rng: case)):
+    for at, (seed, case, _) in enumerate(pairs(count, lambda case, rng: case if readable(case) else None)):
         best, form = solver.solve(case).value, forms[at % len(forms)]
         loaded = load_scenario(write_files(tmp_path / str(seed), case, form))
         tables, _ = load_tables(loaded)
         assert solver.solve_typed(tables, loaded.scenario).value == best, (seed, form)
+
+
+def readable(case: Case) -> bool:
+    """Whether files may hold all of the batch (a previous plan would be a run folder, not a table)."""
+    cells = {f"{table}.{column}" for table, rows in case["tables"].items() for row in rows for column in row}
+    return "previous" not in case["tables"] and not any(map(is_refused, cells | case["tables"].keys()))
 
 
 def write_files(folder: Path, case: Case, form: str) -> Path:
