@@ -88,7 +88,7 @@ class Batch:
 
     def days_late(self, order: Ints, lane: Ints, day: Ints) -> Ints:
         """Days by which a shipment misses the due date of its order, 0 if it does not."""
-        return np.maximum(self.arrival(lane, day) - self.due_day[order], 0)
+        return np.asarray(np.maximum(self.arrival(lane, day) - self.due_day[order], 0), dtype=np.int64)
 
     def good_for(self, source: Ints, order: Ints, lane: Ints, day: Ints) -> NDArray[np.bool_]:
         """Whether goods of a source may leave on a day for the order: long enough good on arrival."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +38,7 @@ def id_texts(batch: Batch, key: str) -> dict[str, Texts]:
     if key in COLUMNS:
         table, columns = COLUMNS[key]
         return {column: getattr(tables, table)[column] for column in columns}
-    lists = {
+    lists: dict[str, Callable[[], tuple[str, Texts]]] = {
         "source": lambda: ("lot_id", np.append(batch.supply.lot, "")),  # -1: a kit has no lot
         "component": lambda: ("component_id", tables.products["product_id"]),
         "from_warehouse": lambda: ("from_warehouse_id", tables.warehouses["warehouse_id"]),

@@ -174,4 +174,4 @@ def _atp(tables: Tables, supply: Supply) -> Ints:
     codes = supply.receipt_pool * SPAN + supply.receipt_day
     by_then = np.searchsorted(codes, supply.period_pool * SPAN + supply.period_day, side="right")
     before = np.searchsorted(supply.receipt_pool, supply.period_pool)
-    return np.maximum(atp + total[by_then] - total[before], 0)
+    return cast("Ints", np.maximum(atp + total[by_then] - total[before], 0))

@@ -80,7 +80,7 @@ def _ends(owner: Ints, amount: Ints) -> Ints:
     """Running totals that begin anew with each owner."""
     total = np.cumsum(amount)
     first = np.searchsorted(owner, owner)
-    return total - np.concatenate([[0], total])[first]
+    return np.asarray(total - np.concatenate([[0], total])[first], dtype=np.int64)
 
 
 def _rank_within(ends: Ints, owner: Ints, first: Ints, value: Ints, wanted: Ints) -> Ints:

@@ -21,6 +21,20 @@ def optimum(linear: LinearModel) -> float | None:
     """The optimal value, None if infeasible."""
     if not linear.n_cols:
         return None if (linear.row_lower > 0).any() or (linear.row_upper < 0).any() else linear.offset
+    highs = _solved(linear)
+    status = highs.getModelStatus()
+    if status == highspy.HighsModelStatus.kInfeasible:
+        return None
+    assert status == highspy.HighsModelStatus.kOptimal, status
+    return float(highs.getInfo().objective_function_value)
+
+
+def best_values(linear: LinearModel) -> Any:
+    """An optimal point of a model that has one."""
+    return np.array(_solved(linear).getSolution().col_value)
+
+
+def _solved(linear: LinearModel) -> highspy.Highs:
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("mip_rel_gap", 0.0)
@@ -35,11 +49,7 @@ def optimum(linear: LinearModel) -> float | None:
     lp.integrality_ = [kinds[int(whole)] for whole in linear.integral]
     highs.passModel(lp)
     highs.run()
-    status = highs.getModelStatus()
-    if status == highspy.HighsModelStatus.kInfeasible:
-        return None
-    assert status == highspy.HighsModelStatus.kOptimal, status
-    return float(highs.getInfo().objective_function_value)
+    return highs
 
 
 def plan_of(model: Model, ship: Ship) -> Plan:
