@@ -37,6 +37,7 @@ from optimizer.solution.plan import Plan
 from optimizer.solution.prices import Prices, price_plan
 from optimizer.solution.reasons import shorts
 from optimizer.solution.replenishment import replenishment
+from optimizer.solution.stage_reasons import with_goals
 from optimizer.tables.soften import soften, soften_log
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ class Story:
             "kpis": figures,
             "least_changes": as_data((changes or {}).values(), tables.order_lines),
         }
-        outputs, short_lines = tables_of(ledger), shorts(self.model, answer.plan, prices, changes)
+        outputs = tables_of(ledger)
+        short_lines = with_goals(shorts(self.model, answer.plan, prices, changes), self.model.stages)
         outputs |= {
             "contracts": priced(outputs["contracts"], prices),
             "shadow_prices": prices.shadow_prices,
