@@ -58,6 +58,8 @@ def lots_fit(draft: Draft, scenario: Scenario, found: Findings) -> None:
 def _best_step(tables: Tables, qty: Ints) -> tuple[Ints, Ints]:
     """For each line the most that one product can fill of it, and that product's step in ordered units."""
     ways = ways_of(tables)
+    if len(ways.line) == len(qty):
+        return qty // ways.step * ways.step, ways.step
     most = qty[ways.line] // ways.step * ways.step
     order = np.lexsort((ways.step, -most, ways.line))
     best = order[np.unique(ways.line[order], return_index=True)[1]]
@@ -94,10 +96,12 @@ def stock_not_overpromised(draft: Draft, scenario: Scenario, found: Findings) ->
     """More reserved than there is, over all lots: the availability is 0, which may or may not be meant."""
     typed = draft.typed["stock"]
     have, promised = typed.table["on_hand_qty"], typed.table["reserved_qty"]
-    _, first, pool = np.unique(np.stack(typed.key_codes[:2]), axis=1, return_index=True, return_inverse=True)
-    short = np.zeros(len(first), dtype=np.int64)
-    np.add.at(short, pool.reshape(-1), promised - have)
-    found.at(typed.place, "reserved_qty", (promised > have) & (short > 0)[pool.reshape(-1)], "at most on_hand_qty",
+    begins = np.ones(len(typed), dtype=bool)
+    begins[1:] = np.stack([code[1:] != code[:-1] for code in typed.key_codes[:2]]).any(axis=0)
+    pool = np.cumsum(begins) - 1  # rows are sorted by warehouse and product
+    short = np.zeros(len(typed), dtype=np.int64)
+    np.add.at(short, pool, promised - have)
+    found.at(typed.place, "reserved_qty", (promised > have) & (short > 0)[pool], "at most on_hand_qty",
              "nothing is available here; check both quantities", "reserved_above_on_hand", value=promised,
              severity="warning")  # fmt: skip
 

@@ -59,6 +59,8 @@ def scope_references(draft: Draft, scenario: Scenario, found: Findings) -> None:
 def _scope_reference(draft: Draft, name: str, column: str, target: str, found: Findings) -> None:
     typed, known = draft.typed[name], draft[target][TABLES[target].keys[0]]
     values = typed.table[column]
+    if not (values != "").any():
+        return
     lost = (values != "") & (position(known, values) < 0)
     if not lost.any():
         return

@@ -79,6 +79,8 @@ def fair_shares_have_parties(draft: Draft, scenario: Scenario, found: Findings) 
     if draft.unread.intersection(("orders", "order_lines", "products", "customers", "fair_share")):
         return
     tables, typed = draft.tables(), draft.typed["fair_share"]
+    if not len(typed):
+        return
     rule, line = scope_members(tables, typed.table)
     parties = np.zeros(len(typed), dtype=np.int64)
     for between, column in PARTIES.items():

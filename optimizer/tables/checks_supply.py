@@ -98,6 +98,15 @@ def transfers_lead_somewhere(draft: Draft, scenario: Scenario, found: Findings) 
              value=table["to_warehouse_id"], severity="warning")  # fmt: skip
 
 
+def history_is_past(draft: Draft, scenario: Scenario, found: Findings) -> None:
+    """Past demand lies before the snapshot; what was ordered on its day may still be open."""
+    typed = draft.typed["history"]
+    when = typed.table["date"]
+    found.at(typed.place, "date", when > np.datetime64(scenario.as_of),
+             f"a day up to {scenario.as_of}, the date of the snapshot", "correct the date, or check as_of",
+             "history_to_come", value=when, severity="warning")  # fmt: skip
+
+
 SUPPLY_CHECKS = (
     lots_not_expired,
     receipts_to_come,
@@ -106,4 +115,5 @@ SUPPLY_CHECKS = (
     kits_without_stock,
     substitutes_differ,
     transfers_lead_somewhere,
+    history_is_past,
 )

@@ -139,7 +139,7 @@ def test_damaged_files_of_policies(tmp_path, seed):
     path = write_case(tmp_path, policies(), NEAR)
     files = {name: tmp_path / f"{name}.csv" for name in POLICIES} | {"previous": tmp_path / "last" / "allocations.csv"}
     originals = {name: file.read_bytes() for name, file in files.items()}
-    for _ in range(EXAMPLES // 8):
+    for _ in range(EXAMPLES // 16):
         name = rng.choice(sorted(files))
         content = rng.choice([damaged_bytes, damaged_cells])(originals[name], rng)
         files[name].write_bytes(content)
@@ -200,7 +200,7 @@ def test_damaged_scenarios_of_policies(tmp_path):
     path = write_case(tmp_path, policies(), settings)
     original = path.read_bytes()
     assert outcome(path)[1] == []
-    for _ in range(EXAMPLES):
+    for _ in range(EXAMPLES // 4):
         path.write_bytes(damaged_bytes(original, rng))
         tables, issues = outcome(path)
         assert told_well(issues)

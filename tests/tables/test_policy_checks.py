@@ -102,6 +102,7 @@ ROWS: list[tuple] = [
     (put("calendar", 0, capacity_kg="5"), "warning", "capacity_of_day_off", "calendar", 2, "is_working", "", "nothing"),
     (put("stock", 3, reserved_qty="9"), "warning", "reserved_above_on_hand", "stock", 5, "reserved_qty", "9",
      "nothing"),
+    (put("history", 0, date="2026-11-21"), "warning", "history_to_come", "history", 2, "date", "2026-11-21", "as_of"),
     # kits, substitutes, moves
     (all_of(add("kits", product_id="P3", component_id="P1", qty="1"), put("kits", 1, component_id="P3")), "error",
      "kit_of_kit", "kits", 3, "component_id", "P3", "components"),
@@ -185,6 +186,7 @@ def test_one_fault_gives_one_finding(tmp_path, change, severity, code, table, ro
     put("stock", 2, expiry_date="2026-11-20", holding_value_per_unit=""),
     put("inbound", 0, available_date="2026-11-20"),
     put("calendar", 0, date="2026-11-20"),
+    put("history", 0, date="2026-11-20"),
     put("substitutions", 0, ratio="0.5"),
     put("substitutions", 0, customer_id=""),
     put("rate_bands", 0, from_kg="10"),
