@@ -247,7 +247,7 @@ def price_rows(prices: list[price_words.Price], currency: str) -> list[dict[str,
     return [
         {
             "subject": row.subject,
-            "limit": price_words.rhs_text(row),
+            "limit": price_words.rhs_text(row, currency),
             "mark": mark(row),
             "gain": text(row.gain),
             "loss": text(row.loss),

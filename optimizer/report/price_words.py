@@ -41,7 +41,11 @@ SUBJECTS = {
     "objective_stage": "goal of stage {stage}",
 }
 """What a row of each family limits; rows of a family that differ by date alone say theirs besides."""
-MEASURES = {"units": "unit", "lines": "line", "shipments": "shipment", "kg": "kg", "weighted units": "weighted unit"}
+MONEY = "unit of money"
+MEASURES = {
+    "units": "unit", "lines": "line", "shipments": "shipment", "kg": "kg", "money": MONEY,
+    "weighted units": "weighted unit", "weighted lines": "weighted line", "weighted orders": "weighted order",
+}  # fmt: skip
 BASES = {
     "lp_relaxation": "price alone",
     "incomplete": "price alone, not converged",
@@ -51,7 +55,10 @@ BASES = {
     "global": "re-solved in full",
 }
 """How a value is known, for the eye; the codes stand in `shadow_prices`."""
-MORE = {"contract_minimum": "unit in the", "service_floor": "weighted unit in the", "contract_quota": "unit in the"}
+MORE = {
+    "contract_minimum": "unit in the", "service_floor": "weighted unit in the", "contract_quota": "unit in the",
+    "objective_stage": "in the",
+}  # fmt: skip
 """How one more of a limit is said where it is not simply "unit of"."""
 UNCOUNTED = frozenset(["kg"])
 
@@ -132,7 +139,7 @@ def _price(table: Table, row: int, dated: bool) -> Price:
     return Price(
         family=family,
         subject=subject,
-        unit=MEASURES.get(keys.get("unit", ""), keys.get("unit") or "unit"),
+        unit=MEASURES.get(keys.get("unit", ""), keys.get("unit", "").replace("_", " ") or "unit"),
         rhs=_exact(table, "rhs", row) or Fraction(0),
         price=_exact(table, "price", row) or Fraction(0),
         gain=_exact(table, "gain_plus_one", row) if resolved else None,
@@ -155,6 +162,9 @@ def _exact(table: Table, column: str, row: int) -> Fraction | None:
     return values.item(row) if hasattr(values, "fractions") else Fraction(int(values[row]))
 
 
-def rhs_text(price: Price) -> str:
+def rhs_text(price: Price, currency: str) -> str:
     """The limit as it stands, with its unit."""
-    return f"{count(price.rhs)} {price.unit if price.rhs == 1 or price.unit in UNCOUNTED else price.unit + 's'}"
+    if price.unit == MONEY:
+        return money(price.rhs, currency)
+    is_name = price.unit in UNCOUNTED or price.family == "objective_stage"
+    return f"{count(price.rhs)} {price.unit if price.rhs == 1 or is_name else price.unit + 's'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from decimal import Decimal
 from fractions import Fraction
@@ -56,7 +57,7 @@ def bundle_of(tables: Tables, scenario: Scenario, plan: Plan, short_text: str = 
         "scenario": {
             "name": scenario.name,
             "settings": ["solve.seed=0"],
-            "resolved": scenario.model_dump(exclude={"data"}),
+            "resolved": json.loads(scenario.model_dump_json(exclude={"data"})),
             "changes": [
                 {"table": "stock", "where": {"warehouse_id": "W2"}, "old": 120, "new": Decimal("96.0"), "rows": 1}
             ],
