@@ -15,6 +15,7 @@ from optimizer.model.linear_model import Block
 from optimizer.model.ragged import first_of, ranks_of, totals
 from optimizer.solution import policy_values
 from optimizer.solution.ledger import Ledger
+from optimizer.solution.needed_moves import without_idle_moves
 from optimizer.solution.plan import Draws, MovedStock, Plan
 
 Floats = NDArray[np.float64]
@@ -34,7 +35,7 @@ def plan_from_values(model: Model, values: Floats) -> Plan:
         (row_of_arc[draws.arc], draws.source, draws.units * steps[draws.arc]),
         (row_of_arc[needs.arc[needs.option]], needs.source, _whole(model, values, "kit_draw")),
     ]
-    return Plan(
+    plan = Plan(
         arcs.line[first],
         arcs.lane[first],
         totals(row, (steps * arcs.step)[used], size),
@@ -43,6 +44,7 @@ def plan_from_values(model: Model, values: Floats) -> Plan:
         draws=Draws.of(*(np.concatenate(part) for part in zip(*taken, strict=True))),
         moves=moves_from_values(model, values),
     )
+    return without_idle_moves(model.batch, plan)
 
 
 def _whole(model: Model, values: Floats, family: str) -> Ints:
