@@ -384,7 +384,7 @@ def _previous(line: Row, lane: Row, product: str, lot: str, day: int, qty: int, 
 
 
 def _alone(rng: random.Random, case: Case) -> tuple[Book, str, OrderPlan] | None:
-    """A plan that some order could follow if it were alone, of single products; None if luck finds none."""
+    """A plan that some order could follow if it were alone; None if luck finds none."""
     book = Book(case)
     moves = all_moves(book)[:1]
     orders = [order for order, row in book.orders.items() if not row.get("hold")]
@@ -392,11 +392,7 @@ def _alone(rng: random.Random, case: Case) -> tuple[Book, str, OrderPlan] | None
         return None
     order = rng.choice(orders)
     supply = {pool: book.atp(pool, 0) for pool in book.pools()}
-    plans = [
-        plan
-        for plan in order_plans(book, order, supply)
-        if plan.pieces and all(piece.lot is not None for _, piece in plan.pieces)
-    ]
+    plans = [plan for plan in order_plans(book, order, supply) if plan.pieces]
     return (book, order, rng.choice(plans)) if plans and moves else None
 
 
@@ -408,10 +404,10 @@ def _freeze(rng: random.Random, case: Case) -> bool:
     book, order, plan = found
     lines = {line["line_id"]: line for line in book.lines(order)}
     rows = [
-        _previous(lines[line], book.lanes_all[piece.lane], piece.product, piece.lot or "", piece.day, piece.ordered,
-                  piece.draws[0][1])
+        _previous(lines[line], book.lanes_all[piece.lane], product, lot, piece.day, 0 if at else piece.ordered, units)
         for line, piece in plan.pieces
-    ]  # fmt: skip
+        for at, ((_, product, lot), units) in enumerate(sorted(piece.draws))
+    ]
     before = [row for row in case["tables"].get("previous", []) if row["order_id"] != order]
     case["tables"]["previous"] = before + rows
     case["scenario"].setdefault("stability.previous_plan", "previous")

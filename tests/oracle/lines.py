@@ -18,6 +18,10 @@ Parcel = tuple[int, int]
 """(position of the lane, ship day): a shipment of the order."""
 
 
+Kept = dict[tuple[str, str, int, str, str], tuple[int, int]]
+"""(ordered, shipped) units by (warehouse, service, day, product, lot)"""
+
+
 @dataclass(frozen=True)
 class Piece:
     """So many ordered units of a line in one shipment, as one product, drawn from these sources."""
@@ -75,15 +79,25 @@ class LineBook:
         }
         self.ways = self._ways()
 
-    def _kept_rows(self) -> dict[Any, int]:
-        """What a frozen order's previous rows say: units by (warehouse, service, product, lot, day)."""
-        kept: dict[Any, int] = defaultdict(int)
+    def _kept_rows(self) -> Kept:
+        """What a frozen order's previous rows say."""
+        kept: Kept = defaultdict(lambda: (0, 0))
         for row in self.book.rows["previous"] if self.frozen else ():
             if (row["order_id"], row["line_id"]) == (self.line["order_id"], self.line["line_id"]):
                 day = max(0, day_of(row["ship_date"]) or 0)
-                key = row["warehouse_id"], row["service_id"], row["product_id"], row.get("lot_id") or "", day
-                kept[key] += row["qty"]
+                key = row["warehouse_id"], row["service_id"], day, row["product_id"], row.get("lot_id") or ""
+                kept[key] = kept[key][0] + row["qty"], kept[key][1] + row["shipped_qty"]
         return kept
+
+    def _as_rows(self, pieces: tuple[Piece, ...]) -> Kept:
+        """The rows that a plan would leave: of a kit one for each component, the first with the ordered units."""
+        rows: Kept = defaultdict(lambda: (0, 0))
+        for piece in pieces:
+            lane = self.book.lanes_all[piece.lane]
+            for at, ((_, product, lot), units) in enumerate(sorted(piece.draws)):
+                key = lane["warehouse_id"], lane["service_id"], piece.day, product, lot
+                rows[key] = rows[key][0] + (0 if at else piece.ordered), rows[key][1] + units
+        return rows
 
     def _ways(self) -> list[Way]:
         book, line = self.book, self.line
@@ -93,7 +107,7 @@ class LineBook:
             for house in {book.lanes_all[lane]["warehouse_id"] for lane in lanes}
         }
         if self.frozen:
-            frozen = {key[-1] for key in self.kept}
+            frozen = {key[2] for key in self.kept}
             days = {house: [day for day in frozen if book.working_from(house, day) == day] for house in days}
         found: dict[Any, Way] = {}
         for product, ratio, _ in book.ways_to_serve(line):
@@ -134,6 +148,8 @@ class LineBook:
             if not self._allowed(total, choice):
                 continue
             for pieces in self._pieces(choice):
+                if self.frozen and self._as_rows(pieces) != self.kept:
+                    continue
                 plan = self._evaluate(pieces, total)
                 key = frozenset(plan.used.items()), tuple(sorted(plan.load.items())), total
                 if key not in best or best[key].money < plan.money:
@@ -166,13 +182,6 @@ class LineBook:
             return False
         if self.order.get("delivery_policy", "partial") != "partial" and total not in (0, line["qty"]):
             return False
-        if self.frozen:
-            rows: dict[Any, int] = defaultdict(int)
-            for way, lane, amount in choice:
-                row = self.book.lanes_all[lane]
-                rows[row["warehouse_id"], row["service_id"], way.product, way.lot or "", way.day] += amount
-            if rows != self.kept:
-                return False
         return all(self._pin_holds(pin, choice) for pin in self.book.rows["pins"])
 
     def _pin_holds(self, pin: Row, choice: tuple[tuple[Way, int, int], ...]) -> bool:
