@@ -21,6 +21,10 @@ TABLES = {
 NEAR = {"stability": {"previous_plan": "last", "cost_per_unit": 1}}
 
 
+def changed_plan_is_told(run_folder: Path) -> bool:
+    return any("table previous changed since the run" in failure for failure in certify(run_folder).all_failures)
+
+
 @pytest.mark.usefixtures("everything_available")
 def test_the_previous_plan_is_an_input_like_any_other(tmp_path: Path) -> None:
     case = tmp_path / "case"
@@ -31,12 +35,10 @@ def test_the_previous_plan_is_an_input_like_any_other(tmp_path: Path) -> None:
     allocations = case / "last" / "allocations.csv"
     rows = allocations.read_text().splitlines()
     allocations.write_text("\n".join(rows[:-1]) + "\n")
-    (failure,) = certify(tmp_path / "run").all_failures
-    assert "previous changed since the run" in failure
+    assert changed_plan_is_told(tmp_path / "run")
 
     shutil.rmtree(case)
     assert certify(tmp_path / "run").all_failures == []
     copy = tmp_path / "run" / "inputs" / "previous.csv"
     copy.write_text("\n".join(copy.read_text().splitlines()[:-1]) + "\n")
-    (failure,) = certify(tmp_path / "run").all_failures
-    assert "previous changed since the run" in failure
+    assert changed_plan_is_told(tmp_path / "run")
