@@ -51,12 +51,6 @@ class Index:
         return np.where(self.codes[place] == wanted, self.order[place], -1)
 
 
-def stock_index(tables: Tables) -> Index:
-    """Finds stock rows by ``warehouse · products + product``."""
-    size = len(tables.products)
-    return Index(tables.stock_warehouse * size + tables.stock_product, len(tables.warehouses) * size)
-
-
 @dataclass(frozen=True)
 class ServiceMatch:
     """Codes of the service and the service level that orders ask for (-1: any) and lanes offer."""

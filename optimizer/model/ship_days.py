@@ -57,11 +57,6 @@ class ShipDays:
         by_day = np.lexsort((day, position))
         return position[by_day], day[by_day]
 
-    def allows(self, order: Ints, warehouse: Ints, day: Ints) -> NDArray[np.bool_]:
-        """Whether each shipment may leave on its day."""
-        position, possible = self.expand(order, warehouse)
-        return np.isin(np.arange(len(order)) * SPAN + day, position * SPAN + possible)
-
 
 def _of_warehouses(size: int, calendar: Calendar) -> Ints:
     """Codes (warehouse, day) of the first working day, the days with a capacity, and the working days after those."""

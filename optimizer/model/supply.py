@@ -112,10 +112,6 @@ class Supply:
         last = self.find_period(self.pool, np.maximum(self.expiry, 0))
         return np.where(self.expiry < 0, self.period_start[self.pool] - 1, last)
 
-    def alive(self, source: Ints, day: Ints) -> Flags:
-        """Whether goods of the source may still leave on a day."""
-        return self.expiry[source] >= day
-
     def own(self, source: Ints, day: Ints) -> Ints:
         """Units of the lot itself by a day: on hand, and receipts where the lot has no name; nothing moved in."""
         on_hand = self.on_hand[source]

@@ -70,6 +70,17 @@ CASES: dict[str, Case] = {
         broken_columns={"open_shipment": 0.5},
         absent={"lanes": FREE},
     ),
+    "line_link": Case(
+        {
+            "order_lines": [line("A", 3)],
+            "stock": [stock("W1", 2) | {"lot_id": name} for name in ("L1", "L2")],
+            "lanes": [lane("W1", fixed_cost=1)],
+        },
+        kept={("A", "1", "W1"): 3},
+        broken={("A", "1", "W1"): 3},
+        broken_columns={"open_shipment": 0.9},
+        absent={"order_lines": [line("A", 4)]},
+    ),
     "minimum_charge": Case(
         TWO | {"lanes": [lane("W1", fixed_cost=1, cost_per_unit="0.5", min_charge=3), lane("W2")]},
         kept={("A", "1", "W1"): 2},

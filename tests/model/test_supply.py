@@ -90,11 +90,6 @@ def test_goods_leave_when_something_changed_on_working_days() -> None:
         (1, 5),
         (1, 6),
     ]
-    assert days.allows(np.array([0, 1, 1]), np.zeros(3, dtype=np.int64), np.array([3, 3, 6])).tolist() == [
-        True,
-        False,
-        True,
-    ]
 
 
 def test_a_receipt_counts_for_what_the_order_could_be_served_with() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from optimizer.exact import Exact
-from optimizer.model.terms import atp
 from optimizer.report.bundle import RunBundle
 from optimizer.scenario.schema import Scenario
 from optimizer.solution.exceptions import exceptions
@@ -25,6 +24,12 @@ from tests.builders import make_scenario, make_tables
 
 REASONS = ("no_stock", "stock_taken", "not_worth_freight", "no_lane", "capacity", "split_limit", "hold")
 OTHER_FAMILIES = ("warehouse_capacity_lines", "contract_minimum", "service_floor")
+
+
+def atp(tables: Tables) -> Any:
+    """What is available to promise of each stock row, where every pool is one."""
+    stock = tables.stock
+    return np.maximum(stock["on_hand_qty"] - stock["reserved_qty"] - stock["safety_stock_qty"], 0)
 
 
 def sample(

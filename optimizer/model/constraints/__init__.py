@@ -19,6 +19,7 @@ from optimizer.model.constraints.lane_capacity_kg import lane_capacity_kg
 from optimizer.model.constraints.lane_capacity_shipments import lane_capacity_shipments
 from optimizer.model.constraints.lane_capacity_units import lane_capacity_units
 from optimizer.model.constraints.line_demand import line_demand
+from optimizer.model.constraints.line_link import line_link
 from optimizer.model.constraints.line_pick import line_pick
 from optimizer.model.constraints.lot_multiple import lot_multiple
 from optimizer.model.constraints.lot_stock import lot_stock
@@ -57,6 +58,7 @@ FAMILIES: Mapping[str, Family] = {
         # one order's own rules
         line_demand,
         shipment_link,
+        line_link,
         minimum_charge,
         tariff_band,
         tariff_weight,
