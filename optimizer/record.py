@@ -348,8 +348,20 @@ def summary(bundle: RunBundle, folder: Path, exit_code: int) -> list[str]:
         f"certified {money_text(run['certified_bound'])} recomputed, gap {percent} %",
         f"served    {figures['units_allocated']:,} of {figures['units_ordered']:,} units,"
         f" {figures['shipments']:,} shipments, freight {money_text(figures['shipping_cost'])}",
+        *_to_look_at(bundle),
         *(f"softened  {repair['words']}" for repair in run.get("softened", ())),
         *(f"goal      {stage['words']}" for stage in run.get("stages", ())),
         f"folder    {folder}",
         f"report    {folder / 'report.html'}",
     ]
+
+
+def _to_look_at(bundle: RunBundle) -> list[str]:
+    """Orders that wait or come late, and how many findings a person must look at; nothing where there are none."""
+    figures, found = bundle.run["kpis"], bundle.tables["exceptions"]
+    deferred, late = figures["deferred_orders"], figures["late_orders"]
+    lines = [f"dates     {deferred:,} orders leave later, {late:,} arrive late"] if deferred or late else []
+    if len(found):
+        high = int((found["severity"] == "high").sum())
+        lines.append(f"look at   {len(found):,} findings in exceptions, {high:,} of them high")
+    return lines

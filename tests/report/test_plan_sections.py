@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from optimizer.record import summary
 from optimizer.report import facts, plan_sections
 from optimizer.report.bundle import RunBundle
 from optimizer.report.html import render
@@ -15,6 +17,7 @@ from optimizer.report.sections import warehouse_rows
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import kpis_of
 from optimizer.solution.plan import Plan
+from optimizer.tables.tables import Table
 from tests.builders import AS_OF, make_scenario, make_tables
 from tests.report.sample import bundle_of, sample
 from tests.report.test_html import MARKUP, Page
@@ -189,3 +192,18 @@ def test_available_stock_counts_receipts_until_the_last_shipment_and_moves() -> 
 def with_ledger(bundle: RunBundle) -> tuple[RunBundle, Ledger]:
     assert bundle.plan is not None
     return bundle, Ledger(bundle.inputs, bundle.scenario, bundle.plan)
+
+
+def test_the_last_lines_of_a_run_tell_dates_and_findings() -> None:
+    bundle = policy_bundle()
+    findings = bundle.tables["exceptions"]
+    lines = summary(bundle, Path("runs/x"), 0)
+    assert "dates     2 orders leave later, 1 arrive late" in lines
+    high = int((findings["severity"] == "high").sum())
+    assert f"look at   {len(findings)} findings in exceptions, {high} of them high" in lines
+    none = {name: column[:0] for name, column in findings.columns.items()}
+    calm = bundle.replace(
+        run={**bundle.run, "kpis": {**bundle.run["kpis"], "deferred_orders": 0, "late_orders": 0}},
+        tables={**bundle.tables, "exceptions": Table("exceptions", none)},
+    )
+    assert not [line for line in summary(calm, Path("runs/x"), 0) if line.startswith(("dates", "look"))]
