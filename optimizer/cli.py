@@ -135,6 +135,26 @@ def certify(run_folder: Path, inputs: Path | None, as_json: bool) -> int:
 
 
 @app.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--order", required=True, metavar="O", help="The order.")
+@click.option("--line", metavar="L", help="One line of it [default: all].")
+@click.option(
+    "--inputs", type=click.Path(path_type=Path), metavar="DIR", help="Where the scenario and its data are now."
+)
+@click.option("--json", "as_json", is_flag=True, help="The whole story as JSON.")
+def explain(run_folder: Path, order: str, line: str | None, inputs: Path | None, as_json: bool) -> int:
+    """Tell the whole story of an order line: what it got, every way it could have had, and why not."""
+    import json
+
+    from optimizer.explain import explain as stories_of
+    from optimizer.explain import text
+
+    stories = stories_of(run_folder, order, line, inputs)
+    click.echo(json.dumps(stories, indent=1, ensure_ascii=False, default=str) if as_json else text(stories))
+    return OK
+
+
+@app.command()
 @click.argument("scenario", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--format", "fmt", type=click.Choice(["mps", "lp"]), required=True)

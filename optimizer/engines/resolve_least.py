@@ -66,13 +66,14 @@ class LeastQuestion:
 class Filled:
     """How ``rises``, pairs (rise, steps), fill the target. Values are changes of the objective against the plan.
 
-    The steps are the fewest that make it possible, or worth as much as the plan. ``full``: the best value with the
+    The steps are the ``fewest`` that make it possible, or else that make it worth as much as the plan. ``full``: the best value with the
     target filled. ``pay``: the fewest steps of pay that make filling it at least as good as not filling it; None if
     more than pay is in the way (or pay counts for nothing). ``gains``: what kept rows get more in the best point that
     does not fill the target, by their place in ``kept``.
     """
 
     rises: tuple[tuple[int, int], ...]
+    fewest: bool
     full: float
     pay: int | None
     gains: tuple[tuple[int, int], ...]
@@ -151,7 +152,8 @@ def _answer(meta: Mapping[str, Any]) -> LeastAnswer:
     return LeastAnswer(
         base=np.nan if base is None else float(base),
         filled=tuple(
-            Filled(_pairs(one["rises"]), one["full"], one["pay"], _pairs(one["gains"])) for one in meta["filled"]
+            Filled(_pairs(one["rises"]), one["fewest"], one["full"], one["pay"], _pairs(one["gains"]))
+            for one in meta["filled"]
         ),
         outbid=meta["outbid"],
         losers=_pairs(meta["losers"]),

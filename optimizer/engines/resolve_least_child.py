@@ -126,7 +126,7 @@ class _Market:
             full, _ = self.best(_Case(full=True, rises=steps))
             if not np.isfinite(full):
                 return False
-            found.append(self.filled(steps, full))
+            found.append({**self.filled(steps, full), "fewest": worth == -np.inf})
             if full >= base - EQUAL:  # the fewest that are worth it are these
                 return True
         return True
@@ -200,6 +200,7 @@ class _Market:
         gains = self.changes(point) if point is not None else {}
         return {
             "rises": [list(rise) for rise in rises],
+            "fewest": True,
             "full": full,
             "pay": pay,
             "gains": [[place, amount] for place, amount in gains.items() if amount > 0],

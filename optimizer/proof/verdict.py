@@ -19,6 +19,7 @@ from optimizer.tables.soften import soften
 
 if TYPE_CHECKING:
     from optimizer.scenario.load import LoadedScenario
+    from optimizer.scenario.schema import Scenario
     from optimizer.tables.tables import Tables
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
@@ -164,6 +165,24 @@ def certify(run_dir: Path | str, inputs: Path | str | None = None) -> Verdict:
         return Verdict(folder, Report(), (*failures, str(error)), currency=currency)
     notes = tuple(f"softened  {repair.get('words', repair['rule'])}" for repair in lowered)
     return Verdict(folder, check_folder(folder, tables, scenario), tuple(failures), notes=notes, currency=currency)
+
+
+def read_inputs(run_dir: Path, inputs: Path | None = None) -> tuple[Mapping[str, Any], Tables, Scenario]:
+    """What run.json says, and the tables and the scenario that its plan was made for, found as `certify` finds them.
+
+    Raises `UsageError` if the folder holds no plan, `VerificationError` if the inputs are not those of the run.
+    """
+    if not (run_dir / "run.json").is_file():
+        raise UsageError(f"{run_dir} is not a run folder: it has no run.json")
+    run = mapping(read_json(run_dir / "run.json"), "run.json")
+    stated = mapping(run.get("scenario"), "run.json scenario")
+    if run.get("objective_value") is None:
+        raise UsageError(f"{run_dir} holds no plan: the run ended without one")
+    loaded, tables = _inputs(run_dir, stated, inputs)
+    changed = _changed(run, stated, loaded, tables)
+    if changed:
+        raise VerificationError("; ".join(changed))
+    return run, *soften(tables, loaded.scenario, run.get("softened") or ())
 
 
 def _check_files(folder: Path) -> list[str]:

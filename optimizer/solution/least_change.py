@@ -104,13 +104,17 @@ def least_changes(
     plan: Plan,
     effort: LeastEffort,
     *,
+    only: Ints | None = None,
     memory_limit_mb: int | None = None,
     stop: threading.Event | None = None,
 ) -> dict[int, LeastChange]:
-    """By short line (position in order_lines) what would fill it; lines that were not reached are missing."""
+    """By short line (position in order_lines) what would fill it; lines that were not reached are missing.
+
+    ``only``: short lines to look at, in place of those with most money at stake.
+    """
     deadline = time.monotonic() + effort.time_limit_s
     ledger = Ledger(model.tables, model.scenario, plan)
-    lines = most_at_stake(ledger)[: effort.top_lines]
+    lines = most_at_stake(ledger)[: effort.top_lines] if only is None else only
     found: dict[int, LeastChange] = {}
     if not len(lines) or model.linear.n_cols == 0 or model.stages or not can_be_parted(model.linear):
         return found
@@ -211,9 +215,8 @@ class _Seeker:
         outbid, losers = -1, tuple[tuple[str, int], ...]()
         tried: set[str] = set()
         for case, answer in answers:
-            possible = any(not one.rises for one in answer.filled)
             for one in answer.filled:
-                if one.pay is not None and _is_least(case, one, possible, tried):
+                if one.pay is not None and _is_least(case, one, tried):
                     changes.append(self._change(case, one, base, line))
             if case.rule is None:
                 tried = {case.rises[rise].words for one in answer.filled for rise, _ in one.rises}
@@ -261,15 +264,15 @@ class _Seeker:
         return tuple(sorted(named, key=lambda one: (-one[1], one[0])))
 
 
-def _is_least(case: _Case, one: Filled, possible: bool, tried: set[str]) -> bool:
+def _is_least(case: _Case, one: Filled, tried: set[str]) -> bool:
     """Whether nothing less than all of it may do: one thing, or two of which neither does anything alone.
 
-    ``possible``: the line can be filled without the rise; ``tried``: limits whose rise fills it with all rules kept.
+    ``tried``: limits whose rise fills the line with all rules kept.
     """
     if not one.rises:
         return True
     if case.rule is None:
-        return one.pay == 0 or not possible
+        return one.pay == 0 or one.fewest
     return one.pay == 0 and not any(case.rises[rise].words in tried for rise, _ in one.rises)
 
 

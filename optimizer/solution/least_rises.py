@@ -162,9 +162,11 @@ def _lot_of(batch: Batch, linear: LinearModel, block: Block, group: Ints, rise: 
     lots = linear.rows("lot_stock")
     own = np.flatnonzero(supply.lot_rows.source[lots.keys["lot_row"]] == source) if len(lots) else alive[:0]
     lot = str(supply.lot[source])
+    if len(sources) > 1:
+        rise = rise._replace(edit=replace(rise.edit, key={**rise.edit.key, "lot_id": lot}))
     if lot:
         words = rise.words.replace(" at ", f" (lot {_safe(lot)}) at ", 1)
-        rise = rise._replace(words=words, edit=replace(rise.edit, key={**rise.edit.key, "lot_id": lot}))
+        rise = rise._replace(words=words)
     return rise, np.concatenate([block.start + alive, lots.start + own])
 
 
