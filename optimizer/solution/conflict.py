@@ -7,6 +7,7 @@ cut short is marked.
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -28,19 +29,21 @@ SHARES = (0.4, 0.4, 0.2)
 MOST_CLASHES = 20
 
 
-def find_conflict(model: Model, engine: str, options: SolveOptions) -> dict[str, Any]:
-    """The conflict of a model that ``engine`` says has no plan."""
+def find_conflict(
+    model: Model, engine: str, options: SolveOptions, stop: threading.Event | None = None
+) -> dict[str, Any]:
+    """The conflict of a model that ``engine`` says has no plan; what is known so far if ``stop`` is set."""
     judge = "scip" if engine == "highs" else "highs"
     verifier = "highs" if judge == "scip" else "scip"
     rules, orders = DemandingRules.of(model), unholdable_orders(model)
     ends = time.monotonic() + np.cumsum(SHARES) * options.time_limit_s
     with SolveServer(judge, threads=options.threads, memory_limit_mb=options.memory_limit_mb) as server:
-        search = Search(server, rules.model.linear, rules.demands, options, ends[0])
+        search = Search(server, rules.model.linear, rules.demands, options, ends[0], stop)
         repair = cheapest_repair(search, rules, model, options, verifier) if len(rules) else None
         search.ends = ends[1]
         found = list(clashes(search, MOST_CLASHES))
         conflicts = [_conflict(rules, clash) for clash in found]
-        _name_limits(model, found, conflicts, server, options, ends[2])
+        _name_limits(model, found, conflicts, search, ends[2])
     return {
         "schema_version": 1,
         "proven_by": [engine, judge, *(["arithmetic"] if orders else [])],
@@ -64,15 +67,14 @@ def _name_limits(
     model: Model,
     found: list[Clash],
     conflicts: list[dict[str, Any]],
-    server: SolveServer,
-    options: SolveOptions,
+    before: Search,
     ends: float,
 ) -> None:
     """What each clash meets, looked for where no bound of a column holds a limit: with room for all that is ordered."""
     if not found:
         return
     rules = DemandingRules.of(model, headroom=int(model.tables.order_lines["qty"].sum()))
-    search = Search(server, rules.model.linear, rules.demands, options, ends)
+    search = Search(before.server, rules.model.linear, rules.demands, before.options, ends, before.stop)
     for clash, conflict in zip(found, conflicts, strict=True):
         conflict["limits"] = list(limits(search, rules, list(clash.members)))
 

@@ -29,10 +29,12 @@ MOST_PROBED = 40
 MOST_NAMED = 10
 LIMIT_WORDS = {
     "warehouse_stock": "stock of product {product_id} at warehouse {warehouse_id}",
+    "lot_stock": "lot {lot_id} of product {product_id} at warehouse {warehouse_id}",
     "contract_quota": "quota of contract {contract_id}",
     "credit_limit": "credit limit of customer {customer_id}",
     "budget": "budget {budget_id}",
-    "reserve": "reserve {reserve_id}",
+    "reserve": "what reserve {reserve_id} leaves to others",
+    "transfer_capacity": "transfers from {from_warehouse_id} to {to_warehouse_id}",
 }
 
 
@@ -105,17 +107,23 @@ def _is_member(fact: Fact, rules: DemandingRules, members: list[int]) -> bool:
 
 
 def _touched(model: Model, orders: Ints) -> Flags:
-    """Rows in which a column of one of the orders stands."""
+    """Rows in which a column of one of the orders stands, or one of nobody's (a move of stock) beside such a column."""
     linear, mine = model.linear, np.zeros(model.linear.n_cols, dtype=bool)
     chosen = np.zeros(len(model.tables.orders), dtype=bool)
     chosen[orders] = True
+    nobodys = np.zeros(linear.n_cols, dtype=bool)
     for block in linear.column_blocks:
         of_order = block.keys.get("order")
         if of_order is None and "line" in block.keys:
             of_order = model.tables.line_order[block.keys["line"]]
-        if of_order is not None:
-            mine[block.start : block.stop] = chosen[of_order]
-    return _by_row(linear, mine[linear.indices].astype(np.float64)) > 0
+        columns = slice(block.start, block.stop)
+        mine[columns], nobodys[columns] = (False, True) if of_order is None else (chosen[of_order], False)
+    touched = _by_row(linear, mine[linear.indices].astype(np.float64)) > 0
+    row = np.repeat(np.arange(linear.n_rows), np.diff(linear.indptr))
+    beside = np.zeros(linear.n_cols, dtype=bool)
+    beside[linear.indices[touched[row]]] = True
+    beside &= nobodys
+    return touched | (_by_row(linear, beside[linear.indices].astype(np.float64)) > 0)
 
 
 def _tight(linear: LinearModel, values: Floats) -> Flags:
@@ -138,10 +146,13 @@ def _describe(model: Model, ledger: Ledger, fact: Fact) -> dict[str, Any]:
     texts = key_texts(model.batch, block)
     keys = {name: str(values[fact.at]) for name, values in texts.items()}
     limit = limit_of(ledger, block)
-    most = decimal_text(limit.rhs.item(fact.at))
+    most, unit = decimal_text(limit.rhs.item(fact.at)), limit.unit
+    unit = {"money": model.scenario.currency}.get(unit, unit.removesuffix("s") if most == "1" else unit)
     name = LIMIT_WORDS.get(block.family, block.family.replace("_", " ") + _named(keys)).format(**keys)
+    if block.family in LIMIT_WORDS and keys.get("date", "") not in ("", model.scenario.as_of.isoformat()):
+        name += f" from {keys['date']} on"
     return {"family": block.family, **keys, "limit": limit.rhs.item(fact.at), "unit": limit.unit,
-            "words": f"{name}: {most} {limit.unit}"}  # fmt: skip
+            "words": f"{name}: {most} {unit}"}  # fmt: skip
 
 
 def _named(keys: Mapping[str, str]) -> str:

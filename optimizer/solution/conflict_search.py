@@ -6,6 +6,7 @@ model is structural and always kept. Whatever the demands, nothing at all satisf
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -72,10 +73,18 @@ def elastic(linear: LinearModel, demands: Demands) -> LinearModel:
 
 
 class Search:
-    """Asks one engine which demands can hold together, until a deadline on the monotonic clock."""
+    """Asks one engine which demands can hold together, until a deadline on the monotonic clock or a stop."""
 
-    def __init__(self, server: SolveServer, linear: LinearModel, demands: Demands, options: SolveOptions, ends: float):
-        self.server, self.demands, self.options, self.ends = server, demands, options, ends
+    def __init__(
+        self,
+        server: SolveServer,
+        linear: LinearModel,
+        demands: Demands,
+        options: SolveOptions,
+        ends: float,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.server, self.demands, self.options, self.ends, self.stop = server, demands, options, ends, stop
         self.n_cols = linear.n_cols
         self.model = elastic(linear, demands)
 
@@ -105,12 +114,13 @@ class Search:
         return self._ask(np.zeros(self.model.n_cols), kept, row_lower=lower, row_upper=upper).possible
 
     def _ask(self, objective: Floats, kept: Iterable[int], **rows: Floats) -> Answered:
-        if self.left < LEAST_S:
+        if self.left < LEAST_S or (self.stop is not None and self.stop.is_set()):
             return Answered(None, None, False)
         upper = self.model.col_upper.copy()
         upper[self.n_cols + np.array(list(kept), dtype=np.int64)] = 0.0
         model = replace(self.model, objective=objective, offset=0.0, col_upper=upper, **rows)
-        result = self.server.solve(model, replace(self.options, time_limit_s=self.left, gap=0.0, start=None))
+        options = replace(self.options, time_limit_s=self.left, gap=0.0, start=None)
+        result = self.server.solve(model, options, stop=self.stop)
         reason = result.termination.reason
         possible = True if result.values is not None else False if reason == "INFEASIBLE" else None
         return Answered(possible, result.values, reason == "OPTIMAL")

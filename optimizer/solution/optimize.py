@@ -90,7 +90,7 @@ def optimize(
     engine, why = choose_engine(model.linear, model.scenario.solve.engine, options.time_limit_s)
     result = solve(model.linear, engine, options, on_progress, stop)
     if result.termination.reason == "INFEASIBLE":
-        return explain_infeasible(model, Answer(result, engine, why), options)
+        return explain_infeasible(model, Answer(result, engine, why), options, stop)
     if result.termination.reason in ("ERROR", "UNBOUNDED"):
         raise EngineError(
             f"{engine} ended with {result.native_status or result.termination.reason}: {result.termination.detail}"
@@ -125,11 +125,11 @@ def _first_of_equals(model: Model, answer: Answer, stop: threading.Event) -> Ans
     return answer if first is None else replace(answer, plan=first, tie_break="canonical")
 
 
-def explain_infeasible(model: Model, answer: Answer, options: SolveOptions) -> Answer:
+def explain_infeasible(model: Model, answer: Answer, options: SolveOptions, stop: threading.Event) -> Answer:
     """A claim of infeasibility, confirmed by another engine and explained; otherwise it is no answer."""
     confirmed = confirm_infeasible(model.linear, answer.engine, options)
     if confirmed:
-        return replace(answer, conflict=find_conflict(model, answer.engine, options))
+        return replace(answer, conflict=find_conflict(model, answer.engine, options, stop))
     undecided = Termination(
         "NO_SOLUTION", "other", f"{answer.engine} says infeasible, a second engine does not confirm it"
     )

@@ -112,7 +112,7 @@ def optimize_in_stages(
         engine, why = choose_engine(stage.linear, model.scenario.solve.engine, share)
         result = solve(stage.linear, engine, options, on_progress, stop)
         if result.values is None and not results:
-            return _without_plan(model, Answer(result, engine, why), options)
+            return _without_plan(model, Answer(result, engine, why), options, stop)
         found, plan = _result(stage, goal, result, plan if results else None)
         results.append(found)
         row = found.row()
@@ -128,13 +128,13 @@ def _options(stage: Model, plan: Plan | None, goal: Goal) -> SolveOptions:
     return replace(options_of(stage, plan), gap=0.0, abs_gap=float(goal.tolerance))
 
 
-def _without_plan(model: Model, answer: Answer, options: SolveOptions) -> Answer:
+def _without_plan(model: Model, answer: Answer, options: SolveOptions, stop: threading.Event) -> Answer:
     """A first stage without a plan: proven infeasible and explained, or cut short."""
     if answer.termination.reason in ("ERROR", "UNBOUNDED"):
         ended = answer.termination
         raise EngineError(f"{answer.engine} ended a stage with {ended.reason}: {ended.detail}")
     if answer.termination.reason == "INFEASIBLE":
-        return explain_infeasible(model, answer, options)
+        return explain_infeasible(model, answer, options, stop)
     return answer
 
 

@@ -168,7 +168,7 @@ def test_a_frozen_order_whose_stock_is_gone() -> None:
     conflict = find_conflict(model, "highs", EXACT)
     (clash,) = conflict["conflicts"]
     assert [rule["order_id"] for rule in clash["rules"]] == ["A"]
-    assert [limit["words"] for limit in clash["limits"]] == ["stock of product P at warehouse W1: 1 units"]
+    assert [limit["words"] for limit in clash["limits"]] == ["stock of product P at warehouse W1: 1 unit"]
     assert [rule["words"] for rule in conflict["repair"]["rules"]] == ["let go of frozen order A"]
     assert conflict["repair"]["verified"]
     assert conflict["repair"]["objective_value"] == 5
@@ -182,3 +182,66 @@ def test_a_contract_that_a_frozen_order_leaves_no_stock_for() -> None:
         (clash,) = conflict["conflicts"]
         assert [rule["family"] for rule in clash["rules"]] == ["contract_minimum", "frozen"], scope
         assert [(rule["id"], rule["to"]) for rule in conflict["repair"]["rules"]] == [("K", scope["min_qty"] - 1)]
+
+
+FIVE = {
+    "order_lines": [{"order_id": "A", "product_id": "P", "qty": 5, "unit_price": 10, "unit_margin": 1}],
+    "products": [{"product_id": "P", "unit_cost": 4}],
+    "stock": [{"warehouse_id": "W", "product_id": "P", "on_hand_qty": 9}],
+    "contracts": [{"contract_id": "K", "order_id": "A", "min_qty": 5}],
+}
+SHOP = [{"order_id": "B", "product_id": "P", "qty": 1, "unit_price": 10, "unit_margin": 1}]
+LANE = {"warehouse_id": "W", "zone_id": "Z"}
+TOO_LITTLE: dict[str, tuple[dict[str, Any], int, list[str]]] = {
+    "credit": (
+        {"customers": [{"customer_id": "C", "credit_limit": 30}]},
+        3,
+        ["credit limit of customer C: 30 EUR"],
+    ),
+    "reserve": (
+        {
+            "orders": [{"order_id": "A", "channel": "web"}, {"order_id": "B", "channel": "shop"}],
+            "order_lines": FIVE["order_lines"] + SHOP,
+            "reserves": [{"reserve_id": "R", "channel": "shop", "qty": 6}],
+        },
+        3,
+        ["what reserve R leaves to others: 3 units"],
+    ),
+    "budget": (
+        {
+            "budgets": [{"budget_id": "G", "kind": "shipping_cost", "limit": 3}],
+            "lanes": [LANE | {"cost_per_unit": 1}],
+        },
+        3,
+        ["budget G: 3 EUR"],
+    ),
+    "inbound": (
+        {
+            "stock": [{"warehouse_id": "W", "product_id": "P", "on_hand_qty": 2}],
+            "inbound": [{"receipt_id": "I", "warehouse_id": "W", "product_id": "P", "qty": 2,
+                         "available_date": "2026-11-25"}],
+        },
+        4,
+        ["stock of product P at warehouse W from 2026-11-25 on: 4 units"],
+    ),
+    "transfer": (
+        {
+            "stock": [{"warehouse_id": "V", "product_id": "P", "on_hand_qty": 9}],
+            "warehouses": [{"warehouse_id": "V"}, {"warehouse_id": "W"}],
+            "lanes": [LANE],
+            "transfers": [{"from_warehouse_id": "V", "to_warehouse_id": "W", "transit_days": 1, "capacity_units": 3}],
+        },
+        3,
+        ["stock of product P at warehouse W from 2026-11-21 on: 0 units", "transfers from V to W: 3 units"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", TOO_LITTLE)
+def test_a_minimum_names_the_limit_that_it_meets(limit: str) -> None:
+    more, reached, words = TOO_LITTLE[limit]
+    conflict = find_conflict(build_model(make_tables(**(FIVE | more)), make_scenario()), "highs", EXACT)
+    (clash,) = conflict["conflicts"]
+    assert [fact["words"] for fact in clash["limits"]] == words
+    assert [(rule["id"], rule["to"]) for rule in conflict["repair"]["rules"]] == [("K", reached)]
+    assert conflict["repair"]["verified"]
