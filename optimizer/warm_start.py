@@ -36,7 +36,7 @@ def read_plan(model: Model, run_folder: Path) -> Plan:
 
 
 def _as_far_as_possible(model: Model, line: Ints, lane: Ints, rows: pd.DataFrame) -> Plan:
-    """The rows that are arcs of today's model; a row without a lot, or of a kit, is as good as the arc it names."""
+    """The rows that are arcs of today's model. Rows of kits name components and are left for the engine to find."""
     tables, supply, arcs = model.tables, model.batch.supply, model.arcs
     names = tables.products["product_id"]
     product = pd.Index(names).get_indexer(pd.Index(rows["ship_product_id"]))
