@@ -7,15 +7,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from optimizer.scenario.schema import kpi_sense
-
 if TYPE_CHECKING:
     from optimizer.scenario.schema import Scenario
 
 OBJECTIVE = "objective"
 """The KPI that is the scenario's weighted sum; always optimized last."""
-BOTH_WAYS = frozenset({"margin", "handling_cost", "units_allocated"})
-"""KPIs that the shipped quantities alone state, so that they may be pushed in either direction."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +36,6 @@ def floor_rows(scenario: Scenario) -> tuple[StageRow, ...]:
         else StageRow(floor.kpi, "min", Fraction(floor.max or 0))
         for floor in scenario.objective.floors
     )
-
-
-def one_way(kpi: str, sense: str) -> bool:
-    """Whether the model can say this of the KPI at all."""
-    return kpi.partition("[")[0] in BOTH_WAYS or kpi_sense(kpi) == sense
 
 
 def goals(scenario: Scenario) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 A KPI counts in its own unit: money, units, orders; a service level as a rate between 0 and 1. Columns may only say too
 much of a cost and too little of a service, so a row that limits a cost from above or a service from below means exactly
-what it says of the plan; the other way round is refused (see `optimizer.model.goals.one_way`).
+what it says of the plan; the other way round is refused (see `optimizer.scenario.schema.can_be_said`).
 """
 
 from __future__ import annotations

@@ -180,6 +180,16 @@ def kpi_sense(kpi: str) -> Literal["max", "min"]:
     return "min" if KPIS[kpi.partition("[")[0]] == "min" else "max"
 
 
+BOTH_WAYS = frozenset({"margin", "handling_cost", "units_allocated"})
+"""KPIs that the shipped quantities alone state. Of all others the model may say too much of a cost and too little of a
+service, so that they can only be pushed the better way."""
+
+
+def can_be_said(kpi: str, sense: str) -> bool:
+    """Whether a KPI can be a goal that is kept high (max) or low (min)."""
+    return kpi in BOTH_WAYS or kpi_sense(kpi) == sense
+
+
 Kpi = Annotated[str, BeforeValidator(_kpi)]
 
 

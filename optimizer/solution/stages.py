@@ -120,7 +120,7 @@ def optimize_in_stages(
     last = build_model(model.tables, model.scenario, 0, rows)
     answer = optimize(last, plan, on_progress, stop, time_limit_s=max(ends - time.monotonic(), LEAST_S))
     assert plan is not None
-    return _reached(last, tuple(results), _last_stage(last, plan, answer))
+    return _reached(last, tuple(results), last_stage(last, plan, answer))
 
 
 def _options(stage: Model, plan: Plan | None, goal: Goal) -> SolveOptions:
@@ -151,7 +151,7 @@ def _result(stage: Model, goal: Goal, result: SolveResult, before: Plan | None) 
     return StageResult(goal, values[best], bound, result.engine, result.termination.reason), plans[best]
 
 
-def _last_stage(last: Model, plan: Plan, answer: Answer) -> Answer:
+def last_stage(last: Model, plan: Plan, answer: Answer) -> Answer:
     """Where the last stage found nothing in its time, the plan of the stage before it stands."""
     if answer.plan is not None:
         return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.scenario.schema import Scenario, kpi_scope
+from optimizer.scenario.schema import Scenario, can_be_said, kpi_scope
 from optimizer.tables.checks_rules import say_unknown_scope
 from optimizer.tables.findings import Findings, SettingPath
 from optimizer.tables.resolve import Draft, position
@@ -63,21 +63,32 @@ def previous_rows_known(draft: Draft, scenario: Scenario, found: Findings) -> No
 
 
 def goals_make_sense(draft: Draft, scenario: Scenario, found: Findings) -> None:
-    """Stages and floors are about somebody who ordered, and about what the scenario measures."""
-    goals: list[tuple[SettingPath, str]] = [
-        (("objective", "stages", at), stage.kpi) for at, stage in enumerate(scenario.objective.stages)
-    ]
-    goals += [(("objective", "floors", at), floor.kpi) for at, floor in enumerate(scenario.objective.floors)]
-    for name in ("maximize", "minimize"):
-        if getattr(scenario.objective, name):
-            goals.append((("objective", name), getattr(scenario.objective, name)))
-    for path, kpi in goals:
+    """Stages and floors are about somebody who ordered and what the scenario measures, and push the better way."""
+    for path, kpi, sense in _goals(scenario):
         if kpi == "orders_served_in_full" and scenario.service.measure != "order":
             found.say_setting(path, 'service.measure = "order" beside the KPI orders_served_in_full',
                               "set the measure, or use weighted_service_level", "kpi_not_measured",
                               value=kpi)  # fmt: skip
+        if not can_be_said(kpi, sense):
+            better = "at least, or as high as can be" if sense == "min" else "at most, or as low as can be"
+            found.say_setting(path, f"{kpi} kept {better}",
+                              "turn it round: a cost is not driven up, a service not driven down", "goal_turned_round",
+                              value=kpi)  # fmt: skip
         if not draft.unread.intersection(("orders", "customers")):
             say_unknown_scope(draft.tables(), kpi_scope(kpi), path, found)
+
+
+def _goals(scenario: Scenario) -> list[tuple[SettingPath, str, str]]:
+    """Each stage and floor: where it stands, its KPI, and whether that is kept high (max) or low (min)."""
+    objective, goals = scenario.objective, list[tuple[SettingPath, str, str]]()
+    for at, stage in enumerate(objective.stages):
+        goals.append((("objective", "stages", at), stage.kpi, stage.sense))
+    for at, floor in enumerate(objective.floors):
+        goals.append((("objective", "floors", at), floor.kpi, "min" if floor.min is None else "max"))
+    for name, kpi in (("maximize", objective.maximize), ("minimize", objective.minimize)):
+        if kpi is not None:
+            goals.append((("objective", name), kpi, name[:3]))
+    return goals
 
 
 PLAN_CHECKS = (frozen_have_a_plan, previous_rows_known, goals_make_sense)

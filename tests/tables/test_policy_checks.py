@@ -426,3 +426,16 @@ def test_changes_reach_the_tables_of_policies(tmp_path):
     assert [entry["path"] for entry in tables.changes] == [
         "inbound.available_date", "reserves.qty", "calendar", "stock", "pins.lot_id"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("objective", "fits"), [
+    ({"mode": "lexicographic", "stages": [{"kpi": "shipping_cost", "sense": "max"}]}, False),
+    ({"mode": "lexicographic", "stages": [{"kpi": "margin", "sense": "min"}]}, True),
+    ({"mode": "floor", "floors": [{"kpi": "penalties", "min": 1}]}, False),
+    ({"mode": "floor", "floors": [{"kpi": "weighted_service_level", "max": 0.5}]}, False),
+    ({"mode": "floor", "floors": [{"kpi": "penalties", "max": 1}], "minimize": "objective"}, False),
+    ({"mode": "floor", "floors": [{"kpi": "units_allocated", "max": 1}], "minimize": "handling_cost"}, True),
+])  # fmt: skip
+def test_a_goal_pushes_the_better_way(tmp_path, objective, fits):
+    found = issues_of(tmp_path, policies(), {**NEAR, "objective": objective})
+    assert [issue.code for issue in found] == ([] if fits else ["goal_turned_round"])
