@@ -66,10 +66,10 @@ class LeastQuestion:
 class Filled:
     """How ``rises``, pairs (rise, steps), fill the target. Values are changes of the objective against the plan.
 
-    The steps are the ``fewest`` that make it possible, or else that make it worth as much as the plan. ``full``: the best value with the
-    target filled. ``pay``: the fewest steps of pay that make filling it at least as good as not filling it; None if
-    more than pay is in the way (or pay counts for nothing). ``gains``: what kept rows get more in the best point that
-    does not fill the target, by their place in ``kept``.
+    The steps are the ``fewest`` that make it possible, or else those that make it worth as much as the plan. ``full``:
+    the best value with the target filled. ``pay``: the fewest steps of pay that make filling it at least as good as not
+    filling it; None if more than pay is in the way (or pay counts for nothing). ``gains``: what kept rows get more in
+    the best point that does not fill the target, by their place in ``kept``.
     """
 
     rises: tuple[tuple[int, int], ...]

@@ -65,7 +65,7 @@ def with_cells(table: Table, rows: Ints, column: str, value: Any) -> Table:
         changed: Any = values.where(~mask, 0 if value is None else value)
     else:
         changed = values.copy()
-        changed[rows] = _blank(changed) if value is None else value
+        changed[rows] = _blank(changed) if value is None else value  # dates may be given as text
     if column in filled:
         filled[column] = np.where(mask, value is not None, filled[column])
     return replace(table, columns={**table.columns, column: changed}, filled=filled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from optimizer.solution.least_change import Change, LeastEffort, least_changes
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.plan import Plan
 from tests.instances import Case, Row
+from tests.policy_instances import POLICIES
 from tests.solution.solving import Solver
 from tests.typed_cases import random_cases, typed
 
@@ -112,7 +114,7 @@ def lesser(change: Change) -> Iterator[tuple[str, tuple[Edit, ...]]]:
         if edit.column == "unit_margin":
             yield "pay", (*rest, replace(edit, value=str(Fraction(edit.value) - CENT)))
         else:
-            yield "limit", (*rest, replace(edit, value=int(edit.value) - 1))
+            yield "limit", (*rest, replace(edit, value=int(edit.value) - (1 if edit.value > 0 else -1)))
     if change.rule:
         yield "rule", tuple(edit for edit in change.edits if edit.action == "add")
 
@@ -161,3 +163,35 @@ def test_each_stated_change_fills_its_line_and_slightly_less_does_not(engine: So
 def test_each_stated_change_of_many_lines(engine: Solver) -> None:
     tried = run(engine, 5000, 200)
     assert min(tried[what] for what in ("pay", "limit", "rule")) >= 30, tried
+
+
+# -- where policies mix ----------------------------------------------------------------------------------------------
+def run_mixed(engine: Solver, first: int, lines: int) -> Counter[str]:
+    """The same for batches with days, lots, substitutes, kits, moves, reserves, money limits and tariffs."""
+    tried: Counter[str] = Counter()
+    with SolveServer("cbc") as server:
+        for seed in range(first, first + 10_000):
+            policies = random.Random(seed).sample(sorted(POLICIES), 2)
+            for _, case in random_cases(1, tuple(policies), seed):
+                model = build_model(*typed(case))
+                plan = engine.plan(model)
+                if plan is not None:
+                    try:
+                        check(Judge(server), case, model, plan, tried, lines)
+                    except AssertionError as error:
+                        raise AssertionError(f"seed {seed}, {policies}: {error}") from error
+            if tried["lines"] >= lines:
+                return tried
+    raise AssertionError("too few batches")
+
+
+def test_changes_of_lines_under_policies(engine: Solver) -> None:
+    tried = run_mixed(engine, 0, 12)
+    assert tried["limit"] >= 3, tried
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_changes_of_many_lines_under_policies(engine: Solver) -> None:
+    tried = run_mixed(engine, 700, 150)
+    assert min(tried[what] for what in ("pay", "limit", "rule")) >= 10, tried
