@@ -26,7 +26,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-LACKS_STOCK = ("no_stock", "stock_taken", "reserve", "expiry", "minimum_or_lot", "delivery_policy")
+LACKS_STOCK = ("no_stock", "stock_taken", "reserve", "remaining_life", "minimum_or_lot", "delivery_policy")
 """Reasons of `shorts` that more stock would have answered."""
 STOCK = "warehouse_stock"
 

@@ -17,6 +17,8 @@ from optimizer.solution.exceptions import Finding, exception_table, exceptions
 from optimizer.solution.exceptions_orders import RULES
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.plan import Plan
+from optimizer.solution.replenishment import LACKS_STOCK
+from optimizer.solution.survey import REASONS
 from optimizer.tables.tables import Table
 from tests.builders import AS_OF, make_scenario, make_tables
 from tests.solution.policy_batch import policy_batch
@@ -215,3 +217,9 @@ def test_every_code_is_documented_and_every_documented_code_is_raised() -> None:
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", docs, re.MULTILINE)) == raised
     for reason in RULES:
         assert f"`{reason}`" in docs
+
+
+def test_rules_and_lack_of_stock_are_reasons_that_short_lines_can_have() -> None:
+    assert set(REASONS) >= RULES | set(LACKS_STOCK)
+    neither = {"hold", "no_lane", "not_worth_freight", "within_gap"}
+    assert set(REASONS) - RULES - set(LACKS_STOCK) == neither
