@@ -113,7 +113,12 @@ def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:
     count = (zone_start[1:] - zone_start[:-1])[tables.order_zone[tables.line_order[lines]]]
     filters = Filters(batch, headroom)
     parts = [filters.sift(_pairs(tables, chunk, zone_lanes, zone_start)) for chunk in _chunks(lines, count)]
+    if batch.offers.plain:
+        for part in parts:
+            del part.arrays["offer"]
     found = Candidates({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})
+    if batch.offers.plain:
+        found["offer"] = found["line"]
     found.lost = {reason: lost.get(reason, 0) + sum(part.lost[reason] for part in parts) for reason in REASONS}
     apply_narrow_pins(batch, found)
     ways = _Ways(batch)

@@ -55,6 +55,12 @@ def make_rows(
     return Rows(family, keys, *entry, lower, upper, coupling, redundant, scale, dropped)
 
 
+def no_rows(family: str) -> Rows:
+    """A family that has nothing to say."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return make_rows(family, {}, [(nothing, nothing, nothing)], np.zeros(0), np.zeros(0))
+
+
 def stable_order(code: Ints) -> Ints:
     """The stable order of whole numbers ≥ 0, sixteen bits at a time, which numpy sorts in linear time."""
     order = np.argsort((code & DIGIT).astype(np.uint16), kind="stable")

@@ -62,7 +62,7 @@ class Variables:
 def define_variables(batch: Batch, arcs: Arcs, resources: Resources, headroom: int = 0) -> Variables:
     """All columns, family after family."""
     stack, tables = Stack(), batch.tables
-    stack.add("ship_qty", arc_keys(arcs, np.arange(len(arcs))), arcs.upper)
+    stack.add("ship_qty", {name: getattr(arcs, name) for name in ARC_KEYS}, arcs.upper)
     opened, own_open = _open_shipment(batch, arcs, resources, stack)
     topup, charges = _charge_topup(batch, arcs, own_open, stack)
     atomic = _atomic(tables, arcs)
@@ -134,10 +134,12 @@ def _open_shipment(batch: Batch, arcs: Arcs, resources: Resources, stack: Stack)
     return opened, own
 
 
+ARC_KEYS = ("line", "lane", "day", "product", "source")
+
+
 def arc_keys(arcs: Arcs, arc: Ints) -> dict[str, Ints]:
     """What names an arc."""
-    names = ("line", "lane", "day", "product", "source")
-    return {name: getattr(arcs, name)[arc] for name in names}
+    return {name: getattr(arcs, name)[arc] for name in ARC_KEYS}
 
 
 def shipment_keys(arcs: Arcs, shipment: Ints) -> dict[str, Ints]:

@@ -7,7 +7,7 @@ import numpy as np
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 from optimizer.model.ragged import totals
-from optimizer.model.rows import make_rows
+from optimizer.model.rows import make_rows, no_rows
 
 
 def line_link(f: Formulation) -> Rows:
@@ -21,6 +21,8 @@ def line_link(f: Formulation) -> Rows:
     Meaning: the share of the shipment's fixed cost that the line bears; belongs to the order's block, not published
     """
     arcs, first = f.arcs, f.pick_first
+    if len(first) == len(arcs):
+        return no_rows("line_link")
     qty = f.tables.order_lines["qty"][arcs.line[first]]
     several = np.bincount(arcs.pick, minlength=len(first)) > 1
     kept = several & f.variables.own_open[arcs.shipment[first]] & (totals(arcs.pick, arcs.cap, len(first)) > qty)

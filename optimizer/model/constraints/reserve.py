@@ -9,7 +9,7 @@ from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 from optimizer.model.ragged import expand, first_of, ranks_of, totals
 from optimizer.model.reserves import Reserves
-from optimizer.model.rows import make_rows
+from optimizer.model.rows import make_rows, no_rows
 
 Ints = NDArray[np.int64]
 
@@ -25,6 +25,8 @@ def reserve(f: Formulation) -> Rows:
     Meaning: money gained by one unit less held back
     """
     tables, supply, arcs = f.tables, f.batch.supply, f.arcs
+    if not len(tables.reserves):
+        return no_rows("reserve")
     rows = Reserves.of(tables, supply)
     arc, pool, units = taken(f)
     place, which = rows.outside(tables, arcs.order[arc], pool)
