@@ -101,7 +101,7 @@ class Book(Batch):
                 if not arrivals:
                     continue
                 self.sources[end, product].add(lot)
-                if source not in self.own:  # of several that come, the one that expires first
+                if source not in self.own_sources:  # of several that come, the one that expires first
                     self.expiry[source] = min(self.expiry.get(source, FOREVER), good)
                 self.gains[end, product] |= arrivals
 
