@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
 from optimizer.proof import certify
 from optimizer.run import RunOutcome, run
@@ -64,6 +65,11 @@ def test_stages_are_stated_priced_and_certified(tmp_path: Path) -> None:
     assert certificate["prices"]["objective_stage"]["rows"] == [["1", "-16"]]
     row = prices(outcome.folder)["1"]
     assert (row["rhs"], row["used"], row["price"]) == ("0.75", "0.75", "-16")
+    page = (outcome.folder / "report.html").read_text()
+    assert "Weighted service level of tier.A" in page
+    assert "at least 0.75" in page
+    sheet = load_workbook(outcome.folder / "plan.xlsx")["Summary"]
+    assert any("at least 0.75; this plan 0.75" in str(cell.value) for row in sheet.rows for cell in row)
     verdict = certify(outcome.folder)
     assert verdict.passed, verdict.text()
     assert verdict.certified_bound == verdict.value == 13

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.report import words
 from optimizer.report.bundle import RunBundle
+from optimizer.report.goal_rows import goal_rows
 from optimizer.tables.tables import Column, Table
 
 FORMAT_ROWS = 1_048_576
@@ -126,7 +127,8 @@ def _summary(sheet: Any, bundle: RunBundle, formats: Formats, sheet_rows: int) -
     sheet.set_column(1, 1, 22)
     sheet.set_column(2, 2, 60)
     level, badge, banner = words.status(run, bundle.has_plan, bundle.verification)
-    lines = [text for text in (*words.headline(run, scenario.currency), banner) if text]
+    goals = [f"{goal.name}: {goal.kept}; this plan {goal.reached}" for goal in goal_rows(run)]
+    lines = [text for text in (*words.headline(run, scenario.currency), banner, *goals) if text]
     row = 0
     sheet.write_string(row, 0, _text(scenario.name), formats.title)
     for text in lines:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from optimizer.report import charts, facts, plan_sections, price_words, shorts_block, words
 from optimizer.report.bundle import RunBundle
 from optimizer.report.conflict_page import conflict_parts
+from optimizer.report.goal_rows import goal_rows
 from optimizer.report.sections import contract_rows, flat, warehouse_rows
 from optimizer.solution.ledger import Ledger
 
@@ -97,6 +98,7 @@ def _frame(bundle: RunBundle) -> dict[str, Any]:
         "pruned": flat(run.get("pruned") or {}),
         "warnings": [str(warning) for warning in run.get("warnings") or []],
         "has_plan": bundle.has_plan,
+        "goals": goal_rows(run),
         **conflict_parts(bundle.conflict, scenario.currency),
     }
 
