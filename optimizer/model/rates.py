@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,23 @@ class Bands:
     def priced(self) -> Flags:
         """Lanes that have a tariff: it stands in place of their own costs."""
         return np.diff(self.first) > 0
+
+    @cached_property
+    def gapless(self) -> Flags:
+        """Lanes whose bands hold every weight from 0 on, so that nothing stays without a price."""
+        lane = np.repeat(np.arange(len(self.priced)), np.diff(self.first))
+        start, end = self.start.take(self.by_lane), self.end.take(self.by_lane)
+        ranks = _ranks(Exact.concat([start, end, Exact.zeros(1)]))
+        size, zero = len(lane), ranks[-1]
+        begins, ends = ranks[:size], np.where(self.endless[self.by_lane], len(ranks), ranks[size : 2 * size])
+        order = np.lexsort((begins, lane))
+        lane, begins, ends = lane[order], begins[order], ends[order]
+        width = len(ranks) + 1
+        reached = np.maximum.accumulate(lane * width + ends) - lane * width  # the furthest end so far, of the lane
+        before = np.where(np.diff(lane, prepend=-1) != 0, zero, np.append(0, reached)[:-1])
+        broken = np.bincount(lane[begins > before], minlength=len(self.priced)) > 0
+        open_ended = np.bincount(lane[reached == len(ranks)], minlength=len(self.priced)) > 0
+        return np.asarray(open_ended & ~broken, dtype=bool)
 
     def of_lanes(self, lane: Ints) -> tuple[Ints, Ints]:
         """All pairs (position in ``lane``, band of that lane), by position."""

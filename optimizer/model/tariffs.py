@@ -6,6 +6,7 @@ every bound of a band is a whole number, and "below the next band" is "at most o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
@@ -24,6 +25,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Whole = NDArray[Any]  # machine integers, or Python's where those might not do
 MACHINE_BITS = 61
+FEW = 1000
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Loads:
         order = stable_order(row)
         start = np.searchsorted(row[order], np.arange(size))
         num, den = (cast("Whole", part) for part in reduced(kg))
-        if len(row) and _bits(den, order, start) > MACHINE_BITS:
+        if not _fits(den, order, start):
             num, den = num.astype(object), den.astype(object)
         bottom = np.lcm.reduceat(den[order], start) if size else den
         lifted = Exact(num) * (bottom[row] // den)
@@ -84,10 +86,13 @@ class Loads:
         return cast("Flags", np.asarray((size <= WHOLE_LIMIT) & fits, dtype=bool))
 
 
-def _bits(den: Whole, order: Ints, start: Ints) -> float:
-    """Bits that the least common multiple of the denominators of any shipment may need."""
+def _fits(den: Whole, order: Ints, start: Ints) -> bool:
+    """Whether the least common multiple of the denominators of any shipment surely is a machine integer."""
+    kinds = np.unique(den).tolist()
+    if len(kinds) <= FEW and math.lcm(*kinds) < 1 << MACHINE_BITS:
+        return True
     bits = np.log2(den.astype(np.float64))[order]
-    return float(np.add.reduceat(bits, start).max())
+    return float(np.add.reduceat(bits, start).max()) <= MACHINE_BITS
 
 
 @dataclass(frozen=True)
@@ -200,12 +205,12 @@ def _charges(bands: Bands, loads: Loads, reach: Reach, unit: Ratio) -> tuple[Exa
 
 
 def most_steps(tables: Tables, lane: Ints, shipment: Ints, kg: Ratio, upper: Ints) -> Ints:
-    """Most steps of each arc that some band of its lane holds; ``upper`` where the lane has no tariff.
+    """Most steps of each arc that some band of its lane holds; ``upper`` where its lane prices every weight.
 
     ``lane``: of each shipment; by arc its ``shipment``, the ``kg`` of a step, and its ``upper`` bound.
     """
     bands = Bands.of(tables)
-    banded = np.flatnonzero(bands.priced[lane])
+    banded = np.flatnonzero((bands.priced & ~bands.gapless)[lane])
     row_of = np.full(len(lane), -1, dtype=np.int64)
     row_of[banded] = np.arange(len(banded))
     arc = np.flatnonzero(row_of[shipment] >= 0)

@@ -21,10 +21,10 @@ Band = dict[str, Any]
 LANES = ("W1", "W2")
 
 
-def some_bands(random_: random.Random) -> list[Band]:
-    """Up to six bands of two lanes: with gaps, overlaps and open ends."""
+def some_bands(random_: random.Random, most: int = 6) -> list[Band]:
+    """A few bands of two lanes: with gaps, overlaps and open ends."""
     bands: list[Band] = []
-    for number in range(random_.randint(1, 6)):
+    for number in range(random_.randint(1, most)):
         start = Decimal(random_.choice(["0", "0.5", "1", "2", "2.25", "3", "7"]))
         bands.append(
             {
@@ -85,6 +85,19 @@ def test_the_cheapest_band_that_holds_a_weight(seed: int) -> None:
         due = charged(bands, LANES[lane], kg)
         assert (band[place] == NONE) == (due is None)
         assert charge.item(place) == (due or 0)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_a_lane_without_gaps_prices_every_weight(seed: int) -> None:
+    """Looked at every end of a band and between any two."""
+    bands = some_bands(random.Random(seed), most=12)
+    ends = {Fraction(0), Fraction(99)} | {
+        Fraction(b[c]) for b in bands for c in ("from_kg", "to_kg") if b[c] is not None
+    }
+    points = sorted(ends)
+    points += [(low + high) / 2 for low, high in itertools.pairwise(points)]
+    for lane, whole in zip(LANES, read(bands).gapless, strict=True):
+        assert whole == all(charged(bands, lane, kg) is not None for kg in points)
 
 
 @pytest.mark.parametrize("seed", range(150))
