@@ -128,7 +128,26 @@ class _Market:
                 return False
             found.append({**self.filled(steps, full), "fewest": worth == -np.inf})
             if full >= base - EQUAL:  # the fewest that are worth it are these
-                return True
+                break
+        return found[-1]["pay"] == 0 or len(rises) > 1 or self.add_enough(rises[0], found)
+
+    def add_enough(self, rise: int, found: list[dict[str, Any]]) -> bool:
+        """Add as many steps as the target is short of, if these need no pay and one less would.
+
+        Where others would rather have what fewer steps free, so many may leave them nothing to want it for.
+        """
+        enough = ceil(self.short - EQUAL)
+        if not found[-1]["rises"][0][1] < enough <= self.most[rise]:
+            return True
+        pays = []
+        for steps in (enough, enough - 1):
+            full, _ = self.best(_Case(full=True, rises=((rise, steps),)))
+            if not np.isfinite(full):
+                return False
+            pays.append(self.filled(((rise, steps),), full))
+            if (pays[-1]["pay"] == 0) != (steps == enough):
+                return pays[-1]["pay"] is not None
+        found.append({**pays[0], "fewest": False})
         return True
 
     def bounds(self, case: _Case) -> tuple[Floats, Floats]:

@@ -162,7 +162,7 @@ class _Seeker:
     def __init__(self, model: Model, ledger: Ledger, lines: Ints, effort: LeastEffort) -> None:
         self.survey = Survey(ledger, Ways.of(ledger))
         self.rules = Rules(self.survey)
-        self.ledger = with_empty_stock(ledger, self.survey, lines)
+        self.ledger = with_empty_stock(ledger, lines)
         self.neighbours = Neighbours(model, ledger.plan, effort.columns)
         self.pay = float(model.scenario.weights.margin) / MINOR
 

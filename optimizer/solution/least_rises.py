@@ -19,7 +19,7 @@ from optimizer.solution.ledger import Ledger
 from optimizer.solution.part import Part, rows_of
 from optimizer.solution.plan import Draws, Plan
 from optimizer.solution.prices_rows import AT_LEAST, KEYS, LINKS, key_texts
-from optimizer.solution.survey import Survey
+from optimizer.solution.ways import Ways
 from optimizer.tables.tables import Table
 
 Ints = NDArray[np.int64]
@@ -64,12 +64,14 @@ class RisesOf(NamedTuple):
     asked: Rises
 
 
-def with_empty_stock(ledger: Ledger, survey: Survey, lines: Ints) -> Ledger:
+def with_empty_stock(ledger: Ledger, lines: Ints) -> Ledger:
     """The same plan where every warehouse with a lane to one of the lines has a stock row, maybe of 0."""
-    tables, ways = ledger.tables, survey.ways
-    chosen = np.flatnonzero(np.isin(ways.line, lines) & (ways.stock < 0))
+    tables, ways = ledger.tables, Ways.of(ledger, np.sort(lines))
+    chosen = np.flatnonzero(ways.stock < 0)
     size = len(tables.products)
     pair = np.unique(ways.warehouse[chosen] * size + tables.line_product[ways.line[chosen]])
+    own = ledger.batch.supply.find_pool(pair // size, pair % size) < 0
+    pair = pair[own & ~ledger.batch.offers.recipes.is_kit[pair % size]]
     if not len(pair):
         return ledger
     warehouse, product = pair // size, pair % size
