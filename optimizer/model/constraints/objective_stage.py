@@ -16,7 +16,7 @@ def objective_stage(f: Formulation) -> Rows:
     """A KPI keeps its floor, or what an earlier stage reached, less that stage's tolerance.
 
     Index: floors, then stages s of [objective] that are behind us
-    Formula: sign[s] · kpi[s](columns) ≥ sign[s] · kept[s]; sign −1 for a KPI to be kept low
+    Formula: sign[s] · kpi[s] ≥ sign[s] · kept[s]; sign −1 for a KPI to be kept low
     Dual: σ[s] ≤ 0
     Unit: of the KPI: money, units, orders; a service level is a rate
     Absent: where the objective is the weighted sum alone
