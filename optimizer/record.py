@@ -155,7 +155,7 @@ class Story:
         )
 
     def exit_code(self, bundle: RunBundle, answer: Answer) -> int:
-        """0 if the gap that counts is within the limit or below one minor unit, else a limit was hit."""
+        """0 if the gap that counts is within the limit or below one minor unit, and every stage proven; else 4."""
         if answer.termination.limit == "interrupted":
             return INTERRUPTED_INT
         value = bundle.run["objective_value"]
@@ -164,7 +164,16 @@ class Story:
             return LIMIT_WITH_PLAN
         absolute = Fraction(bound) - value
         within = absolute <= MINOR_UNIT or absolute <= Fraction(self.loaded.scenario.solve.gap) * abs(value)
-        return OK if within else LIMIT_WITH_PLAN
+        return OK if within and self._stages_proven(answer) else LIMIT_WITH_PLAN
+
+    def _stages_proven(self, answer: Answer) -> bool:
+        """Whether every stage is within its tolerance, or the relative gap that the scenario allows, of its best."""
+        gap = Fraction(self.loaded.scenario.solve.gap)
+        return all(
+            stage["gap"] is not None and stage["gap"] <= max(stage["tolerance"], gap * abs(stage["value"]))
+            for stage in answer.stages
+            if stage["kind"] == "stage"
+        )
 
     # -- the parts of run.json ------------------------------------------------------------------------------------
     def _opening(self, answer: Answer) -> dict[str, Any]:

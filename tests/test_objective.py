@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,13 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
+from optimizer.model.build import build_model
 from optimizer.proof import certify
+from optimizer.record import Story, prices_of
 from optimizer.run import RunOutcome, run
+from optimizer.scenario.load import load_scenario
+from optimizer.solution.stages import optimize_in_stages
+from optimizer.tables.read import load_tables
 from optimizer.tables.schema import REFUSED
 from tests.builders import write_case
 
@@ -106,3 +113,18 @@ def test_a_floor_out_of_reach_is_softened(tmp_path: Path) -> None:
     (lowered,) = read(outcome.folder, "run.json")["softened"]
     assert (lowered["id"], lowered["from"], lowered["to"]) == ("1", Decimal("30.5"), 26)
     assert certify(outcome.folder).passed
+
+
+def test_a_stage_left_open_is_a_limit_hit(tmp_path: Path) -> None:
+    """The plan may be the best by the weighted objective: what came first was not proven."""
+    loaded = load_scenario(write_case(tmp_path / "case", TABLES, {"objective": TIER_FIRST}))
+    tables, _ = load_tables(loaded)
+    model, stop = build_model(tables, loaded.scenario), threading.Event()
+    answer = optimize_in_stages(model, None, None, stop)
+    assert answer.model is not None
+    story = Story(loaded, (), answer.model, [], warm_start=None, require_certified=False)
+    bundle = story.with_plan(answer, prices_of(answer.model, answer, stop))
+    assert story.exit_code(bundle, answer) == 0
+    for gap, code in ((Decimal("0.25"), 0), (Decimal("0.3"), 4), (None, 4)):
+        cut = replace(answer, stages=tuple({**stage, "gap": gap} for stage in answer.stages))
+        assert story.exit_code(bundle, cut) == code
