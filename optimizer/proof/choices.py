@@ -129,6 +129,10 @@ class Chooser:
             pool[kept_part],
         )
 
+    def of_cells(self, line: Ints, slot: Ints) -> Choices:
+        """The choices of cells; the one of each cell, possible or not, where there is never more than one."""
+        return every_cell(self.facts, line, slot) if self.simple else self.find(line, slot)
+
     def _usable(self, line: Ints, lane: Ints, day: Ints, source: Ints) -> Flags:
         """Whether a lot may serve a line: alive when it leaves, with the life that the customer asks on arrival."""
         facts = self.facts
@@ -145,6 +149,18 @@ def every_cell(facts: Facts, line: Ints, slot: Ints) -> Choices:
     house = facts.tables.lane_warehouse[facts.events.slots.lane[slot]]
     pool = facts.supply.find_pool(house, facts.tables.line_product[line])
     return Choices(each, line, slot, facts.ways.own[line], none, none, none, each, np.ones(size, np.int64), pool)
+
+
+def best_of(found: Choices, cells: int, simple: bool, value: Exact) -> Exact:
+    """The largest number among the choices of each cell; 0 where a cell has none (nothing fits there)."""
+    if simple:
+        return value
+    start = np.searchsorted(found.cell, np.arange(cells))
+    has = np.append(found.cell, cells)[start] == np.arange(cells)
+    best = np.zeros(cells, dtype=value.num.dtype)
+    if has.any():
+        best[has] = np.maximum.reduceat(value.num, start[has])
+    return Exact(best, value.scale)
 
 
 # -- what they cost ---------------------------------------------------------------------------------------------

@@ -63,13 +63,17 @@ class Tariffs:
         """Lanes that have bands."""
         return np.diff(self.start) > 0
 
-    def _bands(self, lane: Ints) -> list[tuple[Flags, Ints]]:
-        """For the first, second, ... band of each lane: whether there is one, and which."""
+    def _bands(self, lane: Ints, only: Ints | None = None) -> list[tuple[Flags, Ints]]:
+        """For the first, second, ... band of each lane: whether there is one, and which; only one, where it is ≥ 0."""
+        if only is not None and len(only) and only.min() >= 0:
+            return [(np.ones(len(lane), dtype=bool), only)]
         count = self.start[lane + 1] - self.start[lane]
         found = []
         for at in range(int(count.max(initial=0))):
-            there = count > at
-            found.append((there, np.where(there, self.start[lane] + at, 0)))
+            there, band = count > at, self.start[lane] + at
+            if only is not None:
+                there = there & ((only < 0) | (only == band))
+            found.append((there, np.where(there, band, 0)))
         return found
 
     def cost(self, lane: Ints, kg: Exact) -> tuple[Exact, Exact, Flags]:
@@ -87,13 +91,14 @@ class Tariffs:
         return cost, flat, held
 
     # -- from below -----------------------------------------------------------------------------------------------
-    def support(self, lane: Ints, low: Exact, high: Exact, slope: Exact) -> Exact:
+    def support(self, lane: Ints, only: Ints, low: Exact, high: Exact, slope: Exact) -> tuple[Exact, Flags]:
         """The largest known a with freight ≥ a + slope · kg for every weight of [low, high] that the lane carries.
 
+        By all bands of the lane, or by ``only`` one of them (−1: all); and whether any of them meets [low, high].
         Freight is max(M, L) in each band, at least (1 − θ)·M + θ·L for any share θ: a line, least at an end.
         """
         best, known = Exact.zeros(len(lane)), np.zeros(len(lane), dtype=bool)
-        for there, band in self._bands(lane):
+        for there, band in self._bands(lane, only):
             first, last = self.low.take(band).maximum(low), self.high.take(band).minimum(high)
             meets = there & (first <= last) & ((low < self.high.take(band)) | self.closed[band])
             reached: Exact | None = None
@@ -109,11 +114,18 @@ class Tariffs:
             exact = Exact(quarter.num, quarter.scale + 2)
             smaller = meets & (~known | (exact < best))
             best, known = exact.where(smaller, best), known | meets
-        return best
+        return best, known
 
-    def ceiling(self, lane: Ints) -> Exact:
-        """The dearest rate per kg of each lane's bands."""
+    def heaviest(self, lane: Ints, only: Ints) -> Exact:
+        """The most that any band of each lane holds, or ``only`` one of them [kg]."""
+        most = Exact.zeros(len(lane))
+        for there, band in self._bands(lane, only):
+            most = most.maximum(self.high.take(band).where(there, 0))
+        return most
+
+    def ceiling(self, lane: Ints, only: Ints) -> Exact:
+        """The dearest rate per kg of each lane's bands, or that of ``only`` one."""
         dearest = Exact.zeros(len(lane))
-        for there, band in self._bands(lane):
+        for there, band in self._bands(lane, only):
             dearest = dearest.maximum(self.rate.take(band).where(there, 0))
         return dearest

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.proof.choices import Chooser
-from optimizer.proof.facts import PARTIAL, Facts
+from optimizer.proof.facts import LINE_COMPLETE, ORDER_COMPLETE, PARTIAL, Facts
 from optimizer.proof.order_blocks import OrderBlocks
 from optimizer.proof.pins import PinBook, PinnedCells
 from optimizer.proof.reduced import DECIMALS, Reduced
 from optimizer.proof.scope import ranges
 from optimizer.proof.search import best_values
 from optimizer.proof.values import PARTS, Values, smallest_unit
+from optimizer.proof.weights import Weights, one_shipment
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -29,6 +30,8 @@ class Group:
     order: Ints
     slots: Ints
     """m × s slots: lanes on a day"""
+    band: Ints
+    """m × s: the weight band of the lane by which it ships there, −1: whichever holds the weight"""
     line: Ints
     """n lines of the input table, those of an order together"""
     owner: Ints
@@ -45,16 +48,19 @@ class Group:
         lines = np.flatnonzero(chosen[self.owner])
         new_owner = (np.cumsum(chosen) - 1)[self.owner[lines]]
         count = self.count[chosen]
-        slots, cap, low = self.slots[chosen], self.cap[lines], self.low[lines]
+        slots, band, cap, low = self.slots[chosen], self.band[chosen], self.cap[lines], self.low[lines]
         loose = self._loose_of(lines)
         if keep_slots is not None:
             cells = keep_slots[new_owner]
             slots = np.take_along_axis(slots, keep_slots, axis=1)
+            band = np.take_along_axis(band, keep_slots, axis=1)
             cap, low = np.take_along_axis(cap, cells, axis=1), np.take_along_axis(low, cells, axis=1)
             loose = [(row, np.flatnonzero(np.isin(cells[row], at)), rest) for row, at, rest in loose]
         first = np.cumsum(count) - count
         impossible = self.impossible[lines]
-        return Group(self.order[chosen], slots, self.line[lines], new_owner, first, count, cap, low, loose, impossible)
+        return Group(
+            self.order[chosen], slots, band, self.line[lines], new_owner, first, count, cap, low, loose, impossible
+        )
 
     def _loose_of(self, lines: Ints) -> list[tuple[int, Ints, int]]:
         place = {int(row): position for position, row in enumerate(lines.tolist())} if self.loose else {}
@@ -78,22 +84,60 @@ class Layout:
     def groups(self, orders: Ints) -> Iterator[Group]:
         """The orders by their number of candidate slots, slots without a usable cell dropped."""
         owner, slot = self.facts.events.slots.of_orders(orders)
+        owner, slot, band = self._by_band(orders, owner, slot)
         width = np.bincount(owner, minlength=len(orders))
         for slots_each in np.unique(width):
             chosen = width == slots_each
-            slots = slot[chosen[owner]].reshape(int(chosen.sum()), int(slots_each))
-            yield from self._without_idle_lanes(self._group(orders[chosen], slots))
+            shape, mine = (int(chosen.sum()), int(slots_each)), chosen[owner]
+            group = self._group(orders[chosen], slot[mine].reshape(shape), band[mine].reshape(shape))
+            yield from self._without_idle_lanes(group)
 
-    def _group(self, order: Ints, slots: Ints) -> Group:
+    def _by_band(self, orders: Ints, owner: Ints, slot: Ints) -> tuple[Ints, Ints, Ints]:
+        """The slots of orders once for each weight band, but where the weight of the order's shipment is known."""
+        tariffs, lane = self.facts.tariffs, self.facts.events.slots.lane[slot]
+        if not tariffs.banded.any():
+            return owner, slot, np.full(len(slot), -1, dtype=np.int64)
+        single = self.facts.lines_of_order[orders] == 1
+        policy = self.facts.policy[orders]
+        whole = (policy == ORDER_COMPLETE) | ((policy == LINE_COMPLETE) & single)
+        known = (one_shipment(self.facts, orders) & whole)[owner]
+        bands = tariffs.start[lane + 1] - tariffs.start[lane]
+        split = ~known & (bands > 1)
+        count = np.where(split, bands, 1)
+        which = np.repeat(np.arange(len(slot)), count)
+        band = ranges(np.where(split, tariffs.start[lane], 0), count)
+        return owner[which], slot[which], np.where(split[which], band, -1)
+
+    def _group(self, order: Ints, slots: Ints, band: Ints) -> Group:
         facts = self.facts
         count = facts.lines_of_order[order]
         owner = np.repeat(np.arange(len(order)), count)
         line = self.line_list[ranges(self.line_start[order], count)]
         cap = self.chooser.caps(line, slots[owner])
+        first = np.cumsum(count) - count
+        if band.size and facts.tariffs.banded[facts.events.slots.lane[slots]].any():
+            cap = self._within_bands(order, slots, band, line, owner, first, cap)
         cells = PinnedCells(cap, np.zeros_like(cap), np.zeros(len(line), dtype=bool))
         self._pin(cells, line, slots[owner])
-        first = np.cumsum(count) - count
-        return Group(order, slots, line, owner, first, count, cap, cells.low, cells.loose, cells.impossible)
+        return Group(order, slots, band, line, owner, first, count, cap, cells.low, cells.loose, cells.impossible)
+
+    def _within_bands(
+        self, order: Ints, slots: Ints, band: Ints, line: Ints, owner: Ints, first: Ints, cap: Ints
+    ) -> Ints:
+        """What the weight bands (or the one named) leave of the caps: no line beyond the heaviest that they hold.
+
+        Nothing where they hold no weight that the order could ship there.
+        """
+        tariffs, lane = self.facts.tariffs, self.facts.events.slots.lane[slots.ravel()]
+        found = self.chooser.of_cells(np.repeat(line, slots.shape[1]), slots[owner].ravel())
+        weights = Weights(self.facts, self.chooser.simple, found, cap.shape)
+        banded, step = tariffs.banded[lane].reshape(slots.shape), self.chooser.step(line)[:, None]
+        heaviest = tariffs.heaviest(lane, band.ravel()).take(np.arange(len(lane)).reshape(slots.shape)[owner].ravel())
+        fits = weights.units_within(heaviest).reshape(cap.shape) // step * step
+        cap = np.where(banded[owner], np.minimum(cap, fits), cap)
+        low, high = weights.range(order, line, owner, first, cap)
+        _, meets = tariffs.support(lane, band.ravel(), low, high, Exact.zeros(len(lane)))
+        return np.where((meets.reshape(slots.shape) | ~banded)[owner], cap, 0)
 
     def _pin(self, cells: PinnedCells, line: Ints, slot: Ints) -> None:
         facts, tables = self.facts, self.facts.tables

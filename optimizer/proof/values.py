@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import INT64_SAFE, Exact
-from optimizer.proof.choices import Chooser, every_cell, own_costs, stock_cost
+from optimizer.proof.choices import Chooser, best_of, own_costs, stock_cost
 from optimizer.proof.facts import Facts
 from optimizer.proof.order_blocks import Money
 from optimizer.proof.reduced import DECIMALS, Reduced, divided, rounded
@@ -32,9 +32,9 @@ class Values:
 
     def __init__(self, facts: Facts, reduced: Reduced, group: Group, chooser: Chooser, parts: int) -> None:
         self.facts, self.reduced, self.group, self.parts = facts, reduced, group, parts
-        line, slot = np.repeat(group.line, group.slots.shape[1]), group.slots[group.owner].ravel()
+        slot = group.slots[group.owner].ravel()
         self.simple = chooser.simple
-        self.found = every_cell(facts, line, slot) if chooser.simple else chooser.find(line, slot)
+        self.found = chooser.of_cells(np.repeat(group.line, group.slots.shape[1]), slot)
         self.before_freight = self._before_freight() * parts
         self.freight = self._freight()
         self.pick = reduced.pick.take(slot) * parts
@@ -94,18 +94,6 @@ class Values:
         place = np.minimum(np.searchsorted(reduced.opening_key, wanted), len(reduced.opening_key) - 1)
         return reduced.opening_price.take(place).where(reduced.opening_key[place] == wanted, 0)
 
-    def best_of(self, value: Exact) -> Exact:
-        """The value of the best choice of each cell; 0 where a cell has none (nothing fits there)."""
-        if self.simple:
-            return value
-        cells = len(self.whole_cap)
-        start = np.searchsorted(self.found.cell, np.arange(cells))
-        has = np.append(self.found.cell, cells)[start] == np.arange(cells)
-        best = np.zeros(cells, dtype=value.num.dtype)
-        if has.any():
-            best[has] = np.maximum.reduceat(value.num, start[has])
-        return Exact(best, value.scale)
-
     @cached_property
     def lines(self) -> TariffLines:
         """Lines below the tariffs of slots with weight bands."""
@@ -120,7 +108,7 @@ class Values:
         fee = self.shipment + self.fixed * rest.ravel() + self.minimum * own.ravel()
         if self.banded.any():
             value, fee = value - self.lines.by_unit(share), fee + self.lines.fee(share)
-        value = self.best_of(value)
+        value = best_of(self.found, len(self.whole_cap), self.simple, value)
         if np.any(self.pick > 0):  # z ≥ x / cap: a priced pick is spread over the units that the cell can ship
             value = value - divided(self.pick, self.whole_cap, up=False)
         return value, fee
