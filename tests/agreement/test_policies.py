@@ -117,7 +117,7 @@ def judge(seeds: Iterable[int], folder: Path) -> int:
 
 
 def test_the_judge_accepts_the_optimum_and_bounds_it(tmp_path: Path) -> None:
-    assert judge(range(30), tmp_path) >= 20
+    assert judge(range(24), tmp_path) >= 16
 
 
 @pytest.mark.slow
@@ -127,7 +127,7 @@ def test_the_judge_accepts_many_optima(tmp_path: Path) -> None:
 
 
 def test_any_prices_bound_the_optimum() -> None:
-    for seed, case in instances(range(40)):
+    for seed, case in instances(range(25)):
         best = optimum(case)
         if best is not None:
             tables, scenario = typed(case)
@@ -137,14 +137,14 @@ def test_any_prices_bound_the_optimum() -> None:
 
 def test_the_batches_are_not_trivial() -> None:
     """Every policy occurs often, and batches without a plan, with a loss and with a gain all occur."""
-    cases = [mixed_case(seed) for seed in range(200)]
+    cases = [mixed_case(seed) for seed in range(120)]
     values = [optimum(case) for case in cases]
     assert sum(value is None for value in values) >= 5
-    assert sum(value is not None and value > 0 for value in values) >= 80
+    assert sum(value is not None and value > 0 for value in values) >= 50
     for table in ("inbound", "calendar", "substitutions", "kits", "transfers", "reserves", "budgets", "rate_bands"):
-        assert sum(table in case["tables"] for case in cases) >= 12, table
+        assert sum(table in case["tables"] for case in cases) >= 8, table
     for table, column in (("orders", "frozen"), ("orders", "cancel_date"), ("stock", "expiry_date"),
                           ("customers", "credit_limit"), ("order_lines", "late_penalty_per_unit_day"),
                           ("customers", "min_remaining_life_days"), ("stock", "holding_value_per_unit")):  # fmt: skip
         filled = [case for case in cases if any(row.get(column) is not None for row in case["tables"][table])]
-        assert len(filled) >= 12, column
+        assert len(filled) >= 8, column

@@ -229,7 +229,7 @@ class LineBook:
         ]
 
     def _evaluate(self, pieces: tuple[Piece, ...], total: int) -> LinePlan:
-        plan = LinePlan(pieces, total, Fraction(0), defaultdict(Fraction), {})
+        plan = LinePlan(pieces, total, Fraction(0), defaultdict(int), {})
         picks = set()
         for piece in pieces:
             self._add(plan, piece)

@@ -81,7 +81,7 @@ def _finished(book: Book, order: str, plan: _Partial) -> OrderPlan | None:
         return None
     if row.get("max_shipments") is not None and len(plan.load) > row["max_shipments"]:
         return None
-    used: Used = defaultdict(Fraction, plan.used)
+    used: Used = defaultdict(int, plan.used)
     freight = Fraction(0)
     for (lane, day), (linear, kg) in plan.load.items():
         cost = book.freight(book.lanes_all[lane], linear, kg)
