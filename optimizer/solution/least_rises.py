@@ -14,7 +14,7 @@ from optimizer.exact import Exact
 from optimizer.model.batch import Batch
 from optimizer.model.linear_model import Block, LinearModel
 from optimizer.model.supply import Supply
-from optimizer.solution.edits import Edit
+from optimizer.solution.edits import Edit, rows_with
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.part import Part, rows_of
 from optimizer.solution.plan import Draws, Plan
@@ -44,14 +44,19 @@ LOWERED = frozenset({"reserves"})
 
 
 class Rise(NamedTuple):
-    """A limit that might rise: how it is said, and the cell that states it."""
+    """A limit that might rise: how it is said, and the cell that states it.
+
+    ``first``: how much the cell must rise before the limit does: units that are promised beyond what there is.
+    """
 
     words: str
     unit: str
     edit: Edit
+    first: int = 0
 
     def by(self, steps: int) -> tuple[str, Edit]:
         """The rise by so many steps, in words and as an edit."""
+        steps += self.first
         return self.words.format(steps=steps, units=f"unit{'' if steps == 1 else 's'}"), replace(
             self.edit, value=-steps if self.edit.table in LOWERED else steps
         )
@@ -150,9 +155,19 @@ def _limits(part: Part, linear: LinearModel, line: int) -> Iterator[tuple[Rise, 
             scale = np.ones(len(group)) if block.scale is None else block.scale[group]
             if block.family == "warehouse_stock":
                 rise, at = _lot_of(batch, linear, block, group, rise)
-                scale = np.ones(len(at))
+                scale, rise = np.ones(len(at)), rise._replace(first=_promised(part, rise))
+                if rise.first and len(group) > 1:
+                    continue  # what a receipt covers later is not what is lacking now: no one number says it
             if len(at):
                 yield rise, at, scale
+
+
+def _promised(part: Part, rise: Rise) -> int:
+    """Units by which what is reserved and kept back of a product at a warehouse exceeds what is on its shelf."""
+    stock, key = part.ledger.tables.stock, rise.edit.key
+    rows = rows_with(stock, {name: key[name] for name in ("warehouse_id", "product_id")})
+    free = stock["on_hand_qty"][rows] - stock["reserved_qty"][rows] - stock["safety_stock_qty"][rows]
+    return max(0, -int(free.sum()))
 
 
 def _lot_of(batch: Batch, linear: LinearModel, block: Block, group: Ints, rise: Rise) -> tuple[Rise, Ints]:

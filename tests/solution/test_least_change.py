@@ -50,17 +50,9 @@ def edited(case: Case, edits: tuple[Edit, ...]) -> Case:
         assert len(chosen) == 1, edit
         if edit.action == "set":
             chosen[0][edit.column] = edit.value
-        elif edit.table == "stock":
-            add_stock(chosen[0], int(edit.value))
         else:
             chosen[0][edit.column] = Fraction(chosen[0][edit.column]) + Fraction(str(edit.value))
     return case
-
-
-def add_stock(row: Row, units: int) -> None:
-    """More available to promise: what is reserved beyond the shelf is filled up first."""
-    kept = row.get("reserved_qty", 0) + row.get("safety_stock_qty", 0)
-    row["on_hand_qty"] = max(row["on_hand_qty"], kept) + units
 
 
 def with_fills(model: Model, least: np.ndarray, line: int, low: float, high: float) -> LinearModel:
