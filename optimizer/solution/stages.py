@@ -75,9 +75,13 @@ class StageResult:
         if self.gap is None:
             return None
         slack, sign = max(self.goal.tolerance, self.gap), self.goal.sign
-        least = (sign * self.value - slack) * 10**PLACES
-        kept = Fraction(least.numerator // least.denominator, 10**PLACES)
-        return StageRow(self.goal.kpi, self.goal.sense, sign * kept)
+        return StageRow(self.goal.kpi, self.goal.sense, sign * rounded_down(sign * self.value - slack))
+
+
+def rounded_down(value: Fraction) -> Fraction:
+    """The largest decimal of `PLACES` places that is not above a value: what a file can state to the digit."""
+    scaled = value * 10**PLACES
+    return Fraction(scaled.numerator // scaled.denominator, 10**PLACES)
 
 
 def stage_goals(scenario: Scenario) -> tuple[Goal, ...]:
@@ -171,7 +175,8 @@ def _reached(last: Model, results: tuple[StageResult, ...], answer: Answer) -> A
         missing = row.sign * (row.kept - reached)
         if missing > NOISE * max(abs(row.kept), Fraction(1)):
             raise EngineError(f"{answer.engine} gave up {row.kpi}: {float(reached)} of {float(row.kept)} to be kept")
-        rows.append(replace(row, kept=reached) if missing > 0 and place >= floors else row)
+        lowered = replace(row, kept=row.sign * rounded_down(row.sign * reached))
+        rows.append(lowered if missing > 0 and place >= floors else row)
     if tuple(rows) != last.stages:
         last = build_model(last.tables, last.scenario, 0, tuple(rows))
     return replace(answer, model=last, stages=_told(last, results, answer))
