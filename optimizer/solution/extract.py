@@ -12,11 +12,13 @@ from optimizer.exact import Exact
 from optimizer.model.build import Model
 from optimizer.model.calendar import SPAN
 from optimizer.model.linear_model import Block
+from optimizer.model.lookup import find_sorted
 from optimizer.model.ragged import first_of, ranks_of, totals
 from optimizer.solution import policy_values
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.needed_moves import without_idle_moves
 from optimizer.solution.plan import Draws, MovedStock, Plan
+from optimizer.solution.policy_values import shipment_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -101,7 +103,7 @@ def arc_of_draw(model: Model, plan: Plan) -> tuple[Ints, Ints]:
     row = np.concatenate([draws.row[plain], np.flatnonzero(kit)])
     source = np.concatenate([draws.source[plain], np.full(int(kit.sum()), -1, dtype=np.int64)])
     keys = (plan.line[row], plan.lane[row], plan.day[row], plan.product[row], source)
-    return row, _find(_arc_codes(model), _codes(model, *keys))
+    return row, find_sorted(_arc_codes(model), _codes(model, *keys))
 
 
 def arc_of_row(model: Model, plan: Plan) -> Ints:
@@ -118,14 +120,6 @@ def arc_of_row(model: Model, plan: Plan) -> Ints:
             f"from {lanes['warehouse_id'][lane]} by {lanes['service_id'][lane]}"
         )
     return found
-
-
-def _find(keys: Ints, wanted: Ints) -> Ints:
-    """The position of each wanted value in the sorted keys, -1 where it is missing."""
-    if len(keys) == 0:
-        return np.full(len(wanted), -1, dtype=np.int64)
-    position = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[position] == wanted, position, -1)
 
 
 def _ship_qty(model: Model, plan: Plan) -> Ints:
@@ -153,7 +147,7 @@ def _kit_draw(model: Model, plan: Plan) -> Ints:
     of_row = np.full(len(plan), -1, dtype=np.int64)
     of_row[row] = arc
     code, units = ranks_of_draws(of_row[draws.row], draws.source, draws.units, size)
-    place = _find(code, needs.arc[needs.option] * size + needs.source)
+    place = find_sorted(code, needs.arc[needs.option] * size + needs.source)
     return np.append(units, 0)[place]
 
 
@@ -177,20 +171,13 @@ def moves_from_values(model: Model, values: Floats) -> MovedStock:
     return MovedStock(moves.transfer[move], source, moves.leave[move], units[used][order], supply.product[source])
 
 
-def _shipment(ledger: Ledger, block: Block) -> Ints:
-    """The plan's shipment of each (order, lane, day) of the block, -1 where it ships nothing."""
-    n_lanes, ships, keys = len(ledger.tables.lanes), ledger.shipments, block.keys
-    own = (ships.order * n_lanes + ships.lane) * SPAN + ships.day
-    return _find(own, (keys["order"] * n_lanes + keys["lane"]) * SPAN + keys["day"])
-
-
 def _open_shipment(ledger: Ledger, block: Block) -> NDArray[Any]:
-    return _shipment(ledger, block) >= 0
+    return shipment_of(ledger, block) >= 0
 
 
 def _charge_topup(ledger: Ledger, block: Block) -> Exact:
     """Money that lifts an open shipment to its minimum charge."""
-    shipment, ships = _shipment(ledger, block), ledger.shipments
+    shipment, ships = shipment_of(ledger, block), ledger.shipments
     topup = Exact.concat([ships.freight - ships.linear, Exact.zeros(1)])  # -1 finds the zero at the end
     return topup[shipment]
 
@@ -210,7 +197,7 @@ def _line_used(ledger: Ledger, block: Block) -> NDArray[Any]:
 def _pick_line(ledger: Ledger, block: Block) -> NDArray[Any]:
     n_lanes, plan, keys = len(ledger.tables.lanes), ledger.plan, block.keys
     own = (plan.line * n_lanes + plan.lane) * SPAN + plan.day
-    return _find(own, (keys["line"] * n_lanes + keys["lane"]) * SPAN + keys["day"]) >= 0
+    return find_sorted(own, (keys["line"] * n_lanes + keys["lane"]) * SPAN + keys["day"]) >= 0
 
 
 def _lots(ledger: Ledger, block: Block) -> NDArray[Any]:

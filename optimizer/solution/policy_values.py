@@ -23,7 +23,7 @@ Ints = NDArray[np.int64]
 NONE = -1
 
 
-def _shipment(ledger: Ledger, block: Block) -> Ints:
+def shipment_of(ledger: Ledger, block: Block) -> Ints:
     """The plan's shipment of each (order, lane, day) of the block, -1 where it ships nothing."""
     size, ships, keys = len(ledger.tables.lanes), ledger.shipments, block.keys
     own = (ships.order * size + ships.lane) * SPAN + ships.day
@@ -32,7 +32,7 @@ def _shipment(ledger: Ledger, block: Block) -> Ints:
 
 def _band_used(model: Model, ledger: Ledger, block: Block) -> NDArray[Any]:
     """The cheapest band that holds what ships."""
-    shipment = _shipment(ledger, block)
+    shipment = shipment_of(ledger, block)
     used: NDArray[Any] = np.append(ledger.shipments.band, NONE)[shipment] == block.keys["band"]
     return used
 
@@ -41,7 +41,7 @@ def _band_weight(model: Model, ledger: Ledger, block: Block) -> Exact:
     """All that the shipment weighs, in the band that prices it."""
     tariffs = _tariff(model).tariffs
     unit = tariffs.unit.take(tariffs.pair_row)
-    kg = Exact.concat([ledger.shipments.chargeable, Exact.zeros(1)])[_shipment(ledger, block)]
+    kg = Exact.concat([ledger.shipments.chargeable, Exact.zeros(1)])[shipment_of(ledger, block)]
     used = _band_used(model, ledger, block)
     return Exact.of(
         value * int(bottom) / top if chosen else 0
