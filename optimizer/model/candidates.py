@@ -33,7 +33,7 @@ REASONS = {
 }
 
 
-FROZEN_KEYS = ("line", "lane", "day", "source")
+FROZEN_KEYS = ("line", "lane", "day", "source", "product")
 
 
 class Candidates:

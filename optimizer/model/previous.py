@@ -138,12 +138,22 @@ class FrozenRows:
         found = find_sorted(own, wanted)
         return np.where((found >= 0) & (source >= 0), np.append(place, NONE)[found], NONE)
 
-    def ships(self, line: Ints, lane: Ints, day: Ints) -> Flags:
-        """Whether anything is kept of each (line, lane, day)."""
-        mine = (self.line, self.lane, self.day)
-        codes = _codes([np.concatenate(pair) for pair in zip(mine, (line, lane, day), strict=True)])
-        found: Flags = np.isin(codes[len(self) :], codes[: len(self)])
-        return found
+    def ships_kit(self, batch: Batch, line: Ints, lane: Ints, day: Ints, product: Ints) -> Flags:
+        """Whether every component of a kit is kept for each (line, lane, day)."""
+        supply = batch.supply
+        at, component, _ = batch.offers.recipes.parts(product)
+        pool = supply.find_pool(batch.tables.lane_warehouse[lane[at]], component)
+        mine = (
+            self.line,
+            self.lane,
+            self.day,
+            np.where(self.source < 0, NONE, np.append(supply.pool, NONE)[self.source]),
+        )
+        asked = (line[at], lane[at], day[at], pool)
+        codes = _codes([np.concatenate(pair) for pair in zip(mine, asked, strict=True)])
+        kept = np.isin(codes[len(self) :], codes[: len(self)]) & (pool >= 0)
+        whole: Flags = np.bincount(at[~kept], minlength=len(line)) == 0
+        return whole
 
 
 def _codes(keys: list[Ints]) -> Ints:
@@ -166,12 +176,13 @@ def _sources(batch: Batch, row: Ints) -> Ints:
     return found
 
 
-def keep_frozen(batch: Batch, line: Ints, lane: Ints, day: Ints, source: Ints) -> Flags:
-    """Which candidates may ship: those of frozen orders only as the previous plan has them (kits: by lane and day)."""
+def keep_frozen(batch: Batch, line: Ints, lane: Ints, day: Ints, source: Ints, product: Ints) -> Flags:
+    """Which candidates may ship: those of frozen orders only as the previous plan has them (kits: all components)."""
     keep = np.ones(len(line), dtype=bool)
     of = np.flatnonzero(frozen_lines(batch.tables)[line])
     if len(of):
         kept = FrozenRows.of(batch)
         way = line[of], lane[of], day[of]
-        keep[of] = np.where(source[of] < 0, kept.ships(*way), kept.find(*way, source[of]) >= 0)
+        of_kit = kept.ships_kit(batch, *way, product[of])
+        keep[of] = np.where(source[of] < 0, of_kit, kept.find(*way, source[of]) >= 0)
     return keep

@@ -256,6 +256,14 @@ CASES: dict[str, tuple[Case, Any]] = {
               previous=[KEPT]),
         18,
     ),
+    # What is kept is P itself, not a kit of P and Q, whatever that earns for moving Q: 2 · 10.
+    "frozen, not as a kit": (
+        batch([line()], {"O1": {"frozen": "true"}}, products={"K": {}}, kits=[KIT[0] | {"qty": 1}, KIT[1]],
+              stock=[stock(9), stock(9, product="Q", holding_value_per_unit=5)],
+              substitutions=[{"product_id": "P", "substitute_id": "K"}],
+              settings={"stability.previous_plan": "p"}, previous=[KEPT]),
+        20,
+    ),
     # Only 1 left of the 2 that were frozen: no plan.
     "frozen, but gone": (
         batch([line()], {"O1": {"frozen": "true"}}, stock=[stock(1)], settings={"stability.previous_plan": "p"},
