@@ -163,11 +163,14 @@ def _limits(part: Part, linear: LinearModel, line: int) -> Iterator[tuple[Rise, 
 
 
 def _promised(part: Part, rise: Rise) -> int:
-    """Units by which what is reserved and kept back of a product at a warehouse exceeds what is on its shelf."""
-    stock, key = part.ledger.tables.stock, rise.edit.key
-    rows = rows_with(stock, {name: key[name] for name in ("warehouse_id", "product_id")})
+    """Units by which what is reserved and kept back of a product at a warehouse exceeds what is there on day 0."""
+    tables, key, supply = part.ledger.tables, rise.edit.key, part.model.batch.supply
+    where = {name: key[name] for name in ("warehouse_id", "product_id")}
+    stock, rows = tables.stock, rows_with(tables.stock, where)
     free = stock["on_hand_qty"][rows] - stock["reserved_qty"][rows] - stock["safety_stock_qty"][rows]
-    return max(0, -int(free.sum()))
+    pool = supply.find_pool(tables.stock_warehouse[rows[:1]], tables.stock_product[rows[:1]])
+    arrived = supply.receipt_qty[np.isin(supply.receipt_pool, pool) & (supply.receipt_day == 0)]
+    return max(0, -int(free.sum() + arrived.sum()))
 
 
 def _lot_of(batch: Batch, linear: LinearModel, block: Block, group: Ints, rise: Rise) -> tuple[Rise, Ints]:
