@@ -1,8 +1,8 @@
 """Which hard rules cannot all hold, what stands in their way, and the cheapest repair: the content of `conflict.json`.
 
-A shortage never makes a batch infeasible; hard contracts, service floors and pins can. Another engine than the one that
-said infeasible is asked, and each part gets its share of the time, so that a report is always written; what the clock
-cut short is marked.
+A shortage never makes a batch infeasible; hard contracts, service floors, pins and frozen orders can. One engine looks
+for conflicts and repair, another verifies the repair. Each part gets its share of the time, so that a report is always
+written; what the clock cut short is marked.
 """
 
 from __future__ import annotations
@@ -24,29 +24,31 @@ from optimizer.solution.conflict_search import Clash, Search, clashes
 
 Ints = NDArray[np.int64]
 
-SHARES = (0.4, 0.4, 0.2)
+SEARCHER, VERIFIER = "highs", "scip"
+"""The engine that looks for conflicts and repair, and the one that must find a plan that keeps the repaired rules."""
+SHARES = (0.5, 0.3, 0.2)
 """Parts of the time limit for the repair, the clashes and what stands in their way."""
 MOST_CLASHES = 20
+MOST_LISTED = 200
+"""Rules of one clash that are listed; only one that the clock left unreduced can have more."""
 
 
 def find_conflict(
     model: Model, engine: str, options: SolveOptions, stop: threading.Event | None = None
 ) -> dict[str, Any]:
     """The conflict of a model that ``engine`` says has no plan; what is known so far if ``stop`` is set."""
-    judge = "scip" if engine == "highs" else "highs"
-    verifier = "highs" if judge == "scip" else "scip"
     rules, orders = DemandingRules.of(model), unholdable_orders(model)
     ends = time.monotonic() + np.cumsum(SHARES) * options.time_limit_s
-    with SolveServer(judge, threads=options.threads, memory_limit_mb=options.memory_limit_mb) as server:
+    with SolveServer(SEARCHER, threads=options.threads, memory_limit_mb=options.memory_limit_mb) as server:
         search = Search(server, rules.model.linear, rules.demands, options, ends[0], stop)
-        repair = cheapest_repair(search, rules, model, options, verifier) if len(rules) else None
+        repair = cheapest_repair(search, rules, model, options, VERIFIER) if len(rules) else None
         search.ends = ends[1]
         found = list(clashes(search, MOST_CLASHES))
         conflicts = [_conflict(rules, clash) for clash in found]
         _name_limits(model, found, conflicts, search, ends[2])
     return {
         "schema_version": 1,
-        "proven_by": [engine, judge, *(["arithmetic"] if orders else [])],
+        "proven_by": [*dict.fromkeys((engine, SEARCHER)), *(["arithmetic"] if orders else [])],
         "conflicts": conflicts,
         "repair": repair,
         "unholdable_orders": orders,
@@ -58,8 +60,13 @@ def find_conflict(
 
 
 def _conflict(rules: DemandingRules, clash: Clash) -> dict[str, Any]:
-    described = [rules.describe(member) for member in clash.members]
-    lead = "this rule cannot hold" if len(described) == 1 else f"these {len(described)} rules cannot all hold together"
+    size = len(clash.members)
+    described = [rules.describe(member) for member in clash.members[:MOST_LISTED]]
+    lead = "this rule cannot hold" if size == 1 else f"these {size:,} rules cannot all hold together"
+    if not clash.irreducible and size > 1:
+        lead += "; there was no time to find out which of them clash"
+    if size > len(described):
+        lead += f" (the first {len(described)} are listed)"
     return {"words": lead, "irreducible": clash.irreducible, "rules": described, "limits": []}
 
 

@@ -21,10 +21,11 @@ from optimizer.exact import decimal_text
 from optimizer.model.build import Model, build_model
 from optimizer.solution.conflict_rules import DemandingRules
 from optimizer.solution.conflict_search import Search
-from optimizer.solution.extract import plan_from_values
+from optimizer.solution.extract import plan_from_values, values_from_plan
 from optimizer.solution.kpi_values import kpi_value
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import objective_value
+from optimizer.solution.plan import Plan
 from optimizer.solution.prices_rows import limit_of
 from optimizer.tables.soften import soften
 
@@ -41,16 +42,17 @@ def cheapest_repair(
 
     ``stated`` is the model whose rules cannot hold; ``verifier`` an engine other than the one that the search asks.
     """
-    least = search.least()
+    least = search.least(share=0.6, start=search.first(share=0.2))
     if least.values is None:
         return None
     amount = float(rules.demands.weight @ search.given_way(least.values))
-    best = search.best(most_given_way=amount * (1 + SLACK) + SLACK)
+    best = search.best(least.values, most_given_way=amount * (1 + SLACK) + SLACK, share=0.6)
     values = least.values if best.values is None else best.values
     lowered = lowered_rules(rules, values[: search.n_cols], search.given_way(values))
     proven = least.proven and (best.values is None or bool(best.proven))
-    without = _value(rules.model, search.best(kept=[rule for rule in range(len(rules)) if rule not in _which(lowered)]))
-    found = _verified(stated, lowered, options, verifier)
+    others = [rule for rule in range(len(rules)) if rule not in {each["number"] for each in lowered}]
+    without = _value(rules.model, search.best(values, kept=others))
+    found = _verified(stated, lowered, plan_from_values(rules.model, values[: search.n_cols]), options, verifier)
     value = found["objective_value"]
     return {
         "measure": rules.measure,
@@ -61,10 +63,6 @@ def cheapest_repair(
         "value_without_these_rules": without,
         "value_change": None if value is None or without is None else value - without,
     }
-
-
-def _which(lowered: list[dict[str, Any]]) -> set[int]:
-    return {each["number"] for each in lowered}
 
 
 def lowered_rules(rules: DemandingRules, point: Floats, given: Floats) -> list[dict[str, Any]]:
@@ -121,11 +119,17 @@ def _value(model: Model, found: Any) -> Fraction | None:
     return objective_value(model.tables, model.scenario, plan_from_values(model, found.values[: model.linear.n_cols]))
 
 
-def _verified(model: Model, lowered: list[dict[str, Any]], options: SolveOptions, verifier: str) -> dict[str, Any]:
-    """Whether the lowered rules can hold, by a model built anew and another engine; what its plan is worth."""
+def _verified(
+    model: Model, lowered: list[dict[str, Any]], plan: Plan, options: SolveOptions, verifier: str
+) -> dict[str, Any]:
+    """Whether the lowered rules can hold, by a model built anew and another engine; what its plan is worth.
+
+    The engine may start from the ``plan`` that the repair was read from, and so judges at least that one.
+    """
     repaired = build_model(*soften(model.tables, model.scenario, lowered))
+    options = replace(options, start=_columns(repaired, plan))
     with SolveServer(verifier, threads=options.threads, memory_limit_mb=options.memory_limit_mb) as server:
-        result = server.solve(repaired.linear, replace(options, start=None))
+        result = server.solve(repaired.linear, options)
     if result.values is None:
         return {"verified": False, "verified_by": verifier, "objective_value": None, "best_bound": None}
     plan = plan_from_values(repaired, result.values)
@@ -136,3 +140,11 @@ def _verified(model: Model, lowered: list[dict[str, Any]], options: SolveOptions
         "objective_value": objective_value(repaired.tables, repaired.scenario, plan),
         "best_bound": Decimal(repr(bound)) if np.isfinite(bound) else None,
     }
+
+
+def _columns(repaired: Model, plan: Plan) -> Floats | None:
+    """The plan in the columns of the repaired model; None where that model leaves no way for it."""
+    try:
+        return values_from_plan(repaired, plan)
+    except ValueError:
+        return None

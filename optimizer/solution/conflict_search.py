@@ -93,18 +93,50 @@ class Search:
         """Seconds until the deadline."""
         return self.ends - time.monotonic()
 
-    def least(self, kept: Iterable[int] = (), among: Iterable[int] | None = None) -> Answered:
-        """The point that gives way least while the ``kept`` demands hold; only those ``among`` count."""
+    def least(
+        self,
+        kept: Iterable[int] = (),
+        among: Iterable[int] | None = None,
+        share: float = 1.0,
+        start: Floats | None = None,
+    ) -> Answered:
+        """The point that gives way least while the ``kept`` demands hold; only those ``among`` count.
+
+        ``share`` of the time that is left; ``start`` is a point that keeps the ``kept`` demands.
+        """
         counted = np.zeros(len(self.demands), dtype=bool)
         counted[list(range(len(counted)) if among is None else among)] = True
         cost = np.where(counted, -self.demands.weight, 0.0)
-        return self._ask(np.concatenate([np.zeros(self.n_cols), cost]), kept)
+        return self._ask(np.concatenate([np.zeros(self.n_cols), cost]), kept, share, start)
 
-    def best(self, kept: Iterable[int] = (), most_given_way: float = np.inf) -> Answered:
-        """The most valuable point that keeps these demands and whose weighted sum given way is at most so much."""
+    def first(self, share: float) -> Floats | None:
+        """A valuable point that heeds no demand, with what each gives way there: where a search may begin."""
+        found = self._ask(self.model.objective, (), share)
+        return None if found.values is None else self._giving_no_more(found.values)
+
+    def _giving_no_more(self, values: Floats) -> Floats:
+        """The point with each elastic column as low as the others allow."""
+        demands, model = self.demands, self.model
+        rest = np.concatenate([values[: self.n_cols], np.zeros(len(demands))])
+        used = np.concatenate([[0.0], np.cumsum(model.data * rest[model.indices])])
+        used = (used[model.indptr[1:]] - used[model.indptr[:-1]])[demands.row]
+        above = demands.unit > 0
+        missing = np.where(above, model.row_lower[demands.row] - used, used - model.row_upper[demands.row])
+        way = np.zeros(len(demands))
+        np.maximum.at(way, demands.demand, np.maximum(missing, 0.0) / np.maximum(np.abs(demands.unit), GIVEN_WAY))
+        way = np.where(demands.whole, np.ceil(way - GIVEN_WAY), way)
+        return np.concatenate([values[: self.n_cols], np.minimum(way, demands.most)])
+
+    def best(
+        self, start: Floats, kept: Iterable[int] = (), most_given_way: float = np.inf, share: float = 1.0
+    ) -> Answered:
+        """The most valuable point that keeps these demands and whose weighted sum given way is at most so much.
+
+        ``start`` is such a point; ``share`` of the time that is left.
+        """
         upper = self.model.row_upper.copy()
         upper[-1] = most_given_way
-        return self._ask(self.model.objective, kept, row_upper=upper)
+        return self._ask(self.model.objective, kept, share, start, row_upper=upper)
 
     def can_hold(self, kept: Iterable[int], lifted: Ints | None = None) -> bool | None:
         """Whether these demands can hold together, the others and the ``lifted`` rows dropped; None if undecided."""
@@ -113,13 +145,15 @@ class Search:
             lower[lifted], upper[lifted] = -np.inf, np.inf
         return self._ask(np.zeros(self.model.n_cols), kept, row_lower=lower, row_upper=upper).possible
 
-    def _ask(self, objective: Floats, kept: Iterable[int], **rows: Floats) -> Answered:
+    def _ask(
+        self, objective: Floats, kept: Iterable[int], share: float = 1.0, start: Floats | None = None, **rows: Floats
+    ) -> Answered:
         if self.left < LEAST_S or (self.stop is not None and self.stop.is_set()):
             return Answered(None, None, False)
         upper = self.model.col_upper.copy()
         upper[self.n_cols + np.array(list(kept), dtype=np.int64)] = 0.0
         model = replace(self.model, objective=objective, offset=0.0, col_upper=upper, **rows)
-        options = replace(self.options, time_limit_s=self.left, gap=0.0, start=None)
+        options = replace(self.options, time_limit_s=max(share * self.left, LEAST_S), gap=0.0, start=start)
         result = self.server.solve(model, options, stop=self.stop)
         reason = result.termination.reason
         possible = True if result.values is not None else False if reason == "INFEASIBLE" else None
@@ -149,10 +183,15 @@ class Clash:
 
 
 def clashes(search: Search, most: int = 20) -> Iterator[Clash]:
-    """Clashes that share no demand, until the demands that are left can all hold."""
-    left = list(range(len(search.demands)))
+    """Clashes that share no demand, until the demands that are left can all hold.
+
+    All demands together are known not to hold: where there was no time to find out more, they are the clash.
+    """
+    every = left = list(range(len(search.demands)))
     while left and most > 0:
         found = clash_among(search, left)
+        if found is None and left is every:
+            found = Clash(tuple(every), irreducible=len(every) == 1)
         if found is None:
             return
         yield found

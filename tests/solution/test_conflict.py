@@ -11,6 +11,7 @@ from optimizer.engines.base import SolveServer
 from optimizer.engines.result import SolveOptions
 from optimizer.model.build import Model, build_model
 from optimizer.solution.conflict import find_conflict
+from optimizer.solution.conflict_rules import DemandingRules
 from tests.brute_force import optimum
 from tests.builders import make_scenario, make_tables
 from tests.instances import Case
@@ -139,11 +140,13 @@ def test_disjoint_conflicts_are_each_named() -> None:
     assert lowered == {"pins": (7, 3), "service_floor": (Fraction(9, 10), Fraction(1, 2))}
 
 
-def test_when_the_clock_is_short_nothing_is_claimed() -> None:
-    """Without time there is a report all the same: it names nothing that was not shown."""
+def test_when_the_clock_is_short_no_more_is_claimed_than_is_known() -> None:
+    """Without time there is a report all the same: all rules together clash, and no repair is known."""
     _, _, model = next(clashing(1, first=1000))
     conflict = find_conflict(model, "highs", SolveOptions(time_limit_s=0.0, gap=0.0))
-    assert conflict["conflicts"] == []
+    (clash,) = conflict["conflicts"]
+    assert len(clash["rules"]) == len(DemandingRules.of(model)) > 1
+    assert not clash["irreducible"]
     assert conflict["repair"] is None
 
 
