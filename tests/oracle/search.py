@@ -102,7 +102,7 @@ def _combined(states: Any, plans: list[OrderPlan], grid: Grid) -> Any:
         (plan, tuple(int(plan.used.get(key, 0) * scale) for key, scale in zip(grid.keys, grid.scale, strict=True)))
         for plan in plans
     ]
-    added = [(plan, amounts) for amounts, plan in _undominated({}, ((amounts, plan) for plan, amounts in added), grid)]
+    added = [(plan, amounts) for amounts, plan in _undominated(((amounts, plan) for plan, amounts in added), grid)]
     result: dict[State, tuple[Fraction, tuple[OrderPlan, ...]]] = {}
     capped = [(at, most) for at, most in enumerate(grid.limit) if most is not None]
     clipped = [(at, enough) for at, enough in enumerate(grid.enough) if enough is not None]
@@ -116,7 +116,7 @@ def _combined(states: Any, plans: list[OrderPlan], grid: Grid) -> Any:
             state, gain = tuple(total), money + plan.money
             if state not in result or result[state][0] < gain:
                 result[state] = gain, (*chosen, plan)
-    kept = _undominated(None, ((state, value) for state, value in result.items()), grid)
+    kept = _undominated(result.items(), grid)
     return dict(kept)
 
 
@@ -124,7 +124,7 @@ COMPARED = 60
 """How many of the best states each other one is compared with: dropping fewer is slower, never wrong."""
 
 
-def _undominated(_: Any, entries: Iterable[tuple[State, Any]], grid: Grid) -> list[tuple[State, Any]]:
+def _undominated(entries: Iterable[tuple[State, Any]], grid: Grid) -> list[tuple[State, Any]]:
     """The entries that none of the best ones beats in money and in every row."""
 
     def money(value: Any) -> Fraction:
