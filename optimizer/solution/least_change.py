@@ -56,7 +56,7 @@ class LeastEffort:
     columns: int = 40
     nodes: int = 200
     most_each: int = 2_500
-    most_work: int = 60_000
+    most_work: int = 100_000
 
 
 @dataclass(frozen=True)
