@@ -93,15 +93,28 @@ def with_only(case: Case, kept: list[dict[str, Any]]) -> Case:
             row.pop("min_qty", None)
             row.pop("min_fill_rate", None)
             row.setdefault("max_qty", 10**6)
-    for row in tables.get("pins", []):
-        asks = row["mode"] in ("exactly", "at_least") and row["qty"] > 0
-        if asks and not any(is_named(rule, "pins", row) for rule in kept):
-            row["mode"] = "at_most" if row["mode"] == "exactly" else "at_least"
-            row["qty"] = row["qty"] if row["mode"] == "at_most" else 0
+    if "pins" in tables:
+        tables["pins"] = _pins_with_only(tables["pins"], kept)
     levels = settings.get("service.min_level", {})
     scopes = {rule["scope"] for rule in kept if rule["family"] == "service_floor"}
     settings["service.min_level"] = {scope: level for scope, level in levels.items() if scope in scopes}
     return made
+
+
+def _pins_with_only(pins: list[dict[str, Any]], kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pins of which only the kept ones ask for anything; what the others allow at most stays."""
+    made: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in pins:
+        asks = row["mode"] in ("exactly", "at_least") and row["qty"] > 0
+        if asks and not any(is_named(rule, "pins", row) for rule in kept):
+            if row["mode"] == "at_least":
+                continue
+            row = {**row, "mode": "at_most"}
+        key = (row["order_id"], row["line_id"], row["warehouse_id"], row["mode"])
+        if key in made and row["mode"] == "at_most":
+            row = min(row, made[key], key=lambda pin: int(pin["qty"]))
+        made[key] = row
+    return list(made.values())
 
 
 def repaired(case: Case, repair: dict[str, Any]) -> Case:
