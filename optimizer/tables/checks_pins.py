@@ -154,7 +154,10 @@ def _least(values: Ints, codes: Ints) -> Ints:
 
 
 def pins_eligible(draft: Draft, scenario: Scenario, found: Findings) -> None:
-    """A pin asks nothing of a warehouse that eligibility rules keep from serving the line."""
+    """A pin asks nothing of a warehouse that eligibility rules keep from serving the line.
+
+    Only a warning: rules that cannot all hold are for the conflict report, which also names the cheapest repair.
+    """
     needed = (*NEEDED, "eligibility", "products", "customers")
     if draft.unread.intersection(needed) or not len(draft["pins"]) or not len(draft["eligibility"]):
         return
@@ -165,8 +168,8 @@ def pins_eligible(draft: Draft, scenario: Scenario, found: Findings) -> None:
     known = (tables.pin_line >= 0) & (tables.pin_warehouse >= 0)
     barred = known & demanding(tables) & np.isin(pair, ineligible_pairs(tables))
     found.at(typed.place, "warehouse_id", barred, "a warehouse that eligibility lets serve the line",
-             "pin another warehouse, or change the eligibility rule", "pin_not_eligible",
-             value=tables.pins["warehouse_id"])  # fmt: skip
+             "pin another warehouse, or change the eligibility rule: no plan keeps both", "pin_not_eligible",
+             value=tables.pins["warehouse_id"], severity="warning")  # fmt: skip
 
 
 def pins_on_working_days(draft: Draft, scenario: Scenario, found: Findings) -> None:

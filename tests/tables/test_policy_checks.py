@@ -155,9 +155,9 @@ ROWS: list[tuple] = [
     (put("pins", 1, lot_id="L9"), "error", "pin_without_lot", "pins", 3, "lot_id", "L9", "leave it blank"),
     (add("pins", order_id="O3", line_id="1", warehouse_id="W1", mode="at_least", qty="1", lot_id="L1"), "error",
      "pin_lot_of_kit", "pins", 4, "lot_id", "L1", "components have lots"),
-    (put("eligibility", 0, warehouse_id="W1"), "error", "pin_not_eligible", "pins", 2, "warehouse_id", "W1",
+    (put("eligibility", 0, warehouse_id="W1"), "warning", "pin_not_eligible", "pins", 2, "warehouse_id", "W1",
      "eligibility"),
-    (put("eligibility", 0, warehouse_id="W1", family="lamps", mode="only"), "error", "pin_not_eligible", "pins", 2,
+    (put("eligibility", 0, warehouse_id="W1", family="lamps", mode="only"), "warning", "pin_not_eligible", "pins", 2,
      "warehouse_id", "W1", "another warehouse"),
     # frozen
     (put("orders", 1, hold="credit"), "error", "frozen_and_held", "orders", 3, "hold", "credit", "not both"),
