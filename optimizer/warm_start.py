@@ -42,7 +42,7 @@ def _as_far_as_possible(model: Model, line: Ints, lane: Ints, rows: pd.DataFrame
     product = pd.Index(names).get_indexer(pd.Index(rows["ship_product_id"]))
     house = tables.lane_warehouse[np.maximum(lane, 0)]
     source = supply.find_source(house, np.maximum(product, 0), rows["lot_id"].to_numpy(object))
-    leaves = (pd.to_datetime(rows["ship_date"]).to_numpy("datetime64[D]") - np.datetime64(model.scenario.as_of, "D"))
+    leaves = pd.to_datetime(rows["ship_date"]).to_numpy("datetime64[D]") - np.datetime64(model.scenario.as_of, "D")
     keys = (line, lane, np.maximum(leaves.astype(np.int64), 0), product, source)
     index = pd.MultiIndex.from_arrays([arcs.line, arcs.lane, arcs.day, arcs.product, arcs.source])
     arc = index.get_indexer(pd.MultiIndex.from_arrays(keys))

@@ -58,8 +58,8 @@ def _held(free: Model, kept: FrozenRows, frozen: NDArray[np.bool_]) -> Thawed:
     tables, arcs = free.tables, free.arcs
     draws, needs = arcs.draws, arcs.needs
     chosen = needs.arc[needs.option]
-    of_draw = kept.find(*(part[draws.arc] for part in (arcs.line, arcs.lane, arcs.day)), draws.source)
-    of_need = kept.find(*(part[chosen] for part in (arcs.line, arcs.lane, arcs.day)), needs.source)
+    of_draw = kept.find(arcs.line[draws.arc], arcs.lane[draws.arc], arcs.day[draws.arc], draws.source)
+    of_need = kept.find(arcs.line[chosen], arcs.lane[chosen], arcs.day[chosen], needs.source)
     order_of_arc = tables.line_order[arcs.line]
     unkept = frozen[order_of_arc] & ~np.isin(np.arange(len(arcs)), draws.arc[of_draw >= 0])
     unkept &= ~np.isin(np.arange(len(arcs)), chosen[of_need >= 0])

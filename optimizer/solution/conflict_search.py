@@ -136,23 +136,29 @@ class Search:
         """
         upper = self.model.row_upper.copy()
         upper[-1] = most_given_way
-        return self._ask(self.model.objective, kept, share, start, row_upper=upper)
+        return self._ask(self.model.objective, kept, share, start, sides=(self.model.row_lower, upper))
 
     def can_hold(self, kept: Iterable[int], lifted: Ints | None = None) -> bool | None:
         """Whether these demands can hold together, the others and the ``lifted`` rows dropped; None if undecided."""
         lower, upper = self.model.row_lower.copy(), self.model.row_upper.copy()
         if lifted is not None:
             lower[lifted], upper[lifted] = -np.inf, np.inf
-        return self._ask(np.zeros(self.model.n_cols), kept, row_lower=lower, row_upper=upper).possible
+        return self._ask(np.zeros(self.model.n_cols), kept, sides=(lower, upper)).possible
 
     def _ask(
-        self, objective: Floats, kept: Iterable[int], share: float = 1.0, start: Floats | None = None, **rows: Floats
+        self,
+        objective: Floats,
+        kept: Iterable[int],
+        share: float = 1.0,
+        start: Floats | None = None,
+        sides: tuple[Floats, Floats] | None = None,
     ) -> Answered:
         if self.left < LEAST_S or (self.stop is not None and self.stop.is_set()):
             return Answered(None, None, False)
         upper = self.model.col_upper.copy()
         upper[self.n_cols + np.array(list(kept), dtype=np.int64)] = 0.0
-        model = replace(self.model, objective=objective, offset=0.0, col_upper=upper, **rows)
+        lower, most = sides or (self.model.row_lower, self.model.row_upper)
+        model = replace(self.model, objective=objective, offset=0.0, col_upper=upper, row_lower=lower, row_upper=most)
         options = replace(self.options, time_limit_s=max(share * self.left, LEAST_S), gap=0.0, start=start)
         result = self.server.solve(model, options, stop=self.stop)
         reason = result.termination.reason

@@ -141,7 +141,8 @@ def _flat(parts: list[NDArray[Any]], dtype: type) -> NDArray[Any]:
 
 def _used(linear: LinearModel, values: Floats) -> Floats:
     row = np.repeat(np.arange(linear.n_rows), np.diff(linear.indptr))
-    return np.bincount(row, linear.data * values[linear.indices], minlength=linear.n_rows)
+    used: Floats = np.bincount(row, linear.data * values[linear.indices], minlength=linear.n_rows).astype(np.float64)
+    return used
 
 
 def _limits(part: Part, linear: LinearModel, line: int) -> Iterator[tuple[Rise, Ints, Floats]]:

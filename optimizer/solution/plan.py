@@ -102,7 +102,6 @@ class Plan:
         (line, lane, day, product), qty = _added((line, lane, day, product), qty)
         return cls(line, lane, qty, day, product, moves=moves or MovedStock())
 
-
     @classmethod
     def joined(cls, line: Ints, lane: Ints, qty: Ints, day: Ints, product: Ints, draws: Draws) -> Plan:
         """From unsorted rows, several of one key added up; ``draws`` name the rows as they are given."""
