@@ -213,10 +213,6 @@ def rule_tables(demand: dict[str, int]) -> dict[str, pd.DataFrame]:
                 {"budget_id": "CHEESE-OUT", "kind": "stock_value", "family": "CHEESE", "limit": 1500},
             ]
         ),
-        "fair_share": pd.DataFrame(
-            [{"group_id": "SALMON-CUSTOMERS", "product_id": "SALMON", "between": "customer", "rule": "proportional",
-              "tolerance": 6}]
-        ),
     }  # fmt: skip
 
 
