@@ -16,6 +16,13 @@ Flags = NDArray[np.bool_]
 NONE = -1
 
 
+AT_ONCE = 1 << 20
+"""Pairs of weights and bands looked at together."""
+
+NEAR = 1e-6
+"""Far more than doubles lose on a weight."""
+
+
 @dataclass(frozen=True)
 class Bands:
     """The rows of `rate_bands`: band b holds a weight from ``start`` to ``end`` kg.
@@ -103,15 +110,29 @@ class Bands:
 
         Of equally cheap bands the first of the table.
         """
-        place, band = self.of_lanes(lane)
-        held = np.flatnonzero(self.holds(band, kg.take(place)))
-        place, band = place[held], band[held]
+        place, band = self._holding(lane, kg)
         charge = self.charge(band, kg.take(place))
         order = np.lexsort((band, _ranks(charge), place))
         first = order[np.flatnonzero(np.diff(place[order], prepend=-1))]
         best, source = np.full(len(lane), NONE, dtype=np.int64), np.full(len(lane), len(charge), dtype=np.int64)
         best[place[first]], source[place[first]] = band[first], first
         return best, Exact.concat([charge, Exact.zeros(1)]).take(source)
+
+    def _holding(self, lane: Ints, kg: Exact) -> tuple[Ints, Ints]:
+        """All pairs (position in ``lane``, band of that lane that holds its weight), by position."""
+        ends = np.cumsum(self.first[lane + 1] - self.first[lane])
+        cuts = np.searchsorted(ends, np.arange(AT_ONCE, int(ends[-1]) if len(ends) else 0, AT_ONCE))
+        start, end = self.start.floats(), np.where(self.endless, np.inf, self.end.floats())
+        weight, found = kg.floats(), []
+        for part in np.split(np.arange(len(lane)), cuts):
+            place, band = self.of_lanes(lane[part])
+            place = part[place]
+            near = start[band] <= weight[place] * (1 + NEAR) + NEAR  # doubles rule out nearly all
+            near &= end[band] * (1 + NEAR) + NEAR >= weight[place]
+            place, band = place[near], band[near]
+            held = self.holds(band, kg.take(place))
+            found.append((place[held], band[held]))
+        return np.concatenate([place for place, _ in found]), np.concatenate([band for _, band in found])
 
 
 def _ranks(values: Exact) -> Ints:

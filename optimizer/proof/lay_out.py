@@ -136,7 +136,8 @@ class Layout:
         fits = weights.units_within(heaviest).reshape(cap.shape) // step * step
         cap = np.where(banded[owner], np.minimum(cap, fits), cap)
         low, high = weights.range(order, line, owner, first, cap)
-        _, meets = tariffs.support(lane, band.ravel(), low, high, Exact.zeros(len(lane)))
+        meets = np.zeros(len(lane), dtype=bool)
+        meets[tariffs.meeting(lane, band.ravel(), low, high)[0]] = True
         return np.where((meets.reshape(slots.shape) | ~banded)[owner], cap, 0)
 
     def _pin(self, cells: PinnedCells, line: Ints, slot: Ints) -> None:

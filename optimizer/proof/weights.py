@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+
+ROUNDED = Fraction(1, 10**9)
+"""Weights that differ by less are one weight, known to within the rounding of its quotient [kg]."""
 
 
 class Weights:
@@ -92,12 +97,17 @@ class TariffLines:
         """Slope and fee of each line, weighted, at DECIMALS decimals."""
         tariffs, parts = self.facts.tariffs, self.values.parts
         steep = rounded(tariffs.ceiling(self.lane, self.band), up=False)
-        flat, _ = tariffs.support(self.lane, self.band, low, high, Exact.zeros(len(self.lane)))
+        flat = tariffs.support(self.lane, self.band, low, high, Exact.zeros(len(self.lane)))
+        steep = steep.where(high - low > ROUNDED, 0)  # of a known weight the flat line is the freight itself
+        sloped = np.flatnonzero(steep > 0)
         self.slopes, self.fees = [], []
         for share in range(parts + 1):
             slope = Exact((steep * share).rescaled(DECIMALS).num // parts, DECIMALS)
-            fee, _ = tariffs.support(self.lane, self.band, low, high, slope)
-            better = np.asarray(fee >= 0, dtype=bool)
+            some = (item.take(sloped) for item in (low, high, slope))
+            fee = tariffs.support(self.lane[sloped], self.band[sloped], *some)
+            better = np.zeros(len(self.lane), dtype=bool)
+            better[sloped] = np.asarray(fee >= 0, dtype=bool)
+            fee = fee.sum_by(sloped, len(self.lane))
             self.slopes.append(rounded(slope.where(better, 0) * self.rate, up=False))
             self.fees.append(rounded(fee.where(better, flat) * self.rate, up=False))
 
