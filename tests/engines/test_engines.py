@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
 
 from optimizer.engines import cbc, check
 from optimizer.engines.base import ENGINES, SolveServer, confirm_infeasible, solve
@@ -81,11 +82,14 @@ def test_unbounded(engine: str) -> None:
         assert solve(ENDLESS, engine, SHORT).termination.reason == "UNBOUNDED"
 
 
-def stopped_with_a_point(engine: str, linear: LinearModel) -> tuple[SolveResult, list[Progress]]:
+def stopped_with_a_point(
+    engine: str, linear: LinearModel, start: NDArray[np.float64] | None = None
+) -> tuple[SolveResult, list[Progress]]:
     """The first of ever longer runs to find anything: how long that takes is the machine's affair."""
     for limit in (5.0, 20.0, 80.0):
         seen: list[Progress] = []
-        result = solve(linear, engine, SolveOptions(time_limit_s=limit, gap=0.0), on_progress=seen.append)
+        options = SolveOptions(time_limit_s=limit, gap=0.0, start=start)
+        result = solve(linear, engine, options, on_progress=seen.append)
         assert result.termination.limit == "time"
         if result.values is not None:
             break
@@ -175,7 +179,7 @@ def test_an_engine_killed_while_it_runs_leaves_its_incumbent_or_an_error(engine:
 def test_a_start_is_at_least_kept(engine: str) -> None:
     linear = knapsack()
     good, _ = stopped_with_a_point("highs", linear)
-    result = solve(linear, engine, SolveOptions(time_limit_s=5.0, gap=0.0, start=good.values))
+    result, _ = stopped_with_a_point(engine, linear, good.values)
     assert result.objective >= good.objective - 1e-6
 
 
