@@ -52,25 +52,26 @@ def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
     )
     n_lanes = len(lane_house)
     nothing = np.zeros(0, dtype=np.int64)
-    order_ids, product_ids = _ids("O", n_orders), _ids("P", size.products)
-    house_ids, zone_ids = _ids("W", size.warehouses), _ids("Z", size.zones)
+    order_ids, product_ids = make_ids("O", n_orders), make_ids("P", size.products)
+    house_ids, zone_ids = make_ids("W", size.warehouses), make_ids("Z", size.zones)
     order_zone = rng.integers(0, size.zones, n_orders)
     tables = Tables(
-        orders=_table("orders", n_orders, order_id=order_ids, customer_id=_repeated("C", n_orders),
+        orders=make_table("orders", n_orders, order_id=order_ids, customer_id=_repeated("C", n_orders),
                       zone_id=zone_ids[order_zone]),
-        order_lines=_table("order_lines", size.lines, order_id=order_ids[line_order], line_id=_ids("", size.lines),
+        order_lines=make_table("order_lines", size.lines, order_id=order_ids[line_order],
+                           line_id=make_ids("", size.lines),
                            product_id=product_ids[line_product], qty=qty,
                            unit_margin=_cents(rng, 200, 3000, size.lines)),
-        products=_table("products", size.products, product_id=product_ids,
+        products=make_table("products", size.products, product_id=product_ids,
                         unit_weight_kg=Exact(rng.integers(100, 5000, size.products), 3)),
-        customers=_table("customers", 1, customer_id=_repeated("C", 1)),
-        warehouses=_table("warehouses", size.warehouses, warehouse_id=house_ids),
-        stock=_table("stock", len(house), warehouse_id=house_ids[house], product_id=product_ids[product],
+        customers=make_table("customers", 1, customer_id=_repeated("C", 1)),
+        warehouses=make_table("warehouses", size.warehouses, warehouse_id=house_ids),
+        stock=make_table("stock", len(house), warehouse_id=house_ids[house], product_id=product_ids[product],
                      on_hand_qty=on_hand),
-        lanes=_table("lanes", n_lanes, warehouse_id=house_ids[lane_house], zone_id=zone_ids[lane_zone],
+        lanes=make_table("lanes", n_lanes, warehouse_id=house_ids[lane_house], zone_id=zone_ids[lane_zone],
                      service_id=_repeated("standard", n_lanes), fixed_cost=_cents(rng, 200, 900, n_lanes),
                      cost_per_kg=_cents(rng, 5, 60, n_lanes)),
-        eligibility=_table("eligibility", 0), contracts=_table("contracts", 0), pins=_table("pins", 0),
+        eligibility=make_table("eligibility", 0), contracts=make_table("contracts", 0), pins=make_table("pins", 0),
         zones=zone_ids, services=_repeated("standard", 1),
         order_customer=np.zeros(n_orders, dtype=np.int64), order_zone=order_zone,
         line_order=line_order, line_product=line_product,
@@ -86,7 +87,8 @@ def _zipf(size: int, exponent: float = 0.8) -> NDArray[np.float64]:
     return weight / weight.sum()
 
 
-def _ids(prefix: str, size: int) -> NDArray[np.object_]:
+def make_ids(prefix: str, size: int) -> NDArray[np.object_]:
+    """Numbered ids of one length, in sorted order."""
     width = len(str(max(size - 1, 0)))
     return np.array([f"{prefix}{number:0{width}}" for number in range(size)], dtype=object)
 
@@ -99,7 +101,7 @@ def _cents(rng: np.random.Generator, low: int, high: int, size: int) -> Exact:
     return Exact(rng.integers(low, high, size), 2)
 
 
-def _table(name: str, size: int, **given: Any) -> Table:
+def make_table(name: str, size: int, **given: Any) -> Table:
     """A table of the contract's columns: those given, and the defaults of a blank cell for the rest."""
     columns: dict[str, Any] = {}
     filled: dict[str, NDArray[np.bool_]] = {}

@@ -82,6 +82,7 @@ def check(scenario: Path, settings: tuple[str, ...], allow_outside: bool, as_jso
 @click.option("--format", "fmt", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
 @click.option("--bundle", is_flag=True, help="Copy the input tables into the run folder.")
 @click.option("--require-certified", is_flag=True, help="Judge the gap by the certified bound.")
+@click.option("--soften", is_flag=True, help="Where hard rules cannot all hold, lower them by the cheapest repair.")
 @click.option("--quiet", is_flag=True, help="No progress lines.")
 def solve(scenario: Path, **options: Any) -> int:
     """Solve one batch: plan, shadow prices, report, proof."""
@@ -108,6 +109,7 @@ def solve(scenario: Path, **options: Any) -> int:
             fmt=options["fmt"],
             bundle_inputs=options["bundle"],
             require_certified=options["require_certified"],
+            soften=options["soften"],
             allow_outside=options["allow_outside"],
             observe=None if quiet else progress_line,
             stop=stop.event,
@@ -130,6 +132,26 @@ def certify(run_folder: Path, inputs: Path | None, as_json: bool) -> int:
     verdict = judge(run_folder, inputs)
     click.echo(verdict.to_json() if as_json else verdict.text())
     return int(verdict.exit_code)
+
+
+@app.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--order", required=True, metavar="O", help="The order.")
+@click.option("--line", metavar="L", help="One line of it [default: all].")
+@click.option(
+    "--inputs", type=click.Path(path_type=Path), metavar="DIR", help="Where the scenario and its data are now."
+)
+@click.option("--json", "as_json", is_flag=True, help="The whole story as JSON.")
+def explain(run_folder: Path, order: str, line: str | None, inputs: Path | None, as_json: bool) -> int:
+    """Tell the whole story of an order line: what it got, every way it could have had, and why not."""
+    import json
+
+    from optimizer.explain import explain as stories_of
+    from optimizer.explain import text
+
+    stories = stories_of(run_folder, order, line, inputs)
+    click.echo(json.dumps(stories, indent=1, ensure_ascii=False, default=str) if as_json else text(stories))
+    return OK
 
 
 @app.command()

@@ -115,7 +115,8 @@ class Exact:
         if self.num.dtype == np.int64 and self.scale <= 22 and _peak(self.num) < 2**53:
             exact: NDArray[np.float64] = self.num / 10.0**self.scale  # both exact: one correctly rounded division
             return exact
-        return np.array([float(value) for value in self.fractions()], dtype=np.float64)
+        quotients = self.num.astype(object) / 10**self.scale  # Python divides whole numbers with one correct rounding
+        return np.array([float(value) for value in quotients], dtype=np.float64)
 
     def texts(self, places: int = 12) -> list[str]:
         """Plain decimals: all digits where they end, else rounded half-even to ``places``."""

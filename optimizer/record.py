@@ -9,7 +9,8 @@ import platform
 import re
 import resource
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from decimal import Decimal
 from fractions import Fraction
 from importlib.metadata import version
@@ -21,19 +22,28 @@ import numpy as np
 from optimizer import __version__
 from optimizer.errors import INTERRUPTED_INT, LIMIT_WITH_PLAN, OK, Issue
 from optimizer.exact import decimal_text, money_text
+from optimizer.model.build import Model, build_model
 from optimizer.proof import bound_text, certified_bound
 from optimizer.report.bundle import SCHEMA_VERSION, RunBundle
 from optimizer.solution.contract_prices import priced
-from optimizer.solution.metrics import kpis
+from optimizer.solution.exceptions import exceptions
+from optimizer.solution.least_change import LeastChange, LeastEffort, least_changes
+from optimizer.solution.least_words import as_data
+from optimizer.solution.ledger import Ledger
+from optimizer.solution.metrics import kpis_of
 from optimizer.solution.optimize import Answer
-from optimizer.solution.outputs import plan_tables
+from optimizer.solution.outputs import tables_of
 from optimizer.solution.plan import Plan
 from optimizer.solution.prices import Prices, price_plan
 from optimizer.solution.reasons import shorts
+from optimizer.solution.replenishment import replenishment
+from optimizer.solution.stage_reasons import with_goals
+from optimizer.tables.soften import soften, soften_log
 
 if TYPE_CHECKING:
-    from optimizer.model.build import Model
     from optimizer.scenario.load import LoadedScenario
+    from optimizer.scenario.schema import Scenario
+    from optimizer.tables.tables import Tables
 
 MINOR_UNIT = Fraction(1, 100)
 """The smallest amount of money that is shown; an absolute gap below it is no gap."""
@@ -60,6 +70,20 @@ class Story:
         self.loaded, self.overrides, self.model, self.warnings = loaded, list(overrides), model, warnings
         self.warm_start, self.require_certified = warm_start, require_certified
         self.settings = json.loads(loaded.scenario.model_dump_json())
+        self.lowered: list[dict[str, Any]] = []
+        self.conflict: dict[str, Any] | None = None
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario that is planned: as loaded, or with rules lowered."""
+        return self.model.scenario
+
+    def softened(self, repairs: list[dict[str, Any]], conflict: dict[str, Any] | None) -> Story:
+        """The same run with rules lowered, and the conflict that made it necessary."""
+        story = copy(self)
+        story.lowered, story.conflict = repairs, conflict
+        story.model = build_model(*soften(self.model.tables, self.model.scenario, repairs))
+        return story
 
     @property
     def run_id(self) -> str:
@@ -71,17 +95,19 @@ class Story:
             else [column.tolist() for column in (self.warm_start.line, self.warm_start.lane, self.warm_start.qty)]
         )
         digests = {source.table: source.digest for source in self.model.tables.sources}
-        text = json.dumps([settings, digests, start, __version__], sort_keys=True)
+        lowered = [[{key: str(value) for key, value in each.items()} for each in self.lowered]] if self.lowered else []
+        text = json.dumps([settings, digests, start, __version__, *lowered], sort_keys=True)
         slug = re.sub(r"[^a-z0-9]+", "-", self.loaded.scenario.name.lower()).strip("-") or "run"
         return f"{slug[:60]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
-    def with_plan(self, answer: Answer, prices: Prices) -> RunBundle:
+    def with_plan(self, answer: Answer, prices: Prices, changes: Mapping[int, LeastChange] | None = None) -> RunBundle:
         """Everything about a run that has a plan; the bound is recomputed from the prices by the independent proof."""
         assert answer.plan is not None
-        tables, scenario = self.model.tables, self.loaded.scenario
-        certificate = prices.certificate_json()
+        tables, scenario = self.model.tables, self.scenario
+        certificate = {**prices.certificate_json(), **certified_stages(answer)}
         certified = certified_bound(tables, scenario, certificate)
-        figures = kpis(tables, scenario, answer.plan)
+        ledger = Ledger(tables, scenario, answer.plan)
+        figures = kpis_of(ledger)
         run = {
             **self._opening(answer),
             "objective_value": answer.value,
@@ -90,12 +116,16 @@ class Story:
             "relaxation_bound": _decimal(prices.lp_bound),
             **self._closing(answer),
             "kpis": figures,
+            "least_changes": as_data((changes or {}).values(), tables.order_lines),
         }
-        outputs = plan_tables(tables, scenario, answer.plan)
+        outputs = tables_of(ledger)
+        short_lines = with_goals(shorts(self.model, answer.plan, prices, changes), self.model.stages)
         outputs |= {
             "contracts": priced(outputs["contracts"], prices),
             "shadow_prices": prices.shadow_prices,
-            "shorts": shorts(self.model, answer.plan, prices),
+            "shorts": short_lines,
+            "exceptions": exceptions(ledger, short_lines),
+            "replenishment": replenishment(ledger, short_lines, prices.shadow_prices),
         }
         return RunBundle(
             run=run,
@@ -105,6 +135,7 @@ class Story:
             plan=answer.plan,
             tables=outputs,
             certificate={**certificate, "certified_bound": bound_text(certified)},
+            conflict=self.conflict,
         )
 
     def without_plan(self, answer: Answer) -> RunBundle:
@@ -119,12 +150,12 @@ class Story:
             run=run,
             timing=self._times(answer, ()),
             inputs=self.model.tables,
-            scenario=self.loaded.scenario,
-            conflict=answer.conflict,
+            scenario=self.scenario,
+            conflict=answer.conflict or self.conflict,
         )
 
     def exit_code(self, bundle: RunBundle, answer: Answer) -> int:
-        """0 if the gap that counts is within the limit or below one minor unit, else a limit was hit."""
+        """0 if the gap that counts is within the limit or below one minor unit, and every stage proven; else 4."""
         if answer.termination.limit == "interrupted":
             return INTERRUPTED_INT
         value = bundle.run["objective_value"]
@@ -133,7 +164,16 @@ class Story:
             return LIMIT_WITH_PLAN
         absolute = Fraction(bound) - value
         within = absolute <= MINOR_UNIT or absolute <= Fraction(self.loaded.scenario.solve.gap) * abs(value)
-        return OK if within else LIMIT_WITH_PLAN
+        return OK if within and self._stages_proven(answer) else LIMIT_WITH_PLAN
+
+    def _stages_proven(self, answer: Answer) -> bool:
+        """Whether every stage is within its tolerance, or the relative gap that the scenario allows, of its best."""
+        gap = Fraction(self.loaded.scenario.solve.gap)
+        return all(
+            stage["gap"] is not None and stage["gap"] <= max(stage["tolerance"], gap * abs(stage["value"]))
+            for stage in answer.stages
+            if stage["kind"] == "stage"
+        )
 
     # -- the parts of run.json ------------------------------------------------------------------------------------
     def _opening(self, answer: Answer) -> dict[str, Any]:
@@ -149,8 +189,10 @@ class Story:
                 "currency": scenario.currency,
                 "settings": self.overrides,
                 "resolved": self.settings,
-                "changes": [*self.loaded.changes, *self.model.tables.changes],
+                "changes": [*self.loaded.changes, *self.model.tables.changes, *soften_log(self.lowered)],
             },
+            **({"softened": self.lowered} if self.lowered else {}),
+            **({"stages": [dict(stage) for stage in answer.stages]} if answer.stages else {}),
             "termination": {"reason": ended.reason, "limit": ended.limit, "detail": ended.detail},
         }
 
@@ -233,6 +275,16 @@ def prices_of(model: Model, answer: Answer, stop: threading.Event) -> Prices:
     )
 
 
+def least_changes_of(
+    model: Model, answer: Answer, stop: threading.Event, time_limit_s: float
+) -> dict[int, LeastChange]:
+    """What would fill the short lines with most money at stake, as far as the time goes."""
+    assert answer.plan is not None
+    settings = model.scenario.solve
+    effort = LeastEffort(time_limit_s, settings.explain_rows)
+    return least_changes(model, answer.plan, effort, memory_limit_mb=settings.memory_limit_mb, stop=stop)
+
+
 def rejected(bundle: RunBundle, verification: dict[str, Any]) -> RunBundle:
     """The folder of a run whose plan the checker refused: what failed, and no plan."""
     run = {key: value for key, value in bundle.run.items() if key not in ("objective_value", "kpis")}
@@ -240,12 +292,29 @@ def rejected(bundle: RunBundle, verification: dict[str, Any]) -> RunBundle:
     return bundle.replace(run=run, plan=None, tables={}, certificate=None, verification=verification)
 
 
-def input_copies(bundle: RunBundle) -> dict[str, bytes]:
+def certified_stages(answer: Answer) -> dict[str, Any]:
+    """The rows that floors and stages of the objective leave, as the certificate states them."""
+    rows = answer.model.stages if answer.model else ()
+    stated = [
+        {"stage": number, "kpi": row.kpi, "sense": row.sense, "kept": decimal_text(row.kept)}
+        for number, row in enumerate(rows, start=1)
+    ]
+    return {"stages": stated} if stated else {}
+
+
+def repairs(answer: Answer) -> list[dict[str, Any]]:
+    """What would let the hard rules hold, as `run.json` states it; empty where no verified repair is known."""
+    repair = (answer.conflict or {}).get("repair") or {}
+    stated = ("rule", "id", "keys", "from", "to", "words")
+    return [{name: each[name] for name in stated} for each in repair.get("rules", ()) if repair["verified"]]
+
+
+def input_copies(tables: Tables) -> dict[str, bytes]:
     """The input tables as CSV files of the contract's columns, for a folder that can be checked anywhere."""
     from optimizer.report.csv_out import table_bytes
 
-    names = [source.table for source in bundle.inputs.sources]
-    return {f"inputs/{name}.csv": b"".join(table_bytes(getattr(bundle.inputs, name), guarded=False)) for name in names}
+    names = [source.table for source in tables.sources]
+    return {f"inputs/{name}.csv": b"".join(table_bytes(getattr(tables, name), guarded=False)) for name in names}
 
 
 def size_words(model: Model) -> str:
@@ -288,6 +357,20 @@ def summary(bundle: RunBundle, folder: Path, exit_code: int) -> list[str]:
         f"certified {money_text(run['certified_bound'])} recomputed, gap {percent} %",
         f"served    {figures['units_allocated']:,} of {figures['units_ordered']:,} units,"
         f" {figures['shipments']:,} shipments, freight {money_text(figures['shipping_cost'])}",
+        *_to_look_at(bundle),
+        *(f"softened  {repair['words']}" for repair in run.get("softened", ())),
+        *(f"goal      {stage['words']}" for stage in run.get("stages", ())),
         f"folder    {folder}",
         f"report    {folder / 'report.html'}",
     ]
+
+
+def _to_look_at(bundle: RunBundle) -> list[str]:
+    """Orders that wait or come late, and how many findings a person must look at; nothing where there are none."""
+    figures, found = bundle.run["kpis"], bundle.tables["exceptions"]
+    deferred, late = figures["deferred_orders"], figures["late_orders"]
+    lines = [f"dates     {deferred:,} orders leave later, {late:,} arrive late"] if deferred or late else []
+    if len(found):
+        high = int((found["severity"] == "high").sum())
+        lines.append(f"look at   {len(found):,} findings in exceptions, {high:,} of them high")
+    return lines

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from optimizer.model.build import Model
     from optimizer.report.bundle import RunBundle
     from optimizer.solution.plan import Plan
+    from optimizer.tables.tables import Tables
 
 Observer = Callable[[str], None]
 
@@ -55,20 +56,22 @@ def run(
     fmt: Literal["csv", "parquet"] = "csv",
     bundle_inputs: bool = False,
     require_certified: bool = False,
+    soften: bool = False,
     allow_outside: bool = False,
     observe: Observer | None = None,
     stop: threading.Event | None = None,
 ) -> RunOutcome:
     """Solve one scenario and publish its run folder.
 
-    ``settings`` are ``KEY=VALUE`` overrides; ``observe`` gets lines of progress; setting ``stop`` ends the run with the
-    best verified plan so far. Raises `InputError` for bad input (nothing is written) and other `AllotError`.
+    ``settings`` are ``KEY=VALUE`` overrides; ``soften`` lowers hard rules that cannot all hold, by the cheapest repair,
+    and says so everywhere; ``observe`` gets lines of progress; setting ``stop`` ends the run with the best verified
+    plan so far. Raises `InputError` for bad input (nothing is written) and other `AllotError`.
     """
     from optimizer import record
     from optimizer.model.build import build_model
     from optimizer.report.write import check_target
     from optimizer.scenario.load import load_scenario
-    from optimizer.solution.optimize import optimize
+    from optimizer.solution.stages import optimize_in_stages
     from optimizer.tables.read import load_tables
 
     phases, stop, say = Phases(), stop or threading.Event(), observe or (lambda line: None)
@@ -83,15 +86,25 @@ def run(
     say(f"{loaded.scenario.name}: {record.size_words(model)}")
     threading.Thread(target=prepare_to_report, daemon=True).start()
     with phases("solve"):
-        answer = optimize(model, start, progress_words(say), stop)
+        answer = optimize_in_stages(model, start, progress_words(say), stop)
+        if soften and (repairs := record.repairs(answer)):
+            story = story.softened(repairs, answer.conflict)
+            target = check_target(out or Path("runs") / story.run_id, replace=True)
+            say("the hard rules cannot all hold: " + "; ".join(str(repair["words"]) for repair in repairs))
+            answer = optimize_in_stages(story.model, start, progress_words(say), stop)
     if answer.plan is None:
         bundle, code = story.without_plan(answer), INFEASIBLE if answer.conflict else LIMIT_NO_PLAN
         return publish(bundle, target, code, phases, warnings, fmt)
+    story.model = answer.model or story.model
     with phases("price"):
-        prices = record.prices_of(model, answer, stop)
+        prices = record.prices_of(story.model, answer, stop)
+    with phases("explain"):
+        left = float(story.scenario.solve.time_limit_s) - phases.seconds["price"]
+        changes = record.least_changes_of(story.model, answer, stop, left)
     with phases("prove"):
-        bundle = story.with_plan(answer, prices)
-    return publish(bundle, target, story.exit_code(bundle, answer), phases, warnings, fmt, bundle_inputs)
+        bundle = story.with_plan(answer, prices, changes)
+    copied = tables if bundle_inputs else None
+    return publish(bundle, target, story.exit_code(bundle, answer), phases, warnings, fmt, copied)
 
 
 def prepare_to_report() -> None:
@@ -117,20 +130,24 @@ def publish(
     phases: Phases,
     warnings: list[Issue],
     fmt: Literal["csv", "parquet"],
-    bundle_inputs: bool = False,
+    copied: Tables | None = None,
 ) -> RunOutcome:
-    """Stage the folder, let the independent checker read it, and put it in place; a rejected plan is withheld."""
+    """Stage the folder, let the independent checker read it, and put it in place; a rejected plan is withheld.
+
+    ``copied``: input tables as they were read, to be written beside the plan.
+    """
     from optimizer import record
     from optimizer.proof import verify_staged
     from optimizer.report.write import stage
 
-    if bundle_inputs:
-        bundle = bundle.replace(copies=record.input_copies(bundle))
+    if copied is not None:
+        bundle = bundle.replace(copies=record.input_copies(copied))
     with phases("write"), stage(bundle, target, fmt, replace=True) as staged:
         verification = None
         if bundle.has_plan:
             with phases("verify"):
                 verification = verify_staged(staged.path, bundle.inputs, bundle.scenario)
+                verification |= {"softened": softened} if (softened := bundle.run.get("softened")) else {}
             if not verification["passed"]:
                 staged.discard()
                 rejected = record.rejected(bundle, verification)

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from optimizer.errors import UsageError
 from optimizer.model.build import Model
 from optimizer.report.csv_out import unguard
-from optimizer.solution.plan import Plan
+from optimizer.solution.plan import Draws, Plan
 
-KEYS = ["order_id", "line_id", "warehouse_id", "service_id"]
+Ints = NDArray[np.int64]
+
+KEYS = ["order_id", "line_id", "ship_product_id", "warehouse_id", "lot_id", "service_id"]
+COLUMNS = [*KEYS, "ship_date", "ordered_qty_served"]
 
 
 def read_plan(model: Model, run_folder: Path) -> Plan:
@@ -28,23 +32,36 @@ def read_plan(model: Model, run_folder: Path) -> Plan:
     zone[known] = tables.orders["zone_id"][tables.line_order[line[known]]]
     lanes = pd.MultiIndex.from_arrays([tables.lanes[name] for name in ("warehouse_id", "zone_id", "service_id")])
     lane = lanes.get_indexer(pd.MultiIndex.from_arrays([rows["warehouse_id"], zone, rows["service_id"]]))
-    arcs = pd.MultiIndex.from_arrays([model.arcs.line, model.arcs.lane])
-    arc = arcs.get_indexer(pd.MultiIndex.from_arrays([line, lane]))
+    return _as_far_as_possible(model, line, lane, rows)
+
+
+def _as_far_as_possible(model: Model, line: Ints, lane: Ints, rows: pd.DataFrame) -> Plan:
+    """The rows that are arcs of today's model. Rows of kits name components and are left for the engine to find."""
+    tables, supply, arcs = model.tables, model.batch.supply, model.arcs
+    names = tables.products["product_id"]
+    product = pd.Index(names).get_indexer(pd.Index(rows["ship_product_id"]))
+    house = tables.lane_warehouse[np.maximum(lane, 0)]
+    source = supply.find_source(house, np.maximum(product, 0), rows["lot_id"].to_numpy(object))
+    leaves = pd.to_datetime(rows["ship_date"]).to_numpy("datetime64[D]") - np.datetime64(model.scenario.as_of, "D")
+    keys = (line, lane, np.maximum(leaves.astype(np.int64), 0), product, source)
+    index = pd.MultiIndex.from_arrays([arcs.line, arcs.lane, arcs.day, arcs.product, arcs.source])
+    arc = index.get_indexer(pd.MultiIndex.from_arrays(keys))
     fits, arc = arc >= 0, arc[arc >= 0]
-    step = model.arcs.step[arc]
-    qty = np.minimum(rows["qty"].to_numpy(np.int64)[fits], model.arcs.cap[arc]) // step * step
-    return Plan.of(model.arcs.line[arc], model.arcs.lane[arc], qty)
+    step = arcs.step[arc]
+    qty = np.minimum(rows["ordered_qty_served"].to_numpy(np.int64)[fits], arcs.cap[arc]) // step * step
+    draws = Draws.of(np.arange(len(arc)), arcs.source[arc], qty // step * arcs.units[arc])
+    return Plan.joined(arcs.line[arc], arcs.lane[arc], qty, arcs.day[arc], arcs.product[arc], draws)
 
 
 def _allocations(folder: Path) -> pd.DataFrame:
     table, parquet = folder / "allocations.csv", folder / "allocations.parquet"
     try:
         if parquet.exists():
-            return pd.read_parquet(parquet, columns=[*KEYS, "qty"])
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False, usecols=[*KEYS, "qty"])
+            return pd.read_parquet(parquet, columns=COLUMNS)
+        rows = pd.read_csv(table, dtype=str, keep_default_na=False, usecols=COLUMNS)
         for name in KEYS:
             rows[name] = rows[name].map(unguard)
-        return rows.astype({"qty": np.int64})
+        return rows.astype({"ordered_qty_served": np.int64})
     except (OSError, ValueError) as error:
         raise UsageError(
             f"--warm-start {folder}: no readable plan ({error}); name a run folder that holds one"

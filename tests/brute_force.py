@@ -1,5 +1,8 @@
 """The optimum of a tiny batch by exhaustive search, straight from the rows: no code of the product is used.
 
+`optimum` knows every rule; batches with dates, lots, substitutes, kits, transfers, reserves, budgets, tariffs or a
+previous plan go to `tests.oracle`, which shares only the reading of rows with what stands here.
+
 Every plan that an order could follow alone is listed with its money and what it takes from shared resources; the orders
 are then combined one after the other, keeping the best money for each total of resources used.
 """
@@ -13,98 +16,22 @@ from fractions import Fraction
 from typing import Any
 
 from tests.instances import Case, Row
+from tests.oracle.batch import Batch, is_plain, number
+from tests.oracle.search import best_plan
 
-SCOPE_ORDER = ("channel", "zone_id", "order_id", "customer_id")
-
-
-def number(row: Row, column: str, default: Any = 0) -> Fraction:
-    value = row.get(column)
-    return Fraction(default if value is None else value)
-
-
-class Batch:
-    """The rows, looked up."""
-
-    def __init__(self, case: Case) -> None:
-        tables, settings = case["tables"], case["scenario"]
-        self.rows = defaultdict(list, tables)
-        self.settings = settings
-        self.customers = {row["customer_id"]: row for row in self.rows["customers"]}
-        self.products = {row["product_id"]: row for row in self.rows["products"]}
-        self.warehouses = {row["warehouse_id"]: row for row in self.rows["warehouses"]}
-        self.orders = {row["order_id"]: row for row in self.rows["orders"]}
-        self.stock: dict[tuple[str, str], int] = {}
-        for row in self.rows["stock"]:
-            atp = row["on_hand_qty"] - row.get("reserved_qty", 0) - row.get("safety_stock_qty", 0)
-            self.stock[row["warehouse_id"], row["product_id"]] = max(0, atp)
-        self.weight = {
-            name: Fraction(settings.get(f"weights.{name}", 1))
-            for name in ("margin", "service", "shipping", "penalties")
-        }
-        self.measure = settings.get("service.measure", "unit")
-        self.value = Fraction(settings.get("service.value", 0))
-
-    def lines(self, order: str) -> list[Row]:
-        return [row for row in self.rows["order_lines"] if row["order_id"] == order]
-
-    def attributes(self, line: Row) -> dict[str, str]:
-        """Every scope column of one order line."""
-        order = self.orders[line["order_id"]]
-        customer = self.customers.get(order["customer_id"], {})
-        product = self.products.get(line["product_id"], {})
-        return {
-            "customer_id": order["customer_id"],
-            "segment": customer.get("segment", ""),
-            "tier": customer.get("tier", ""),
-            "channel": order.get("channel", ""),
-            "zone_id": order["zone_id"],
-            "order_id": order["order_id"],
-            "product_id": line["product_id"],
-            "family": product.get("family", ""),
-        }
-
-    def in_scope(self, rule: Row, line: Row) -> bool:
-        attributes = self.attributes(line)
-        return all(attributes[column] == rule[column] for column in attributes if column in rule)
-
-    def service_weight(self, order: str) -> Fraction:
-        row = self.orders[order]
-        if row.get("service_weight") is not None:
-            return Fraction(row["service_weight"])
-        customer = self.customers.get(row["customer_id"], {})
-        tier = self.settings.get("service.tier_weight", {}).get(customer.get("tier"), 1)
-        priority = self.settings.get("service.priority_weight", {}).get(str(row.get("priority", 3)), 1)
-        return number(customer, "service_weight", 1) * Fraction(tier) * Fraction(priority)
-
-    def kg(self, line: Row) -> Fraction:
-        if line.get("weight_kg") is not None:
-            return Fraction(line["weight_kg"]) / line["qty"]
-        return number(self.products.get(line["product_id"], {}), "unit_weight_kg")
-
-    def eligible(self, line: Row, warehouse: str) -> bool:
-        rules = [row for row in self.rows["eligibility"] if row["warehouse_id"] == warehouse]
-        if any(row["mode"] == "forbid" and self.in_scope(row, line) for row in rules):
-            return False
-        sets: dict[frozenset[str], bool] = defaultdict(bool)
-        for row in rules:
-            if row["mode"] == "only":
-                columns = frozenset(row) - {"rule_id", "warehouse_id", "mode"}
-                sets[columns] |= self.in_scope(row, line)
-        return all(sets.values())
-
-    def lanes(self, line: Row) -> list[Row]:
-        order = self.orders[line["order_id"]]
-        if order.get("hold"):
-            return []
-        return [
-            lane
-            for lane in self.rows["lanes"]
-            if lane["zone_id"] == order["zone_id"]
-            and self.warehouses[lane["warehouse_id"]].get("is_open") != "false"
-            and order.get("service_id") in (None, lane["service_id"])
-            and order.get("service_level") in (None, lane["service_level"])
-            and self.eligible(line, lane["warehouse_id"])
-        ]
+__all__ = [
+    "Batch",
+    "close",
+    "combine",
+    "is_plain",
+    "limits_of",
+    "line_plans",
+    "number",
+    "optimum",
+    "order_plans",
+    "plain_optimum",
+    "score",
+]
 
 
 def line_plans(batch: Batch, line: Row) -> list[dict[tuple[str, str], int]]:
@@ -230,6 +157,14 @@ def limits_of(batch: Batch) -> dict[Any, Fraction]:
 
 def optimum(case: Case) -> Fraction | None:
     """The exact optimum; None if no plan satisfies the hard rules."""
+    if not is_plain(case):
+        best = best_plan(case)
+        return None if best is None else best.value
+    return plain_optimum(case)
+
+
+def plain_optimum(case: Case) -> Fraction | None:
+    """The same for a batch in which everything leaves today, from one lot, as it was ordered."""
     batch = Batch(case)
     limits = limits_of(batch)
     states: dict[Any, Fraction] = {(): Fraction(0)}

@@ -10,14 +10,24 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from optimizer.exact import decimal_text
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.assemble import assemble
 from optimizer.tables.raw import RawTable
+from optimizer.tables.schema import REFUSED
 from optimizer.tables.tables import Tables
 
 AS_OF = datetime.date(2026, 11, 20)
 Row = Mapping[str, Any]
+
+
+@pytest.fixture
+def everything_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files may use all of the format, also what this version still refuses."""
+    for name in list(REFUSED):
+        monkeypatch.delitem(REFUSED, name)
 
 
 def cell(value: Any) -> str:
@@ -46,6 +56,8 @@ def _exact(value: Any) -> Any:
         return Decimal(str(value))
     if isinstance(value, Mapping):
         return {key: _exact(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_exact(inner) for inner in value]
     return value
 
 
@@ -66,7 +78,8 @@ def complete(tables: Mapping[str, Iterable[Row]]) -> dict[str, list[dict[str, st
     for order in orders:
         order.setdefault("customer_id", "C")
         order.setdefault("zone_id", "Z")
-    used = [row["warehouse_id"] for name in ("stock", "lanes") for row in made.get(name, [])]
+    used = [row["warehouse_id"] for name in ("stock", "lanes", "inbound") for row in made.get(name, [])]
+    used += [row[end] for row in made.get("transfers", []) for end in ("from_warehouse_id", "to_warehouse_id")]
     made.setdefault("warehouses", [{"warehouse_id": key} for key in dict.fromkeys(used)])
     for row in made["warehouses"]:
         row.setdefault("handling_cost_per_unit", "0")
@@ -79,9 +92,25 @@ def complete(tables: Mapping[str, Iterable[Row]]) -> dict[str, list[dict[str, st
 
 
 def make_tables(scenario: Scenario | None = None, **tables: Iterable[Row]) -> Tables:
-    """Validated tables from rows of plain values: ``make_tables(order_lines=[{...}, ...], stock=[...])``."""
+    """Validated tables from rows of plain values: ``make_tables(order_lines=[{...}, ...], stock=[...])``.
+
+    Any table of the format may be given, and ``previous``: the rows of the plan to stay near to.
+    """
+    previous = tables.pop("previous", None)
     raws = {name: RawTable.of(name, rows) for name, rows in complete(tables).items()}
-    return assemble(raws, scenario or make_scenario())[0]
+    kept = None if previous is None else RawTable.of("previous", previous_rows(previous))
+    return assemble(raws, scenario or make_scenario(), previous=kept)[0]
+
+
+def previous_rows(rows: Iterable[Row]) -> list[dict[str, str]]:
+    """Rows of a previous plan as text: service `standard`, leaving on `AS_OF`, shipped as ordered unless stated."""
+    made = text_rows(rows)
+    for row in made:
+        row.setdefault("line_id", "1")
+        row.setdefault("service_id", "standard")
+        row.setdefault("ship_date", AS_OF.isoformat())
+        row.setdefault("shipped_qty", row["qty"])
+    return made
 
 
 def write_case(folder: Path, tables: Mapping[str, Iterable[Row]], scenario: Mapping[str, Any] | None = None) -> Path:

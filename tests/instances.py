@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import random
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+AS_OF = datetime.date(2026, 11, 20)
 Row = dict[str, Any]
 Case = dict[str, Any]
 """``{"tables": {name: [row, ...]}, "scenario": {dotted settings}}``: plain rows, as a file would hold them."""
@@ -27,10 +30,17 @@ LARGEST_ORDER = 3000
 """Combinations of quantities that one order may have before exhaustive search becomes slow."""
 
 
-def random_case(seed: int, families: float = 0.3) -> Case:
-    """One tiny batch; ``families`` is the chance that each optional rule occurs at all."""
+def random_case(seed: int, families: float | Sequence[str] = 0.3) -> Case:
+    """One tiny batch; ``families`` is the chance that each optional rule occurs at all, or names policies to lay on it.
+
+    The names are those of `tests.policy_instances.POLICIES`.
+    """
+    if not isinstance(families, float | int):
+        from tests.policy_instances import mixed_case
+
+        return mixed_case(seed, families)
     for attempt in range(1000):
-        case = _draw(random.Random(seed * 1000 + attempt), families)
+        case = draw(random.Random(seed * 1000 + attempt), families)
         if _combinations(case["tables"]) <= LARGEST_ORDER:
             return case
     raise ValueError(f"no small batch from seed {seed}")
@@ -51,7 +61,8 @@ def _combinations(tables: dict[str, list[Row]]) -> int:
     return worst
 
 
-def _draw(rng: random.Random, families: float) -> Case:
+def draw(rng: random.Random, families: float) -> Case:
+    """One batch of the plain families, however large its search."""
 
     def on() -> bool:
         return rng.random() < families

@@ -23,7 +23,19 @@ ALLOWED = {
     "warm_start": {"errors", "exact", "tables", "scenario", "model", "engines", "solution", "report"},
     "record": {"errors", "exact", "tables", "scenario", "model", "engines", "solution", "report", "proof"},
     "run": {"errors", "tables", "scenario", "model", "engines", "solution", "report", "proof", "record", "warm_start"},
-    "cli": {"errors", "scenario", "tables", "engines", "proof", "run"},
+    "explain": {
+        "errors",
+        "exact",
+        "tables",
+        "scenario",
+        "model",
+        "engines",
+        "solution",
+        "report",
+        "proof",
+        "warm_start",
+    },
+    "cli": {"explain", "errors", "scenario", "tables", "engines", "proof", "run"},
     "__main__": {"cli"},
 }
 """The package's own version is for everyone. ``tables`` and ``scenario`` stand side by side."""

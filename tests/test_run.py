@@ -14,6 +14,7 @@ from optimizer.model.build import build_model
 from optimizer.run import Phases, publish
 from optimizer.scenario.load import load_scenario
 from optimizer.solution.optimize import optimize
+from optimizer.solution.plan import Plan
 from optimizer.tables.read import load_tables
 from tests.test_cli import tiny
 
@@ -26,7 +27,8 @@ def test_a_plan_with_a_unit_too_many_is_withheld(tmp_path: Path) -> None:
     answer = optimize(model, None, None, stop)
     story = record.Story(loaded, (), model, warnings, warm_start=None, require_certified=False)
     assert answer.plan is not None
-    greedy = replace(answer, plan=replace(answer.plan, qty=answer.plan.qty + np.array([0, 1])))
+    found = answer.plan
+    greedy = replace(answer, plan=Plan(found.line, found.lane, found.qty + np.array([0, 1])))
     bundle = story.with_plan(greedy, record.prices_of(model, answer, stop))
     outcome = publish(bundle, tmp_path / "run", 0, Phases(), warnings, "csv")
     assert outcome.exit_code == 6

@@ -7,13 +7,12 @@ something out, or adds something, is counted and printed; README.md says why.
 from __future__ import annotations
 
 import sys
-from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
 
 HERE = Path(__file__).parent
-PLANT_MOVES = 18  # 19 plants: a chain of exchanges passes each at most once
+CUSTOMER_PAYS = "CRF"  # the customer's own carrier: no rates, no freight
 
 
 def read_raw(name: str) -> pd.DataFrame:
@@ -37,12 +36,7 @@ def convert() -> tuple[dict[str, pd.DataFrame], dict[str, object]]:
     stock = supported.rename(columns={"Plant Code": "warehouse_id", "Product ID": "product_id"})
     known = stock["warehouse_id"].isin(plants["Plant ID"])
     stock = stock[known].merge(ordered, on="product_id", how="inner").rename(columns={"qty": "on_hand_qty"})
-    lanes = ports.merge(rates.drop_duplicates(), left_on="Port", right_on="orig_port_cd")
-    lanes = (
-        lanes[["Plant Code", "dest_port_cd"]]
-        .drop_duplicates()
-        .rename(columns={"Plant Code": "warehouse_id", "dest_port_cd": "zone_id"})
-    )
+    bands = rate_band_table(ports, rates.drop_duplicates())
     tables = {
         "orders": orders.sort_values("order_id"),
         "order_lines": order_lines.sort_values("order_id"),
@@ -55,7 +49,8 @@ def convert() -> tuple[dict[str, pd.DataFrame], dict[str, object]]:
             }
         ).sort_values("warehouse_id"),
         "stock": stock[["warehouse_id", "product_id", "on_hand_qty"]].sort_values(["warehouse_id", "product_id"]),
-        "lanes": lanes.sort_values(["warehouse_id", "zone_id"]),
+        "lanes": lane_table(bands, orders),
+        "rate_bands": bands,
         "eligibility": eligibility_table(reserved),
     }
     allowed = allowed_plants(order_lines.merge(orders[["order_id", "customer_id"]]), stock, reserved)
@@ -65,11 +60,11 @@ def convert() -> tuple[dict[str, pd.DataFrame], dict[str, object]]:
         "orders of weight 0": int((raw_orders["Weight"].astype(float) == 0).sum()),
         "rate rows that repeat another exactly": int(rates.duplicated().sum()),
         "plants without a port": int((~reachable).sum()),
-        "plants without a rate to the destination": int((~plants["Plant ID"].isin(lanes["warehouse_id"])).sum()),
+        "plants without a rate to the destination": int((~plants["Plant ID"].isin(bands["warehouse_id"])).sum()),
+        "weight bands, by plant and port of origin": len(bands),
         "supported products of plants without capacity and cost": int((~known).sum()),
         "plants without any product": sorted(set(plants["Plant ID"]) - set(supported["Plant Code"])),
         "orders by number of allowed plants": allowed.groupby("order_id").size().value_counts().sort_index().to_dict(),
-        "cost that one more order can add at most": str(cost_of_one_more(allowed, plants)),
     }
     return tables, counts
 
@@ -84,7 +79,7 @@ def order_tables(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             "order_date": raw["Order Date"],
             "delivery_policy": "order_complete",
             "max_shipments": 1,
-            "x_service_level": raw["Service Level"],
+            "service_level": raw["Service Level"],
             "x_carrier": raw["Carrier"],
             "x_plant_in_history": raw["Plant Code"],
         }
@@ -99,6 +94,37 @@ def order_tables(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         }
     )
     return orders, lines
+
+
+def rate_band_table(ports: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
+    """The published rates from each port of a plant, a lane for each service; every rate keeps its own identity."""
+    bands = ports.merge(rates, left_on="Port", right_on="orig_port_cd")
+    parts = ["Carrier", "orig_port_cd", "mode_dsc", "tpt_day_cnt", "Carrier type"]
+    name = bands[parts].apply(lambda column: column.str.strip()).agg("/".join, axis=1)
+    table = pd.DataFrame(
+        {
+            "warehouse_id": bands["Plant Code"],
+            "zone_id": bands["dest_port_cd"],
+            "service_id": bands["svc_cd"],
+            "rate_id": name + "/" + bands["minm_wgh_qty"],
+            "from_kg": bands["minm_wgh_qty"],
+            "to_kg": bands["max_wgh_qty"],
+            "cost_per_kg": bands["rate"],
+            "min_charge": bands["minimum cost"],
+        }
+    )
+    keys = ["warehouse_id", "zone_id", "service_id", "rate_id"]
+    repeats = table.groupby(keys).cumcount()
+    table["rate_id"] = table["rate_id"].where(repeats == 0, table["rate_id"] + "/" + (repeats + 1).astype(str))
+    return table.sort_values(keys)
+
+
+def lane_table(bands: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
+    """A lane for each service with a rate, and one by the customer's own carrier from every plant with a way there."""
+    priced = bands[["warehouse_id", "zone_id", "service_id"]].drop_duplicates()
+    own = priced[["warehouse_id", "zone_id"]].drop_duplicates().assign(service_id=CUSTOMER_PAYS)
+    lanes = pd.concat([priced, own]).sort_values(["warehouse_id", "zone_id", "service_id"])
+    return lanes.assign(service_level=lanes["service_id"])
 
 
 def eligibility_table(reserved: pd.DataFrame) -> pd.DataFrame:
@@ -121,19 +147,6 @@ def allowed_plants(lines: pd.DataFrame, stock: pd.DataFrame, reserved: pd.DataFr
     closed = pairs["warehouse_id"].isin(reserved["Plant Code"])
     welcome = [pair in listed for pair in zip(pairs["warehouse_id"], pairs["customer_id"], strict=True)]
     return pairs[~closed | pd.Series(welcome, index=pairs.index)]
-
-
-def cost_of_one_more(allowed: pd.DataFrame, plants: pd.DataFrame) -> Decimal:
-    """An upper bound on what serving one more order can cost: the order itself and every exchange that makes room.
-
-    If some plan serves more orders, then one that serves exactly one more is reached by a chain of exchanges that
-    passes each plant at most once: cost ≤ dearest order + 18 · dearest exchange.
-    """
-    cost = dict(zip(plants["Plant ID"], map(Decimal, plants["Cost/unit"]), strict=True))
-    money = allowed["warehouse_id"].map(cost) * allowed["qty"].map(Decimal)
-    by_order = money.groupby(allowed["order_id"])
-    dearest_exchange = max(high - low for high, low in zip(by_order.max(), by_order.min(), strict=True))
-    return Decimal(max(money) + PLANT_MOVES * dearest_exchange)
 
 
 def main(out: Path = HERE) -> dict[str, object]:

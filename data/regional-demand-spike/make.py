@@ -45,6 +45,12 @@ STRATEGIC = ("NORDVARME", "BAUHOF", "THERMOPOL", "ALPINA", "MAISONCLIM", "HOTELG
 HELD_DEALERS = ("D-04", "D-09", "D-13", "D-17", "D-22")
 WEB_ORDERS_A_DAY = (7, 14, 28, 56, 112)  # doubling: the last five days
 DEALERS = 24
+LATE_PENALTY = {"strategic": "0.90", "dealer": "0.40", "web": "0.60"}  # money per unit and day
+PATIENCE = 2  # days after its due date that a web order is cancelled
+RECEIPTS = {  # heaters on the road: the carrier lost two to three days in the snow
+    "RCV-POZ-1": ("POZ", "HEA-01", 60, 3), "RCV-POZ-2": ("POZ", "HEA-03", 90, 3),
+    "RCV-ROT-1": ("ROT", "HEA-02", 80, 4), "RCV-ROT-2": ("ROT", "HEA-05", 50, 4),
+}  # fmt: skip
 
 
 def products(rng: random.Random) -> list[Row]:
@@ -112,6 +118,7 @@ class Book:
                     "unit_price": f"{float(product['unit_cost']) * MARGIN[channel] + self.rng.uniform(0, 1):.2f}",
                     "lot_multiple": step if step > 1 else None,
                     "min_fill_qty": math.ceil(qty * min_share) if min_share and qty > 4 else None,
+                    "late_penalty_per_unit_day": LATE_PENALTY[channel],
                 }
             )
 
@@ -154,7 +161,8 @@ def draw() -> Book:
             express = zone in {zone for zones in EXPRESS.values() for zone in zones} and rng.random() < 0.2
             order_id = book.order(
                 "W", name, ISLAND if rng.random() < 0.015 else zone, "web", AS_OF - timedelta(days=age),
-                due_date=AS_OF + timedelta(days=2 if express else 4), priority=2 if express else 4,
+                due_date=AS_OF + timedelta(days=2 if express else 4),
+                cancel_date=AS_OF + timedelta(days=PATIENCE + (2 if express else 4)), priority=2 if express else 4,
                 delivery_policy=rng.choice(["order_complete", "partial"]), max_shipments=1,
                 service_level="express" if express else None,
             )  # fmt: skip
@@ -270,6 +278,22 @@ def tables() -> dict[str, pd.DataFrame]:
             ]
         ),
         "contracts": pd.DataFrame(contract_rows()).astype({"max_qty": "Int64"}),
+        "inbound": pd.DataFrame(
+            [
+                {"receipt_id": receipt, "warehouse_id": warehouse, "product_id": product, "qty": qty,
+                 "available_date": AS_OF + timedelta(days=days)}
+                for receipt, (warehouse, product, qty, days) in RECEIPTS.items()
+            ]
+        ),
+        "substitutions": pd.DataFrame(
+            [{"product_id": "HEA-02", "substitute_id": "HEA-03", "penalty_per_unit": "4.00"}]
+        ),
+        "reserves": pd.DataFrame(
+            [
+                {"reserve_id": "ACCOUNTS-POZ", "segment": "strategic", "warehouse_id": "POZ", "family": "HEATER",
+                 "qty": 90, "rank": 1},
+            ]
+        ),
         "pins": pd.DataFrame(
             [
                 {"order_id": dealer["order_id"], "line_id": dealer["line_id"], "warehouse_id": "ROT", "mode": "forbid",

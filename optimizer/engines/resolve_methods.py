@@ -67,8 +67,9 @@ class Asked:
 class Work:
     """A budget in simplex iterations and columns: unlike a clock it ends at the same place on every machine."""
 
-    def __init__(self, limit: int, nodes: int) -> None:
-        self.left, self.nodes = limit, nodes
+    def __init__(self, limit: int, nodes: int, **options: object) -> None:
+        """``options`` of the engine in place of those in `SMALL_PROGRAM`."""
+        self.left, self.nodes, self.options = limit, nodes, {**SMALL_PROGRAM, **options}
 
     def best(self, part: Program, lower: Floats, upper: Floats) -> tuple[float, Floats]:
         """How much the best whole point under these row bounds is above the part's plan (nan if not proved), and it."""
@@ -77,7 +78,7 @@ class Work:
             return (0.0 if part.holds(part.values, lower, upper) else IMPOSSIBLE), part.values
         if self.left <= 0:
             return unknown
-        engine = part.highs(mixed=True, **SMALL_PROGRAM, mip_max_nodes=self.nodes)
+        engine = part.highs(mixed=True, **self.options, mip_max_nodes=self.nodes)
         changed = np.flatnonzero((lower != part.row_lower) | (upper != part.row_upper))
         for row in changed.tolist():
             engine.changeRowBounds(row, lower[row], upper[row])

@@ -1,64 +1,92 @@
-"""Which order line may ship on which lane, and how much: the index of `ship_qty`, and the only place that prunes.
+"""What of which line may ship on which lane, day, as which product, from which lot: the index of `ship_qty`.
 
-An arc is a line and a lane into the zone of its order. It is left out only where no plan that keeps the rules can use
-it, whatever it earns; each one left out is counted under its first reason, in the order of `REASONS`.
+An arc is left out only where no plan that keeps the rules can use it, whatever it earns; each one left out is counted
+under its first reason, in the order of `REASONS`. Nothing else prunes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.model import limits, terms
+from optimizer.model.batch import Batch
+from optimizer.model.candidates import REASONS, Candidates, Filters, apply_narrow_pins
+from optimizer.model.freight import chargeable_kg
+from optimizer.model.kit_parts import Kits, Parts
+from optimizer.model.ragged import first_of, ranks_of, totals
 from optimizer.model.rows import stable_order
+from optimizer.model.tariffs import most_steps
 from optimizer.tables.tables import Tables
+
+__all__ = ["CHUNK", "REASONS", "Arcs", "Draws", "Needs", "find_arcs", "must_complete"]
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-REASONS = {
-    "held": "the order is on hold",
-    "closed_warehouse": "the warehouse is not open",
-    "service_mismatch": "the order asks for another service or service level",
-    "ineligible": "an eligibility rule keeps the warehouse from serving the line",
-    "below_step": "the line is smaller than one case pack or lot multiple",
-    "pinned_off": "a pin allows nothing here",
-    "no_stock": "less than one step of the product is available to promise at the warehouse",
-    "no_capacity": "a capacity or quota has no room for one step",
-    "cannot_complete": "the delivery policy asks for all of it, and not all of it can be had",
-    "below_min_fill": "all that can be had of the line is less than its min_fill_qty",
-}
 CHUNK = 1 << 18
 """Candidates looked at together: few enough for the processor's cache, and for memory where most are pruned."""
 
 
+class Draws(NamedTuple):
+    """What a unit of an arc's column takes from stock: ``units`` of ``source``, for arc ``arc``; sorted by arc."""
+
+    arc: Ints
+    source: Ints
+    units: Ints
+
+
+class Needs(NamedTuple):
+    """What kits need of components that several lots could give, so that columns `kit_draw` decide.
+
+    Need n: ``units[n]`` of ``component[n]`` for each unit of the column of ``arc[n]``. Option m: up to ``most[m]``
+    units of ``source[m]`` for need ``option[m]``; sorted by need.
+    """
+
+    arc: Ints
+    component: Ints
+    units: Ints
+    option: Ints
+    source: Ints
+    most: Ints
+
+
 @dataclass(frozen=True)
 class Arcs:
-    """Arrays of one length, sorted by (line, lane); then the shipments that the arcs form, sorted by (order, lane).
+    """Arrays of one length, sorted by (line, lane, day, product, source); then shipments, by (order, lane, day).
 
-    ``step``: units per unit of the arc's column: the line's multiple; 1 where several services of the warehouse share
-    it; the whole line where it ships on this lane whole or not at all. ``cap``: most units it can carry, in steps.
-    ``want``: the same if stock and capacities were endless. ``stock``: its stock row. ``group``: position of its
-    (line, warehouse) among those reached. ``shipment``: position of its (order, lane).
+    ``product`` is what ships, ``source`` the lot that it comes from (-1: a kit, see ``draws`` and ``needs``), ``offer``
+    the (line, product) it serves. ``step``: ordered units per unit of the arc's column: the offer's multiple; the
+    least that is whole on both sides where several services of the warehouse share it; the whole line where it ships
+    on this arc whole or not at all. ``units``: units that leave the shelf per step. ``cap``: most ordered units it can
+    carry, in steps. ``want``: the same if stock and capacities were endless. ``group``: number of its (line, warehouse,
+    day, product, source) among those reached; ``pick``: number of its (line, shipment); ``shipment``: of its (order,
+    lane, day).
     """
 
     line: Ints
     lane: Ints
+    day: Ints
+    product: Ints
+    source: Ints
     order: Ints
     warehouse: Ints
-    product: Ints
-    stock: Ints
+    offer: Ints
     step: Ints
+    units: Ints
     cap: Ints
     want: Ints
     group: Ints
+    pick: Ints
     shipment: Ints
     shipment_order: Ints
     shipment_lane: Ints
+    shipment_day: Ints
+    draws: Draws
+    needs: Needs
     pruned: Mapping[str, int]
 
     def __len__(self) -> int:
@@ -69,40 +97,37 @@ class Arcs:
         """Most units of each arc's column."""
         return self.cap // self.step
 
+    @property
+    def n_groups(self) -> int:
+        return int(self.group.max(initial=-1)) + 1
 
-class _Candidates:
-    """Arcs still in the running: named arrays of one length, thinned together, and what was lost by reason."""
-
-    def __init__(self, arrays: dict[str, Ints]) -> None:
-        self.arrays = arrays
-        self.lost = dict.fromkeys(REASONS, 0)
-
-    def __getitem__(self, name: str) -> Ints:
-        return self.arrays[name]
-
-    def __setitem__(self, name: str, array: Ints) -> None:
-        self.arrays[name] = array
-
-    def keep(self, mask: Flags, reason: str) -> None:
-        lost = len(mask) - int(np.count_nonzero(mask))
-        if lost:
-            self.lost[reason] += lost
-            where = np.flatnonzero(mask)
-            self.arrays = {name: array[where] for name, array in self.arrays.items()}
+    @property
+    def n_picks(self) -> int:
+        return int(self.pick.max(initial=-1)) + 1
 
 
-def find_arcs(tables: Tables, headroom: int = 0) -> Arcs:
+def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:
     """All arcs of the batch; ``headroom`` as in `optimizer.model.build.build_model`."""
+    tables = batch.tables
     lines, zone_lanes, zone_start, lost = _open_pairs(tables)
     count = (zone_start[1:] - zone_start[:-1])[tables.order_zone[tables.line_order[lines]]]
-    filters = _Filters(tables, headroom)
+    filters = Filters(batch, headroom)
     parts = [filters.sift(_pairs(tables, chunk, zone_lanes, zone_start)) for chunk in _chunks(lines, count)]
-    found = _Candidates({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})
+    if batch.offers.plain:
+        for part in parts:
+            del part.arrays["offer"]
+    found = Candidates({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})
+    if batch.offers.plain:
+        found["offer"] = found["line"]
     found.lost = {reason: lost.get(reason, 0) + sum(part.lost[reason] for part in parts) for reason in REASONS}
-    _set_steps(found, filters.multiple)
-    _drop_incomplete(tables, found, filters)
-    _drop_part_shipments(tables, found)
-    return _finished(tables, found)
+    apply_narrow_pins(batch, found)
+    ways = _Ways(batch)
+    _set_steps(batch, found, ways)
+    _drop_unpriced(batch, found, ways)
+    _drop_incomplete(batch, found, ways, filters.whole)
+    _drop_part_shipments(tables, found, ways)
+    _drop_unpriced(batch, found, ways)
+    return _finished(batch, found, ways, headroom)
 
 
 def _open_pairs(tables: Tables) -> tuple[Ints, Ints, Ints, dict[str, int]]:
@@ -125,61 +150,56 @@ def _chunks(lines: Ints, count: Ints) -> list[Ints]:
     return np.split(lines, np.searchsorted(ends, np.arange(CHUNK, total, CHUNK)))
 
 
-def _pairs(tables: Tables, lines: Ints, zone_lanes: Ints, zone_start: Ints) -> _Candidates:
+def _pairs(tables: Tables, lines: Ints, zone_lanes: Ints, zone_start: Ints) -> Candidates:
     """Every (line, open lane into its zone), sorted."""
     zone = tables.order_zone[tables.line_order[lines]]
     count = zone_start[zone + 1] - zone_start[zone]
     first = np.cumsum(count) - count
     lane = zone_lanes[np.arange(int(count.sum())) + np.repeat(zone_start[zone] - first, count)]
     line = np.repeat(lines, count)
-    return _Candidates(
+    return Candidates(
         {"line": line, "lane": lane, "order": tables.line_order[line], "warehouse": tables.lane_warehouse[lane]}
     )
 
 
-class _Filters:
-    """What the tables allow each (line, lane), looked up once and applied to candidates."""
+class _Ways:
+    """How candidates gather in groups, picks and shipments; simpler where each (line, lane) has one candidate."""
 
-    def __init__(self, tables: Tables, headroom: int) -> None:
-        self.tables = tables
-        self.headroom = headroom
-        self.multiple = terms.multiple(tables)
-        self.atp = terms.atp(tables) + headroom
-        self.whole = tables.order_lines["qty"] // self.multiple * self.multiple
-        self.weight = terms.unit_weight(tables)
-        self.stock = limits.stock_index(tables)
-        self.services = limits.ServiceMatch.of(tables)
-        blocked = limits.ineligible_pairs(tables)
-        self.ineligible = limits.Index(blocked, len(tables.order_lines) * len(tables.warehouses))
-        self.pins = limits.PinLimits.of(tables)
-        self.line_room = np.minimum(self.whole, limits.quota_room(tables, headroom))
+    def __init__(self, batch: Batch) -> None:
+        self.tables = batch.tables
+        self.plain = batch.offers.plain and batch.ship_days.none and not batch.supply.has_lots
 
-    def sift(self, found: _Candidates) -> _Candidates:
-        """The candidates that stay, with their stock row, ``want`` and ``cap`` in units (not yet in whole steps)."""
-        tables = self.tables
-        mismatch = self.services.mismatch(found["order"], found["lane"])
-        if mismatch is not None:
-            found.keep(~mismatch, "service_mismatch")
-        if len(self.ineligible):
-            found.keep(self.ineligible.find(self._pair(found)) < 0, "ineligible")
-        found["want"] = self.whole[found["line"]]
-        found.keep(found["want"] > 0, "below_step")
-        found["want"] = self.pins.apply(self._pair(found), tables.lane_service[found["lane"]], found["want"])
-        found.keep(found["want"] > 0, "pinned_off")
-        found["product"] = tables.line_product[found["line"]]
-        found["stock"] = self.stock.find(found["warehouse"] * len(tables.products) + found["product"])
-        found.keep(found["stock"] >= 0, "no_stock")
-        found.keep(self.atp[found["stock"]] >= self.multiple[found["line"]], "no_stock")
-        found["want"] = np.minimum(found["want"], self.line_room[found["line"]])
-        found["cap"] = np.minimum(
-            np.minimum(found["want"], self.atp[found["stock"]]),
-            limits.capacity_room(tables, self.weight, found["line"], found["lane"], self.headroom),
-        )
-        found.keep(found["cap"] > 0, "no_capacity")
-        return found
+    def groups(self, found: Candidates) -> tuple[Ints, int]:
+        """(line, warehouse, day, product, source) of each candidate: what shares a multiple over services."""
+        if self.plain:
+            group = np.cumsum(_run_starts(found["line"], found["warehouse"])) - 1
+            return group, int(group[-1]) + 1 if len(group) else 0
+        by_house, by_lane = (_run_starts(found["line"], found[name]) for name in ("warehouse", "lane"))
+        if np.array_equal(by_house, by_lane):
+            return np.arange(len(found)), len(found)  # one service reaches each (line, warehouse): nothing is shared
+        return ranks_of(*(found[name] for name in ("line", "warehouse", "day", "product", "source")))
 
-    def _pair(self, found: _Candidates) -> Ints:
-        return found["line"] * len(self.tables.warehouses) + found["warehouse"]
+    def picks(self, found: Candidates) -> Ints:
+        """(line, shipment) of each candidate; they are sorted by it."""
+        if self.plain:
+            return np.arange(len(found))
+        return np.cumsum(_run_starts(found["line"], found["lane"], found["day"])) - 1
+
+    def shipments(self, found: Candidates) -> tuple[Ints, Ints, Ints, Ints]:
+        """For each candidate the number of its (order, lane, day); then the three of each number, sorted."""
+        n_lanes = len(self.tables.lanes)
+        code, days = found["order"] * n_lanes + found["lane"], np.zeros(1, dtype=np.int64)
+        if not self.plain:
+            days, rank = np.unique(found["day"], return_inverse=True)
+            code = code * max(len(days), 1) + rank.reshape(-1)
+        by_code = stable_order(code)
+        starts = _run_starts(code[by_code])
+        place = np.empty(len(code), dtype=np.int64)
+        place[by_code] = np.cumsum(starts) - 1
+        distinct = code[by_code[starts]]
+        pair = distinct // max(len(days), 1)
+        day = days[distinct % len(days)] if len(distinct) else distinct
+        return place, pair // n_lanes, pair % n_lanes, day
 
 
 def _run_starts(*keys: Ints) -> Flags:
@@ -189,22 +209,23 @@ def _run_starts(*keys: Ints) -> Flags:
     return starts
 
 
-def _set_steps(found: _Candidates, multiple: Ints) -> None:
-    """Columns count whole multiples where a warehouse reaches the line by one service, units where by several."""
-    group = np.cumsum(_run_starts(found["line"], found["warehouse"])) - 1
-    by_several = np.bincount(group)[group] > 1
-    step = np.where(by_several, 1, multiple[found["line"]])
+def _set_steps(batch: Batch, found: Candidates, ways: _Ways) -> None:
+    """Columns count whole multiples where one service reaches what shares them, the least whole units where several."""
+    group, size = ways.groups(found)
+    by_several = np.bincount(group, minlength=size)[group] > 1
+    step = np.where(by_several, batch.offers.bottom[found["offer"]], batch.offers.multiple[found["offer"]])
     found["step"] = step
     found["cap"] = found["cap"] // step * step
     found.keep(found["cap"] > 0, "no_capacity")
 
 
-def _drop_incomplete(tables: Tables, found: _Candidates, filters: _Filters) -> None:
+def _drop_incomplete(batch: Batch, found: Candidates, ways: _Ways, whole: Ints) -> None:
     """Arcs of lines (orders) that must ship whole or reach a minimum, and cannot."""
+    tables = batch.tables
     lines, policy, complete = tables.order_lines, tables.orders["delivery_policy"], must_complete(tables)
     if not (complete.any() or lines["min_fill_qty"].any()):
         return
-    can_have = _most_per_line(tables, found, filters)
+    can_have = _most_per_line(batch, found, ways, whole)
     fits = ~complete | (can_have >= lines["qty"])
     unfit = np.bincount(tables.line_order[~fits], minlength=len(tables.orders)) > 0
     fits &= ~((policy == "order_complete") & unfit)[tables.line_order]
@@ -212,16 +233,17 @@ def _drop_incomplete(tables: Tables, found: _Candidates, filters: _Filters) -> N
     found.keep((can_have >= lines["min_fill_qty"])[found["line"]], "below_min_fill")
 
 
-def _most_per_line(tables: Tables, found: _Candidates, filters: _Filters) -> Ints:
-    """Most units of each line that its arcs carry together, each warehouse in whole multiples and from its own ATP."""
-    starts = np.flatnonzero(_run_starts(found["line"], found["warehouse"]))
-    line, stock = found["line"][starts], found["stock"][starts]
-    together = np.add.reduceat(found["cap"], starts) if len(starts) else found["cap"]
-    together = np.minimum(np.minimum(together, filters.atp[stock]), filters.whole[line])
-    together = together // filters.multiple[line] * filters.multiple[line]
-    most = np.zeros(len(tables.order_lines), dtype=np.int64)
-    np.add.at(most, line, together)
-    return cast("Ints", np.minimum(most, filters.whole))
+def _most_per_line(batch: Batch, found: Candidates, ways: _Ways, whole: Ints) -> Ints:
+    """Most units of each line that its arcs carry together, each group in whole multiples and from its own stock."""
+    group, size = ways.groups(found)
+    first = first_of(group, size)
+    offer, multiple = found["offer"][first], batch.offers.multiple
+    together = np.minimum(np.minimum(totals(group, found["cap"], size), found["room"][first]), whole[offer])
+    together = together // multiple[offer] * multiple[offer]
+    most = totals(found["line"][first], together, len(batch.tables.order_lines))
+    if batch.offers.plain:
+        return np.minimum(most, whole)
+    return cast("Ints", np.minimum(most, batch.tables.order_lines["qty"]))
 
 
 def must_complete(tables: Tables) -> Flags:
@@ -230,43 +252,92 @@ def must_complete(tables: Tables) -> Flags:
     return ~in_part[tables.line_order]
 
 
-def _drop_part_shipments(tables: Tables, found: _Candidates) -> None:
-    """Where the whole line takes a single lane, an arc is all or nothing: it goes, or becomes one step of all."""
+def _drop_part_shipments(tables: Tables, found: Candidates, ways: _Ways) -> None:
+    """Where the whole line takes a single shipment, its arcs there carry all of it together, or none of it.
+
+    An arc that carries all of it alone, or not at all, becomes one step.
+    """
     qty, order, complete = tables.order_lines["qty"], tables.orders, must_complete(tables)
     if not complete.any():
         return
     single = order.given("max_shipments") & (order["max_shipments"] == 1)
     alone = complete & single[tables.line_order]
-    found.keep(~alone[found["line"]] | (found["cap"] == qty[found["line"]]), "cannot_complete")
+    pick = ways.picks(found)
+    together = totals(pick, found["cap"], len(pick))[pick]
+    found.keep(~alone[found["line"]] | (together >= qty[found["line"]]), "cannot_complete")
     whole_order = single & (order["delivery_policy"] == "order_complete")
     if whole_order.any():
-        shipment = _shipments(tables, found["order"], found["lane"])[0]
-        together = np.bincount(shipment)[shipment] == np.bincount(tables.line_order)[found["order"]]
-        found.keep(~whole_order[found["order"]] | together, "cannot_complete")
-    lanes_of = np.bincount(found["line"], minlength=len(qty))
-    one_step = (alone | (complete & (lanes_of == 1)))[found["line"]]
+        first = _run_starts(ways.picks(found))
+        shipment = ways.shipments(found)[0]
+        every = np.bincount(shipment[first], minlength=len(found))[shipment]
+        complete_there = every == np.bincount(tables.line_order)[found["order"]]
+        found.keep(~whole_order[found["order"]] | complete_there, "cannot_complete")
+    pick = ways.picks(found)
+    sole = np.bincount(found["line"], minlength=len(qty))[found["line"]] == 1
+    sole_there = np.bincount(pick, minlength=1)[pick] == 1
+    one_step = (alone[found["line"]] & sole_there) | (complete[found["line"]] & sole)
+    one_step &= found["cap"] == qty[found["line"]]
     found["step"] = np.where(one_step, found["cap"], found["step"])
 
 
-def _shipments(tables: Tables, order: Ints, lane: Ints) -> tuple[Ints, Ints, Ints]:
-    """For each arc the position of its (order, lane); the order and the lane of each such pair, sorted."""
-    code = order * len(tables.lanes) + lane
-    by_code = stable_order(code)
-    starts = _run_starts(code[by_code])
-    place = np.empty(len(code), dtype=np.int64)
-    place[by_code] = np.cumsum(starts) - 1
-    distinct = code[by_code[starts]]
-    return place, distinct // len(tables.lanes), distinct % len(tables.lanes)
+def _drop_unpriced(batch: Batch, found: Candidates, ways: _Ways) -> None:
+    """On lanes with a tariff, no more of an arc than some weight band holds, and nothing where none does."""
+    if not len(batch.tables.rate_bands):
+        return
+    shipment, _, lane, _ = ways.shipments(found)
+    kg = chargeable_kg(batch, found["offer"], found["lane"]).times(found["step"])
+    steps = most_steps(batch.tables, lane, shipment, kg, found["cap"] // found["step"])
+    found["cap"] = np.minimum(found["cap"], steps * found["step"])
+    found.keep(found["cap"] > 0, "no_rate")
 
 
-def _finished(tables: Tables, found: _Candidates) -> Arcs:
-    shipment, shipment_order, shipment_lane = _shipments(tables, found["order"], found["lane"])
-    group = np.cumsum(_run_starts(found["line"], found["warehouse"])) - 1
+def _finished(batch: Batch, found: Candidates, ways: _Ways, headroom: int) -> Arcs:
+    shipment, shipment_order, shipment_lane, shipment_day = ways.shipments(found)
+    lost, offers = found.lost, batch.offers
+    named = {name: array for name, array in found.arrays.items() if name != "room"}
+    units, kits = found["step"], offers.recipes.is_kit.any()
+    if not offers.plain or kits:
+        units = offers.shipped(found["offer"], found["step"]) * offers.units[found["offer"]]
+    draws, needs = _taken(batch, found, headroom) if kits else (_plain_draws(found, units), _no_needs())
     return Arcs(
-        **found.arrays,
-        group=group,
+        **named,
+        units=units,
+        group=ways.groups(found)[0],
+        pick=ways.picks(found),
         shipment=shipment,
         shipment_order=shipment_order,
         shipment_lane=shipment_lane,
-        pruned=found.lost,
+        shipment_day=shipment_day,
+        draws=draws,
+        needs=needs,
+        pruned=lost,
     )
+
+
+def _plain_draws(found: Candidates, units: Ints) -> Draws:
+    return Draws(np.arange(len(found)), found["source"], units)
+
+
+def _no_needs() -> Needs:
+    nothing = np.zeros(0, dtype=np.int64)
+    return Needs(nothing, nothing, nothing, nothing, nothing, nothing)
+
+
+def _taken(batch: Batch, found: Candidates, headroom: int) -> tuple[Draws, Needs]:
+    """What arcs take where some are kits: each component from its only lot, or as columns decide."""
+    shipped = batch.offers.shipped(found["offer"], found["step"])
+    kit, plain = np.flatnonzero(found["source"] < 0), np.flatnonzero(found["source"] >= 0)
+    parts = Parts.of(batch, Kits.of(found, kit), headroom)
+    units = parts.qty * shipped[kit[parts.kit]]
+    decided = parts.decided()
+    implied = np.flatnonzero(~decided[parts.option])
+    arc = np.concatenate([plain, kit[parts.kit[parts.option[implied]]]])
+    source = np.concatenate([found["source"][plain], parts.source[implied]])
+    taken = np.concatenate([shipped[plain], units[parts.option[implied]]])
+    order = np.lexsort((source, arc))
+    need, chosen = np.flatnonzero(decided), np.flatnonzero(decided[parts.option])
+    owner = (np.cumsum(decided) - 1)[parts.option[chosen]]
+    need_arc = kit[parts.kit[need]]
+    most = np.minimum(parts.most[chosen], (units[need] * (found["cap"] // found["step"])[need_arc])[owner])
+    needs = Needs(need_arc, parts.component[need], units[need], owner, parts.source[chosen], most)
+    return Draws(arc[order], source[order], taken[order]), needs

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optimizer.model.arcs import Arcs
+from optimizer.model.batch import Batch
 from optimizer.model.constraints import FAMILIES
 from optimizer.model.formulation import Formulation
+from optimizer.model.goals import OBJECTIVE, StageRow, floor_rows
+from optimizer.model.kpi_rows import kpi_columns
 from optimizer.model.linear_model import Block, LinearModel, assemble
 from optimizer.model.objective import objective
+from optimizer.model.transfers import transfer_columns
 from optimizer.model.variables import Variables
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.tables import Tables
@@ -22,16 +27,24 @@ from optimizer.tables.tables import Tables
 class Model:
     """The model of a batch with what it was made from.
 
-    ``pruned`` counts what was left out: ``arcs.<reason>`` (see `optimizer.model.arcs.REASONS`), and ``rows.<family>``:
-    rows that can never bind.
+    ``pruned`` counts what was left out: ``arcs.<reason>`` (see `optimizer.model.candidates.REASONS`), and
+    ``rows.<family>``: rows that can never bind.
     """
 
-    tables: Tables
-    scenario: Scenario
+    batch: Batch
     arcs: Arcs
     variables: Variables
     linear: LinearModel
     pruned: Mapping[str, int]
+    stages: tuple[StageRow, ...] = ()
+
+    @property
+    def tables(self) -> Tables:
+        return self.batch.tables
+
+    @property
+    def scenario(self) -> Scenario:
+        return self.batch.scenario
 
     def describe(self) -> dict[str, Any]:
         """Size in all and by family, for `run.json`."""
@@ -52,16 +65,36 @@ def _slice(block: Block) -> slice:
     return slice(block.start, block.stop)
 
 
-def build_model(tables: Tables, scenario: Scenario, headroom: int = 0) -> Model:
-    """The whole model of a batch.
+def build_model(
+    tables: Tables,
+    scenario: Scenario,
+    headroom: int = 0,
+    stages: tuple[StageRow, ...] | None = None,
+    goal: tuple[str, str] = (OBJECTIVE, "max"),
+    part: bool = False,
+) -> Model:
+    """The whole model of a batch, whose ``goal`` is a KPI and its sense; below a goal of min, value means −KPI.
+
+    ``stages`` are kept: rows of earlier stages of the objective; if not given, the floors of the scenario.
 
     Bounds of columns and links come from stock, capacities and quotas as well as from orders. ``headroom`` reckons them
     with so many units (kg, shipments) more than there are, while the right-hand sides stay: then raising one of them by
-    up to ``headroom`` in place is the same as building the model anew from changed tables.
+    up to ``headroom`` in place is the same as building the model anew from changed tables. ``part``: others than these
+    orders use the shared limits too, so that none is left out for being more than these could use.
     """
-    formulation = Formulation.of(tables, scenario, headroom)
+    stages = floor_rows(scenario) if stages is None else stages
+    formulation = Formulation.of(tables, scenario, headroom, stages, part)
     families = [family(formulation) for family in FAMILIES.values()]
-    linear = assemble(formulation.variables.blocks, families, objective(formulation))
+    linear = assemble(formulation.variables.blocks, families, _objective(formulation, *goal))
     pruned = {f"arcs.{reason}": count for reason, count in formulation.arcs.pruned.items() if count}
     pruned |= {f"rows.{rows.family}": rows.dropped for rows in families if rows.dropped}
-    return Model(tables, scenario, formulation.arcs, formulation.variables, linear, pruned)
+    unused = transfer_columns(formulation).unused
+    pruned |= {"moves.unused": unused} if unused else {}
+    batch = Batch.of(tables, scenario)
+    return Model(batch, formulation.arcs, formulation.variables, linear, pruned, stages)
+
+
+def _objective(f: Formulation, kpi: str, sense: str) -> NDArray[np.float64]:
+    if kpi == OBJECTIVE:
+        return objective(f)
+    return kpi_columns(f, kpi).floats() * (1 if sense == "max" else -1)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
-from optimizer.model import terms
 from optimizer.model.arcs import Arcs
+from optimizer.model.batch import Batch
+from optimizer.model.freight import arc_freight
 from optimizer.model.rows import whole_scale
 from optimizer.model.terms import Ratio
-from optimizer.tables.tables import Tables
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -32,13 +32,12 @@ class Charges:
     freight: Ratio
 
     @classmethod
-    def of(cls, tables: Tables, arcs: Arcs, chosen: NDArray[np.bool_]) -> Charges:
+    def of(cls, batch: Batch, arcs: Arcs, chosen: NDArray[np.bool_]) -> Charges:
         shipment = np.flatnonzero(chosen)
         arc = np.flatnonzero(chosen[arcs.shipment])
-        lanes, lane = tables.lanes, arcs.shipment_lane[shipment]
-        freight = terms.freight_per_unit(tables, terms.unit_weight(tables), arcs.line[arc], arcs.lane[arc])
-        rise = (lanes["min_charge"] - lanes["fixed_cost"]).take(lane)
-        return cls(shipment, rise, (np.cumsum(chosen) - 1)[arcs.shipment[arc]], arc, freight.times(arcs.step[arc]))
+        lane = arcs.shipment_lane[shipment]
+        rise = (batch.lane_cost("min_charge") - batch.lane_cost("fixed_cost")).take(lane)
+        return cls(shipment, rise, (np.cumsum(chosen) - 1)[arcs.shipment[arc]], arc, arc_freight(batch, arcs, arc))
 
     def coefficients(self) -> tuple[Ints, Ratio]:
         """Row and coefficient of each row's top-up, then of the arcs, then of the opened shipment."""

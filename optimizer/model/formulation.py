@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
-from optimizer.model import terms
+from optimizer.model import policies, terms
 from optimizer.model.arcs import Arcs, find_arcs, must_complete
+from optimizer.model.batch import Batch
+from optimizer.model.calendar import FOREVER, days_since
+from optimizer.model.goals import StageRow, with_columns
+from optimizer.model.ragged import first_of, totals
 from optimizer.model.resources import Resources, find_resources
 from optimizer.model.variables import NONE, Variables, define_variables
 from optimizer.scenario.schema import Scenario
@@ -20,26 +25,122 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
+class Taken(NamedTuple):
+    """Units of ``source`` that leave it on ``day`` for each unit of ``column``, for arc ``arc``."""
+
+    arc: Ints
+    source: Ints
+    day: Ints
+    column: Ints
+    units: Ints
+
+
 @dataclass(frozen=True)
 class Formulation:
-    """Frozen tables, the index of arcs, and the columns."""
+    """The batch, its arcs and the columns.
 
-    tables: Tables
-    scenario: Scenario
+    Of an arc a (see `Arcs`): its day, product, ordered units of a step (``step``) and units from the shelf (``units``);
+    the kg of a step from `optimizer.model.freight.arc_kg`; what columns take from stock in ``draws``.
+    """
+
+    batch: Batch
     arcs: Arcs
     resources: Resources
     variables: Variables
-    headroom: int = 0
+    headroom: int
+    stated: Scenario
+    stages: tuple[StageRow, ...] = ()
+    part: bool = False
 
     @classmethod
-    def of(cls, tables: Tables, scenario: Scenario, headroom: int = 0) -> Formulation:
-        arcs = find_arcs(tables, headroom)
-        resources = find_resources(tables, scenario, arcs)
-        return cls(tables, scenario, arcs, resources, define_variables(tables, scenario, arcs, resources), headroom)
+    def of(
+        cls,
+        tables: Tables,
+        scenario: Scenario,
+        headroom: int = 0,
+        stages: tuple[StageRow, ...] = (),
+        part: bool = False,
+    ) -> Formulation:
+        """``stages`` are what floors and earlier stages of the objective leave; ``scenario`` states the weights."""
+        batch = Batch.of(tables, with_columns(scenario))
+        arcs = find_arcs(batch, headroom)
+        resources = find_resources(batch, arcs, part)
+        variables = define_variables(batch, arcs, resources, headroom)
+        return cls(batch, arcs, resources, variables, headroom, scenario, stages, part)
+
+    @property
+    def tables(self) -> Tables:
+        return self.batch.tables
+
+    @property
+    def scenario(self) -> Scenario:
+        return self.batch.scenario
 
     @cached_property
     def n_cols(self) -> int:
         return sum(len(block) for block in self.variables.blocks)
+
+    @cached_property
+    def upper(self) -> NDArray[np.float64]:
+        """Upper bound of each column."""
+        return np.concatenate([np.zeros(0), *(block.upper for block in self.variables.blocks)])
+
+    @cached_property
+    def order_of_column(self) -> Ints:
+        """The order that each column belongs to, -1 where it belongs to none."""
+        order = np.full(self.n_cols, NONE, dtype=np.int64)
+        start = 0
+        for block in self.variables.blocks:
+            place = slice(start, start + len(block))
+            if "order" in block.keys:
+                order[place] = block.keys["order"]
+            elif "line" in block.keys:
+                order[place] = self.tables.line_order[block.keys["line"]]
+            start += len(block)
+        return order
+
+    @cached_property
+    def calendar_day(self) -> Ints:
+        """Day of each row of the table `calendar`."""
+        return days_since(self.scenario, self.tables.calendar["date"], FOREVER)
+
+    @cached_property
+    def pick_first(self) -> Ints:
+        """The first arc of each (line, shipment)."""
+        return first_of(self.arcs.pick, self.arcs.n_picks)
+
+    @cached_property
+    def draws(self) -> Taken:
+        """What columns take from stock: those of arcs, and those that decide for the components of kits."""
+        draws, needs = self.arcs.draws, self.arcs.needs
+        day = self.arcs.day[draws.arc]
+        if not len(needs.arc):
+            return Taken(draws.arc, draws.source, day, draws.arc, draws.units)
+        arc = needs.arc[needs.option]
+        return Taken(
+            np.concatenate([draws.arc, arc]),
+            np.concatenate([draws.source, needs.source]),
+            np.concatenate([day, self.arcs.day[arc]]),
+            np.concatenate([draws.arc, self.variables.kit_draw]),
+            np.concatenate([draws.units, np.ones(len(arc), dtype=np.int64)]),
+        )
+
+    @cached_property
+    def flows(self) -> Taken:
+        """Draws, and what moves between warehouses take (units > 0) and bring (units < 0, on the day they arrive)."""
+        parts = [self.draws, *(flow(self) for flow in policies.FLOWS)]
+        if len(parts) == 1:
+            return self.draws
+        return Taken(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    @cached_property
+    def pool_reach(self) -> Ints:
+        """Most units that all arcs together could take from each pool."""
+        arcs, supply, draws = self.arcs, self.batch.supply, self.arcs.draws
+        units = np.concatenate([arcs.upper[draws.arc] * draws.units, arcs.needs.most])
+        source = np.concatenate([draws.source, arcs.needs.source])
+        most = totals(supply.pool[source], units, len(supply.pool_warehouse))
+        return np.minimum(most, supply.most_of_pool + self.headroom)
 
     @cached_property
     def line_start(self) -> Ints:
@@ -50,11 +151,6 @@ class Formulation:
     def order_weight(self) -> Exact:
         """Service weight of each order."""
         return terms.order_weight(self.tables, self.scenario)
-
-    @cached_property
-    def unit_weight(self) -> terms.Ratio:
-        """Kg per unit of each line."""
-        return terms.unit_weight(self.tables)
 
     def arcs_of(self, lines: Ints) -> tuple[Ints, Ints]:
         """All arcs of these lines, with the position in ``lines`` that each belongs to."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
 from optimizer.model import terms
-from optimizer.tables.schema import SCOPE_COLUMNS
+from optimizer.tables.eligibility import ineligible_pairs as ineligible_pairs
 from optimizer.tables.scope import scope_members
-from optimizer.tables.tables import Tables
+from optimizer.tables.tables import Table, Tables
+
+if TYPE_CHECKING:
+    from optimizer.model.batch import Batch
+    from optimizer.model.kit_parts import Named
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -44,12 +49,6 @@ class Index:
             return np.full(len(wanted), -1, dtype=np.int64)
         place = np.minimum(np.searchsorted(self.codes, wanted), len(self.codes) - 1)
         return np.where(self.codes[place] == wanted, self.order[place], -1)
-
-
-def stock_index(tables: Tables) -> Index:
-    """Finds stock rows by ``warehouse · products + product``."""
-    size = len(tables.products)
-    return Index(tables.stock_warehouse * size + tables.stock_product, len(tables.warehouses) * size)
 
 
 @dataclass(frozen=True)
@@ -87,50 +86,57 @@ def _asked(ids: NDArray[np.object_], values: NDArray[np.object_]) -> Ints:
     return asked
 
 
-def ineligible_pairs(tables: Tables) -> Ints:
-    """Sorted codes ``line · warehouses + warehouse`` that eligibility rules exclude.
-
-    ``forbid``: a matching row excludes. ``only``: a warehouse with such rows serves a line iff, for each set of columns
-    that those rows fill, at least one of its rows matches.
-    """
-    rules, size = tables.eligibility, len(tables.warehouses)
-    if len(rules) == 0:
-        return np.zeros(0, dtype=np.int64)
-    rule, line = scope_members(tables, rules)
-    only = (rules["mode"] == "only")[rule]
-    forbidden = line[~only] * size + tables.eligibility_warehouse[rule[~only]]
-    return np.unique(np.concatenate([forbidden, _unmatched_pairs(tables, rule[only], line[only])]))
-
-
-def _unmatched_pairs(tables: Tables, rule: Ints, line: Ints) -> Ints:
-    """Codes of (line, warehouse) where some set of columns filled by ``only`` rows has no row that matches the line."""
-    n_lines, size = len(tables.order_lines), len(tables.warehouses)
-    group, group_warehouse = _only_groups(tables)
-    warehouses, narrow = np.unique(group_warehouse, return_inverse=True)
-    pair = np.unique(group[rule] * n_lines + line)
-    met = np.bincount((pair % n_lines) * len(warehouses) + narrow[pair // n_lines], minlength=n_lines * len(warehouses))
-    unmet = met.reshape(n_lines, -1) < np.bincount(narrow)
-    lines, places = np.nonzero(unmet)
-    return lines * size + warehouses[places]
-
-
-def _only_groups(tables: Tables) -> tuple[Ints, Ints]:
-    """Group (warehouse, set of filled columns) of each ``only`` row, -1 for other rules; each group's warehouse."""
-    rules = tables.eligibility
-    filled = np.zeros(len(rules), dtype=np.int64)
-    for bit, column in enumerate(SCOPE_COLUMNS):
-        filled += (rules[column] != "").astype(np.int64) << bit
-    only = np.flatnonzero(rules["mode"] == "only")
-    code = (tables.eligibility_warehouse[only] << len(SCOPE_COLUMNS)) + filled[only]
-    groups, of_row = np.unique(code, return_inverse=True)
-    group = np.full(len(rules), -1, dtype=np.int64)
-    group[only] = of_row
-    return group, groups >> len(SCOPE_COLUMNS)
-
-
 def pin_service(tables: Tables) -> Ints:
     """Service that each pin names, -1 where it means all services of its warehouse."""
     return _asked(tables.services, tables.pins["service_id"])
+
+
+def narrow_pins(tables: Tables) -> Flags:
+    """Pins that speak only of one day, or of one lot."""
+    pins = tables.pins
+    return cast("Flags", ~np.isnat(pins["ship_date"]) | np.asarray(pins["lot_id"] != "", dtype=bool))
+
+
+@dataclass(frozen=True)
+class PinMatch:
+    """What each pin speaks of: its ``line``, ``warehouse`` and, -1 where it names none, ``service``, ``day``, ``lot``.
+
+    ``lot`` and ``lot_of`` (by source, -1 for a kit) are codes of lot names.
+    """
+
+    line: Ints
+    warehouse: Ints
+    service: Ints
+    day: Ints
+    lot: Ints
+    lane_service: Ints
+    lot_of: Ints
+
+    @classmethod
+    def of(cls, batch: Batch) -> PinMatch:
+        from optimizer.model.calendar import FOREVER, days_since
+
+        tables, supply = batch.tables, batch.supply
+        dated = ~np.isnat(tables.pins["ship_date"])
+        day = np.maximum(days_since(batch.scenario, tables.pins["ship_date"], FOREVER), -2)
+        names = np.array(sorted({*supply.lot.tolist(), ""}), dtype=object)
+        return cls(
+            line=tables.pin_line,
+            warehouse=tables.pin_warehouse,
+            service=pin_service(tables),
+            day=np.where(dated, np.where(day < 0, FOREVER, day), -1),
+            lot=_asked(names, tables.pins["lot_id"]),
+            lane_service=tables.lane_service,
+            lot_of=np.append(terms.codes_of(names, supply.lot), -2),
+        )
+
+    def match(self, pin: Ints, warehouse: Ints, lane: Ints, day: Ints, source: Ints) -> Flags:
+        """Whether each of ``pin`` speaks of what leaves a warehouse on a lane and day from a source (-1: a kit)."""
+        service, wanted_day, lot = self.service[pin], self.day[pin], self.lot[pin]
+        same = self.warehouse[pin] == warehouse
+        same &= (service < 0) | (service == self.lane_service[lane])
+        same &= (wanted_day < 0) | (wanted_day == day)
+        return cast("Flags", same & ((lot < 0) | (lot == self.lot_of[source])))
 
 
 @dataclass(frozen=True)
@@ -147,7 +153,7 @@ class PinLimits:
     def of(cls, tables: Tables) -> PinLimits:
         pins, service = tables.pins, pin_service(tables)
         qty = np.where(pins["mode"] == "forbid", 0, pins["qty"])
-        limiting = pins["mode"] != "at_least"
+        limiting = (pins["mode"] != "at_least") & ~narrow_pins(tables)
         pair = tables.pin_line * len(tables.warehouses) + tables.pin_warehouse
         size, width = len(tables.order_lines) * len(tables.warehouses), len(tables.services) + 1
         codes, least = _least(pair[limiting & (service < 0)], qty[limiting & (service < 0)])
@@ -185,24 +191,45 @@ def quota_room(tables: Tables, headroom: int) -> Ints:
     return room
 
 
-def capacity_room(tables: Tables, weight: terms.Ratio, line: Ints, lane: Ints, headroom: int) -> Ints:
-    """Most units of the line that the capacities of the lane and of its warehouse would carry if all were its own.
+class Capacities:
+    """The room that capacities of warehouses, lanes and days leave to single candidates."""
 
-    ``weight``: kg per unit of each line.
-    """
-    room = np.full(len(line), ENDLESS, dtype=np.int64)
-    for table, row in ((tables.warehouses, tables.lane_warehouse[lane]), (tables.lanes, lane)):
+    def __init__(self, batch: Batch, headroom: int) -> None:
+        self.batch, self.headroom = batch, headroom
+        self.plain = batch.offers.plain and not batch.offers.recipes.is_kit.any()
+
+    def room(self, found: Named) -> Ints:
+        """Most ordered units that each candidate could bring if every capacity it uses were its own."""
+        tables, lane = self.batch.tables, found["lane"]
+        room = np.full(len(lane), ENDLESS, dtype=np.int64)
+        every = np.arange(len(lane))
+        self._narrow(room, tables.warehouses, tables.lane_warehouse[lane], every, found)
+        self._narrow(room, tables.lanes, lane, every, found)
+        if len(self.batch.calendar.row):
+            row = self.batch.calendar.limit_of(found["warehouse"], found["day"])
+            limited = np.flatnonzero(row >= 0)
+            self._narrow(room, tables.calendar, row[limited], limited, found)
+        return room
+
+    def _narrow(self, room: Ints, table: Table, row: Ints, where: Ints, found: Named) -> None:
+        """Lower the room at ``where`` to what rows of one table of capacities leave."""
+        headroom = self.headroom
         for column in ("capacity_lines", "capacity_shipments"):
             if column in table.columns and table.given(column).any():
-                room[table.given(column)[row] & (table[column][row] + headroom < 1)] = 0
+                room[where[table.given(column)[row] & (table[column][row] + headroom < 1)]] = 0
         if table.given("capacity_units").any():
             limit = np.where(table.given("capacity_units"), table["capacity_units"] + headroom, ENDLESS)
-            room = np.minimum(room, limit[row])
+            room[where] = np.minimum(room[where], self._ordered(limit[row], found["offer"][where]))
         weighed = np.flatnonzero(table.given("capacity_kg")[row])
         if len(weighed):
             kg = (table["capacity_kg"] + headroom).take(row[weighed])
-            room[weighed] = np.minimum(room[weighed], _units_within(kg, weight.take(line[weighed])))
-    return room
+            at = where[weighed]
+            room[at] = np.minimum(room[at], _units_within(kg, self.batch.offers.kg.take(found["offer"][at])))
+
+    def _ordered(self, units: Ints, offer: Ints) -> Ints:
+        """Ordered units that so many units from the shelf serve."""
+        offers = self.batch.offers
+        return units if self.plain else offers.ordered(offer, units // offers.units[offer])
 
 
 def _units_within(kg: Exact, weight: terms.Ratio) -> Ints:

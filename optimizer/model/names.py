@@ -15,20 +15,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.model.build import Model
+from optimizer.model.calendar import date_texts
+from optimizer.model.ids import id_texts
 from optimizer.model.linear_model import Block
-from optimizer.tables.tables import Tables
 
 KEY_COLUMNS = (
     "order_id",
     "line_id",
     "warehouse_id",
     "product_id",
+    "from_warehouse_id",
+    "to_warehouse_id",
     "zone_id",
     "service_id",
+    "date",
+    "ship_product_id",
+    "lot_id",
+    "component_id",
+    "rate_id",
     "contract_id",
+    "customer_id",
+    "reserve_id",
+    "budget_id",
+    "group_id",
     "scope",
     "mode",
     "side",
+    "stage",
 )
 LONGEST = 120
 """Characters of a name before it is cut: CBC crashes on MPS names of more than 160, LP readers stop at 255."""
@@ -50,57 +63,44 @@ def name_model(model: Model) -> Names:
     """See `Names`."""
     column_keys = [block_ids(model, block) for block in model.linear.column_blocks]
     row_keys = [block_ids(model, block) for block in model.linear.row_blocks]
-    columns = _unique(_names(model.linear.column_blocks, column_keys))
-    return Names(columns, _unique(_names(model.linear.row_blocks, row_keys)), column_keys, row_keys)
+    columns = _unique(_names(model, model.linear.column_blocks, column_keys))
+    return Names(columns, _unique(_names(model, model.linear.row_blocks, row_keys)), column_keys, row_keys)
 
 
 def block_ids(model: Model, block: Block) -> dict[str, Texts]:
     """The ids that name the rows or columns of a block, by key column."""
-    tables, keys = model.tables, block.keys
     ids: dict[str, Texts] = {}
-    for key, positions in keys.items():
-        ids |= {column: texts[positions] for column, texts in _key_texts(model, tables, key).items()}
+    for key, positions in block.keys.items():
+        ids |= {column: texts[positions] for column, texts in id_texts(model.batch, key).items()}
+    if "day" in block.keys:
+        ids["date"] = date_texts(model.scenario, block.keys["day"])
+    if "stage" in block.keys:
+        ids["stage"] = block.keys["stage"].astype(str).astype(object)
+    if "line" in block.keys and "product" in block.keys:
+        ids["ship_product_id"] = ids.pop("product_id")
     return {column: ids[column] for column in KEY_COLUMNS if column in ids}
 
 
-def _key_texts(model: Model, tables: Tables, key: str) -> dict[str, Texts]:
-    """What a key of a block says: for each position in its table, the ids."""
-    table, columns = {
-        "order": (tables.orders, ("order_id",)),
-        "line": (tables.order_lines, ("order_id", "line_id")),
-        "lane": (tables.lanes, ("warehouse_id", "zone_id", "service_id")),
-        "warehouse": (tables.warehouses, ("warehouse_id",)),
-        "product": (tables.products, ("product_id",)),
-        "stock": (tables.stock, ("warehouse_id", "product_id")),
-        "contract": (tables.contracts, ("contract_id",)),
-        "pin": (tables.pins, ("order_id", "line_id", "warehouse_id", "service_id", "mode")),
-    }.get(key, (None, ()))
-    if table is not None:
-        return {column: table[column] for column in columns}
-    lists = {
-        "zone": ("zone_id", tables.zones),
-        "service": ("service_id", tables.services),
-        "scope": ("scope", np.array(list(model.scenario.service.min_level), dtype=object)),
-        "side": ("side", np.array(["min", "max"], dtype=object)),
-    }
-    column, texts = lists[key]
-    return {column: texts}
+def _shown(model: Model, block: Block, ids: dict[str, Texts]) -> dict[str, Texts]:
+    """The ids that stand in names: dates only other than `as_of`, shipped products only other than ordered."""
+    shown = {column: texts for column, texts in ids.items() if not (column == "zone_id" and "order_id" in ids)}
+    if "date" in shown:
+        shown["date"] = np.where(block.keys["day"] == 0, "", shown["date"])
+    if "ship_product_id" in shown:
+        same = model.tables.line_product[block.keys["line"]] == block.keys["product"]
+        shown["ship_product_id"] = np.where(same, "", shown["ship_product_id"])
+    return shown
 
 
-def _names(blocks: Sequence[Block], ids: Sequence[dict[str, Texts]]) -> list[str]:
+def _names(model: Model, blocks: Sequence[Block], ids: Sequence[dict[str, Texts]]) -> list[str]:
     names: list[str] = []
     for block, columns in zip(blocks, ids, strict=True):
-        parts = [columns[column] for column in KEY_COLUMNS if column in columns and not _implied(column, columns)]
-        lines = [_clean(part) for part in parts]
+        shown = _shown(model, block, columns)
+        lines = [_clean(shown[column]) for column in KEY_COLUMNS if column in shown]
         if "line_id" in columns:
             lines[:2] = [[f"{order}_{line}" for order, line in zip(*lines[:2], strict=True)]]
         names += ["__".join((block.family, *filter(None, row))) for row in zip(*lines, strict=True)]
     return names
-
-
-def _implied(column: str, columns: dict[str, Texts]) -> bool:
-    """The zone of an order is no part of a name."""
-    return column == "zone_id" and "order_id" in columns
 
 
 def _clean(texts: Texts) -> list[str]:

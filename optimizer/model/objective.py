@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.model import terms
 from optimizer.model.formulation import Formulation
+from optimizer.model.freight import arc_freight
+from optimizer.model.policies import TERMS
 from optimizer.model.terms import Ratio
 from optimizer.model.variables import NONE
 
@@ -20,22 +22,29 @@ Term = tuple[Ints, Ratio]
 
 
 def objective(f: Formulation) -> Floats:
-    """margin·Σ margin + service·Σ service − shipping·(freight + handling + opening) − penalties·shortfall, by column.
+    """The weighted sum of all terms by column, added exactly and rounded once."""
+    return value_by_column(f).floats()
 
-    The terms of each column are added exactly and rounded once.
-    """
-    weights = f.scenario.weights
+
+def value_by_column(f: Formulation) -> Ratio:
+    """margin·Σ margin + service·Σ service − shipping·(freight + handling + opening) − penalties·shortfall, exactly."""
+    scenario = f.stated
+    weights = scenario.weights
     parts: list[tuple[Callable[[Formulation], Term], Decimal]] = [
         (margin, weights.margin),
-        (service, weights.service * f.scenario.service.value),
+        (service, weights.service * scenario.service.value),
         (unit_freight, -weights.shipping),
         (shipment_freight, -weights.shipping),
         (handling, -weights.shipping),
         (opening, -weights.shipping),
         (shortfall, -weights.penalties),
+        (lateness, -weights.penalties),
+        (substitution, -weights.penalties),
+        (holding_value, weights.holding),
+        *((term, weight(weights)) for term, weight in TERMS),
     ]
     stated = [(term(f), weight) for term, weight in parts if weight]
-    return _added([(term, weight) for term, weight in stated if len(term[0])], f.n_cols)
+    return added([(term, weight) for term, weight in stated if len(term[0])], f.n_cols)
 
 
 def margin(f: Formulation) -> Term:
@@ -51,7 +60,8 @@ def service(f: Formulation) -> Term:
 
 def unit_freight(f: Formulation) -> Term:
     """(cost_per_unit[r] + cost_per_kg[r] · kg[l]) · units, on `ship_qty`."""
-    return _per_unit(f, terms.freight_per_unit(f.tables, f.unit_weight, f.arcs.line, f.arcs.lane))
+    every = np.arange(len(f.arcs))
+    return every, arc_freight(f.batch, f.arcs, every)
 
 
 def shipment_freight(f: Formulation) -> Term:
@@ -59,14 +69,15 @@ def shipment_freight(f: Formulation) -> Term:
 
     Where a single arc opens the shipment, its whole load is known: what the minimum charge adds stands there too.
     """
-    v, arcs, lanes = f.variables, f.arcs, f.tables.lanes
+    v, arcs = f.variables, f.arcs
+    fixed_cost, min_charge = f.batch.lane_cost("fixed_cost"), f.batch.lane_cost("min_charge")
     own, topped = np.flatnonzero(v.own_open), np.flatnonzero(v.topup != NONE)
     single = np.flatnonzero((v.opened != NONE) & ~v.own_open)
     arc, lane = v.opened[single], arcs.shipment_lane[single]
-    load = terms.freight_per_unit(f.tables, f.unit_weight, arcs.line[arc], lane).times(arcs.step[arc])
-    fixed, least = lanes["fixed_cost"].take(lane) * load.bottom, lanes["min_charge"].take(lane) * load.bottom
+    load = arc_freight(f.batch, arcs, arc)
+    fixed, least = fixed_cost.take(lane) * load.bottom, min_charge.take(lane) * load.bottom
     beyond_load = least.maximum(fixed + load.top) - load.top
-    top = Exact.concat([lanes["fixed_cost"].take(arcs.shipment_lane[own]), Exact.full(len(topped), 1), beyond_load])
+    top = Exact.concat([fixed_cost.take(arcs.shipment_lane[own]), Exact.full(len(topped), 1), beyond_load])
     column = np.concatenate([v.opened[own], v.topup[topped], arc])
     ones = np.ones(len(own) + len(topped), dtype=np.int64)
     return column, Ratio(top, np.concatenate([ones, load.bottom]))
@@ -76,7 +87,7 @@ def handling(f: Formulation) -> Term:
     """handling_cost_per_unit[w] · units, on `ship_qty`."""
     cost = f.tables.warehouses["handling_cost_per_unit"]
     arc = np.flatnonzero((cost > 0)[f.arcs.warehouse])
-    return arc, Ratio.of(cost.take(f.arcs.warehouse[arc]) * f.arcs.step[arc])
+    return arc, Ratio.of(cost.take(f.arcs.warehouse[arc]) * f.arcs.units[arc])
 
 
 def opening(f: Formulation) -> Term:
@@ -91,12 +102,37 @@ def shortfall(f: Formulation) -> Term:
     return f.variables.shortfall[contract], Ratio.of(f.tables.contracts["shortfall_penalty"].take(contract))
 
 
+def lateness(f: Formulation) -> Term:
+    """late_penalty_per_unit_day[l] · days late · ordered units, on `ship_qty`."""
+    penalty, arcs = f.tables.order_lines["late_penalty_per_unit_day"], f.arcs
+    arc = np.flatnonzero((penalty > 0)[arcs.line])
+    late = f.batch.days_late(arcs.order[arc], arcs.lane[arc], arcs.day[arc])
+    arc, late = arc[late > 0], late[late > 0]
+    return arc, Ratio.of(penalty.take(arcs.line[arc]) * (late * arcs.step[arc]))
+
+
+def substitution(f: Formulation) -> Term:
+    """penalty_per_unit of the substitute · ordered units, on `ship_qty`."""
+    penalty = f.batch.offers.penalty
+    arc = np.flatnonzero((penalty > 0)[f.arcs.offer])
+    return arc, Ratio.of(penalty.take(f.arcs.offer[arc]) * f.arcs.step[arc])
+
+
+def holding_value(f: Formulation) -> Term:
+    """holding_value_per_unit of each lot · units drawn from it, on `ship_qty` and `kit_draw`."""
+    value, taken = f.batch.supply.holding, f.draws
+    draw = np.flatnonzero((value > 0)[taken.source])
+    column, of = np.unique(taken.column[draw], return_inverse=True)
+    money = value.take(taken.source[draw]) * taken.units[draw]
+    return column, Ratio.of(money.sum_by(of.reshape(-1), len(column)))
+
+
 def _per_unit(f: Formulation, money: Ratio) -> Term:
     """Money per unit of each arc, as money per unit of its column."""
     return np.arange(len(f.arcs)), money.times(f.arcs.step)
 
 
-def _added(parts: list[tuple[Term, Decimal]], n_cols: int) -> Floats:
+def added(parts: list[tuple[Term, Decimal]], n_cols: int) -> Ratio:
     """Σ weight · term by column. A column's ratios share one divisor, or are whole; a term names a column once."""
     bottom = np.ones(n_cols, dtype=np.int64)
     for (column, ratio), _ in parts:
@@ -111,7 +147,7 @@ def _added(parts: list[tuple[Term, Decimal]], n_cols: int) -> Floats:
     total = np.zeros(n_cols, dtype=np.int64 if fits else object)
     for ((column, _), _), num in zip(parts, nums, strict=True):
         total[column] += num
-    return Ratio(Exact(total, scale), bottom).floats()
+    return Ratio(Exact(total, scale), bottom)
 
 
 def _lifted(top: Exact, weight: Decimal, factor: Ints) -> Exact:

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.model import terms
 from optimizer.model.arcs import Arcs
-from optimizer.scenario.schema import Scenario
+from optimizer.model.batch import Batch
+from optimizer.model.goals import goals
+from optimizer.model.ragged import first_of, totals
 from optimizer.tables.scope import scope_members
 from optimizer.tables.tables import Table, Tables
 
@@ -46,8 +48,9 @@ class Resources:
     soft: Flags
 
 
-def find_resources(tables: Tables, scenario: Scenario, arcs: Arcs) -> Resources:
-    """See `Resources`."""
+def find_resources(batch: Batch, arcs: Arcs, part: bool = False) -> Resources:
+    """See `Resources`; ``part`` as in `optimizer.model.build.build_model`."""
+    tables, scenario = batch.tables, batch.scenario
     kept, dropped = {}, {}
     contract, contract_line = scope_members(tables, tables.contracts) if len(tables.contracts) else (_NOTHING, _NOTHING)
     required = terms.contract_required(
@@ -56,11 +59,13 @@ def find_resources(tables: Tables, scenario: Scenario, arcs: Arcs) -> Resources:
     soft = tables.contracts.given("shortfall_penalty")
     cost = tables.contracts["shortfall_penalty"] * scenario.weights.penalties
     for family, stated, keeps in (
-        *_capacities(tables, arcs),
+        *_stock(batch, arcs),
+        *_capacities(batch, arcs),
         *_contracts(tables, arcs, contract, contract_line, required),
     ):
         if family == "contract_minimum":
-            keeps = keeps & (~soft | (cost > 0))
+            keeps = keeps & (~soft | (cost > 0) | ("contract_shortfall" in goals(scenario)))
+        keeps = keeps | part
         kept[family] = stated & keeps
         dropped[family] = int(np.count_nonzero(stated & ~keeps))
     reached = np.bincount(arcs.warehouse, minlength=len(tables.warehouses)) > 0
@@ -83,32 +88,85 @@ _NOTHING = np.zeros(0, dtype=np.int64)
 _Limit = tuple[str, Flags, Flags]
 
 
-def _capacities(tables: Tables, arcs: Arcs) -> list[_Limit]:
-    """For stock and each capacity family: where it is stated, and where it can bind."""
-    wanted = np.bincount(arcs.stock, minlength=len(tables.stock)) > 0
-    limits = [("warehouse_stock", wanted, _sums(arcs.stock, arcs.want, len(wanted)) + 1 > terms.atp(tables))]
-    houses, lanes = tables.warehouses, tables.lanes
+def wanted_draws(arcs: Arcs) -> tuple[Ints, Ints, Ints]:
+    """(arc, source, units): what arcs would take from each source if stock and capacities were endless."""
+    draws, needs = arcs.draws, arcs.needs
+    taken = arcs.want[draws.arc] if draws.units is arcs.step else _scaled(arcs, draws.arc, draws.units)
+    if not len(needs.arc):
+        return draws.arc, draws.source, taken
+    arc = needs.arc[needs.option]
+    every = np.concatenate([draws.arc, arc]), np.concatenate([draws.source, needs.source])
+    return *every, np.concatenate([taken, _scaled(arcs, arc, needs.units[needs.option])])
+
+
+def _scaled(arcs: Arcs, arc: Ints, units: Ints) -> Ints:
+    """Units for all that each arc wants, from units for a step of it."""
+    return -(-arcs.want[arc] // arcs.step[arc]) * units
+
+
+def stock_wanted(batch: Batch, arcs: Arcs) -> tuple[Flags, Ints]:
+    """For each period of the supply: whether any arc counts in it, and the units that all would take together."""
+    arc, source, units = wanted_draws(arcs)
+    draw, period = batch.supply.periods_of(source, arcs.day[arc])
+    size = len(batch.supply.period_day)
+    return np.bincount(period, minlength=size) > 0, totals(period, units[draw], size)
+
+
+def _stock(batch: Batch, arcs: Arcs) -> list[_Limit]:
+    """For pools and lots: where an arc uses them, and where they can bind."""
+    supply = batch.supply
+    used, wanted = stock_wanted(batch, arcs)
+    lots = supply.lot_rows
+    arc, source, units = wanted_draws(arcs) if len(lots) else (_NOTHING, _NOTHING, _NOTHING)
+    draw, row = lots.of_draws(supply, source, arcs.day[arc])
+    of_lot = np.bincount(row, minlength=len(lots)) > 0
+    can_bind = totals(row, units[draw], len(lots)) + 1 > lots.own
+    moved, leaves = supply.moved, np.zeros(len(supply), dtype=bool)
+    leaves[supply.moves.source] = True
+    used |= (np.bincount(supply.pool[leaves], minlength=len(supply.pool_warehouse)) > 0)[supply.period_pool]
+    return [
+        ("warehouse_stock", used, (wanted + 1 > supply.period_atp) | moved[supply.period_pool]),
+        ("lot_stock", of_lot | leaves[lots.source], can_bind | moved[supply.pool[lots.source]]),
+    ]
+
+
+def _capacities(batch: Batch, arcs: Arcs) -> list[_Limit]:
+    """For each capacity family: where it is stated, and where it can bind."""
+    tables, calendar = batch.tables, batch.calendar
+    limits = []
     of_shipment = tables.lane_warehouse[arcs.shipment_lane]
     for unit in ("units", "lines", "shipments", "kg"):
-        limits.append(_capacity(tables, arcs, "warehouse", houses, unit, (arcs.warehouse, of_shipment)))
+        limits.append(_capacity(batch, arcs, "warehouse", tables.warehouses, unit, (arcs.warehouse, of_shipment)))
     for unit in ("units", "shipments", "kg"):
-        limits.append(_capacity(tables, arcs, "lane", lanes, unit, (arcs.lane, arcs.shipment_lane)))
+        limits.append(_capacity(batch, arcs, "lane", tables.lanes, unit, (arcs.lane, arcs.shipment_lane)))
+    if len(calendar.row):
+        at = calendar.limit_of(arcs.warehouse, arcs.day), calendar.limit_of(of_shipment, arcs.shipment_day)
+        used = np.bincount(at[1][at[1] >= 0], minlength=len(tables.calendar)) > 0
+        for unit in ("units", "lines", "shipments", "kg"):
+            family, stated, keeps = _capacity(batch, arcs, "day", tables.calendar, unit, at)
+            limits.append((family, stated & used, keeps))
     return limits
 
 
-def _capacity(tables: Tables, arcs: Arcs, place: str, table: Table, unit: str, at: tuple[Ints, Ints]) -> _Limit:
-    """One capacity family; ``at`` is the warehouse or lane of each arc and of each shipment."""
+def _capacity(batch: Batch, arcs: Arcs, place: str, table: Table, unit: str, at: tuple[Ints, Ints]) -> _Limit:
+    """One capacity family; ``at`` is the row of the table of each arc and of each shipment, -1 where it has none."""
     family, column = f"{place}_capacity_{unit}", f"capacity_{unit}"
     stated = table.given(column)
     if not stated.any():
         return family, stated, stated
+    arc, shipment = (np.flatnonzero(row >= 0) for row in at)
+    row = at[0][arc]
     if unit == "kg":
-        kg = arcs.want * terms.unit_weight(tables).floats()[arcs.line]
+        kg = arcs.want[arc] * batch.offers.kg.floats()[arcs.offer[arc]]
         limit: Floats = table[column].floats()
-        return family, stated, np.bincount(at[0], kg, len(table)) * (1 + ROUNDING) + 1 > limit
+        return family, stated, np.bincount(row, kg, len(table)) * (1 + ROUNDING) + 1 > limit
     if unit == "units":
-        return family, stated, _sums(at[0], arcs.want, len(table)) + 1 > table[column]
-    return family, stated, np.bincount(at[unit == "shipments"], minlength=len(table)) + 1 > table[column]
+        wanted = arcs.want[arc] if arcs.units is arcs.step else _scaled(arcs, arc, arcs.units[arc])
+        return family, stated, totals(row, wanted, len(table)) + 1 > table[column]
+    if unit == "shipments":
+        return family, stated, np.bincount(at[1][shipment], minlength=len(table)) + 1 > table[column]
+    row = at[0][first_of(arcs.pick, arcs.n_picks)]
+    return family, stated, np.bincount(row[row >= 0], minlength=len(table)) + 1 > table[column]
 
 
 def _contracts(tables: Tables, arcs: Arcs, contract: Ints, line: Ints, required: Ints) -> list[_Limit]:
@@ -124,13 +182,4 @@ def _contracts(tables: Tables, arcs: Arcs, contract: Ints, line: Ints, required:
 
 
 def _totals(contract: Ints, qty: Ints, tables: Tables) -> Ints:
-    return _sums(contract, qty, len(tables.contracts))
-
-
-def _sums(code: Ints, amount: Ints, size: int) -> Ints:
-    """Whole totals by code."""
-    if amount.sum(dtype=np.float64) < terms.FLOAT_EXACT:
-        return np.bincount(code, amount, size).astype(np.int64)  # doubles add whole numbers of this size exactly
-    total = np.zeros(size, dtype=np.int64)
-    np.add.at(total, code, amount)
-    return total
+    return totals(contract, qty, len(tables.contracts))

@@ -55,6 +55,12 @@ def make_rows(
     return Rows(family, keys, *entry, lower, upper, coupling, redundant, scale, dropped)
 
 
+def no_rows(family: str) -> Rows:
+    """A family that has nothing to say."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return make_rows(family, {}, [(nothing, nothing, nothing)], np.zeros(0), np.zeros(0))
+
+
 def stable_order(code: Ints) -> Ints:
     """The stable order of whole numbers ≥ 0, sixteen bits at a time, which numpy sorts in linear time."""
     order = np.argsort((code & DIGIT).astype(np.uint16), kind="stable")
@@ -64,7 +70,7 @@ def stable_order(code: Ints) -> Ints:
 
 def whole_scale(row: Ints, coefficient: Ratio, n_rows: int) -> Ints:
     """The least whole factor of each row that makes its coefficients whole and at most `WHOLE_LIMIT`, else 0."""
-    num, den = _reduced(coefficient)
+    num, den = reduced(coefficient)
     clipped = np.minimum(den, WHOLE_LIMIT + 1).astype(np.int64)
     pairs = np.unique(clipped * n_rows + row)
     divisors, rows = pairs // n_rows, pairs % n_rows
@@ -77,7 +83,7 @@ def whole_scale(row: Ints, coefficient: Ratio, n_rows: int) -> Ints:
     return np.where(size > WHOLE_LIMIT, 0, scale)
 
 
-def _reduced(ratio: Ratio) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+def reduced(ratio: Ratio) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
     """Numerators and denominators in lowest terms; Python integers where machine integers might not do."""
     num, unit = ratio.top.num, 10**ratio.top.scale
     wide = num.dtype != np.int64 or int(ratio.bottom.max(initial=1)) * unit >= INT64_SAFE

@@ -56,12 +56,6 @@ def _below(num: Ints, limit: int) -> bool:
     return bool(num.size == 0 or (num.max() < limit and num.min() > -limit))
 
 
-def atp(tables: Tables) -> Ints:
-    """Units available to promise of each stock row: max(0, on hand − reserved − safety stock)."""
-    stock = tables.stock
-    return cast("Ints", np.maximum(stock["on_hand_qty"] - stock["reserved_qty"] - stock["safety_stock_qty"], 0))
-
-
 def multiple(tables: Tables) -> Ints:
     """Units in which each line may leave one warehouse: lcm(case pack of its product, its lot multiple)."""
     pack, lot = tables.products["case_pack"][tables.line_product], tables.order_lines["lot_multiple"]
@@ -78,21 +72,6 @@ def unit_margin(tables: Tables) -> Exact:
     known = lines.given("unit_price") & products.given("unit_cost")[tables.line_product]
     derived = (lines["unit_price"] - products["unit_cost"].take(tables.line_product)).where(known, 0)
     return cast("Exact", lines["unit_margin"].where(given, derived))
-
-
-def unit_weight(tables: Tables) -> Ratio:
-    """Kg per unit of each line: weight_kg / qty if given, else the product's unit weight."""
-    lines = tables.order_lines
-    given = lines.given("weight_kg")
-    weight = lines["weight_kg"].where(given, tables.products["unit_weight_kg"].take(tables.line_product))
-    return Ratio(weight, np.where(given, lines["qty"], 1))
-
-
-def freight_per_unit(tables: Tables, weight: Ratio, line: Ints, lane: Ints) -> Ratio:
-    """Money that each unit of the line adds to the freight on the lane: cost_per_unit + cost_per_kg · kg."""
-    own = weight.take(line)
-    per_unit, per_kg = tables.lanes["cost_per_unit"].take(lane), tables.lanes["cost_per_kg"].take(lane)
-    return Ratio(per_unit * own.bottom + per_kg * own.top, own.bottom)
 
 
 def scope_orders(tables: Tables, scope: str) -> NDArray[np.bool_]:

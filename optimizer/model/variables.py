@@ -6,17 +6,24 @@ so, and no binary stands beside it: a shipment of one arc of one step is open ex
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.model import terms
 from optimizer.model.arcs import Arcs, must_complete
+from optimizer.model.batch import Batch
+from optimizer.model.budgets import freight_counts
 from optimizer.model.charges import Charges
+from optimizer.model.goals import goals
 from optimizer.model.linear_model import Columns
+from optimizer.model.policies import COLUMNS, Opened
+from optimizer.model.ragged import first_of, totals
 from optimizer.model.resources import Resources
-from optimizer.scenario.schema import Scenario
+from optimizer.model.terms import NEVER
 from optimizer.tables.tables import Tables
 
 Ints = NDArray[np.int64]
@@ -30,9 +37,9 @@ class Variables:
     """Column numbers, `NONE` (-1) where there is none; arc a is column a.
 
     By shipment: ``opened`` (1 iff it ships; a column of its own where ``own_open``), ``topup`` (of ``charges``). By
-    line: ``line_full``, ``line_used``; by order: ``order_full``; by arc: ``picked``; by (line, warehouse) group:
-    ``lots``; by warehouse: ``open_warehouse``; by contract: ``shortfall``. ``atomic`` lines take all or nothing from
-    each of their arcs.
+    line: ``line_full``, ``line_used``; by order: ``order_full``; by pick: ``picked``; by group: ``lots``; by option of
+    a kit's need: ``kit_draw``; by warehouse: ``open_warehouse``; by contract: ``shortfall``. ``atomic`` lines take all
+    or nothing from each of their arcs. ``policies``: see `optimizer.model.policies`.
     """
 
     blocks: tuple[Columns, ...]
@@ -45,19 +52,21 @@ class Variables:
     line_used: Ints
     picked: Ints
     lots: Ints
+    kit_draw: Ints
     open_warehouse: Ints
     shortfall: Ints
     atomic: Flags
+    policies: Mapping[str, Any]
 
 
-def define_variables(tables: Tables, scenario: Scenario, arcs: Arcs, resources: Resources) -> Variables:
+def define_variables(batch: Batch, arcs: Arcs, resources: Resources, headroom: int = 0) -> Variables:
     """All columns, family after family."""
-    stack = _Stack()
-    stack.add("ship_qty", {"line": arcs.line, "lane": arcs.lane}, arcs.upper)
-    opened, own_open = _open_shipment(tables, scenario, arcs, resources, stack)
-    topup, charges = _charge_topup(tables, scenario, arcs, own_open, stack)
+    stack, tables = Stack(), batch.tables
+    stack.add("ship_qty", {name: getattr(arcs, name) for name in ARC_KEYS}, arcs.upper)
+    opened, own_open = _open_shipment(batch, arcs, resources, stack)
+    topup, charges = _charge_topup(batch, arcs, own_open, stack)
     atomic = _atomic(tables, arcs)
-    line_full, order_full = _full(tables, scenario, arcs, atomic, stack)
+    line_full, order_full = _full(batch, arcs, atomic, stack)
     return Variables(
         opened=opened,
         own_open=own_open,
@@ -65,17 +74,26 @@ def define_variables(tables: Tables, scenario: Scenario, arcs: Arcs, resources: 
         charges=charges,
         line_full=line_full,
         order_full=order_full,
-        line_used=_line_used(tables, arcs, atomic, stack),
-        picked=_pick_line(arcs, resources, opened, stack),
-        lots=_lots(tables, arcs, stack),
+        line_used=_line_used(batch, arcs, atomic, stack),
+        picked=_pick_line(batch, arcs, resources, opened, stack),
+        lots=_lots(batch, arcs, stack),
+        kit_draw=_kit_draw(arcs, stack),
         open_warehouse=_open_warehouse(arcs, resources, stack),
         shortfall=_contract_shortfall(resources, stack),
         atomic=atomic,
+        policies=_policies(stack, batch, arcs, resources, Opened(opened, own_open), headroom),
         blocks=tuple(stack.blocks),
     )
 
 
-class _Stack:
+def _policies(
+    stack: Stack, batch: Batch, arcs: Arcs, resources: Resources, opened: Opened, headroom: int
+) -> Mapping[str, Any]:
+    """What each policy keeps of the columns that it adds."""
+    return {name: define(stack, batch, arcs, resources, opened, headroom) for name, define in COLUMNS.items()}
+
+
+class Stack:
     """Hands out column numbers family by family."""
 
     def __init__(self) -> None:
@@ -99,22 +117,44 @@ class _Stack:
         return column
 
 
-def _open_shipment(
-    tables: Tables, scenario: Scenario, arcs: Arcs, resources: Resources, stack: _Stack
-) -> tuple[Ints, Flags]:
-    """``open_shipment``[order, lane]: where opening costs money, is counted by a limit, or opens a warehouse."""
-    order, lane = arcs.shipment_order, arcs.shipment_lane
+def _open_shipment(batch: Batch, arcs: Arcs, resources: Resources, stack: Stack) -> tuple[Ints, Flags]:
+    """``open_shipment``[order, lane, day]: where opening costs money, is counted by a limit, or opens a warehouse."""
+    tables, order, lane = batch.tables, arcs.shipment_order, arcs.shipment_lane
     house = tables.lane_warehouse[lane]
     needed = resources.splits[order] | resources.opening[house] | resources.kept["lane_capacity_shipments"][lane]
     needed |= resources.kept["warehouse_capacity_shipments"][house]
-    if scenario.weights.shipping > 0:
-        needed |= ((tables.lanes["fixed_cost"] > 0) | (tables.lanes["min_charge"] > 0))[lane]
+    needed |= _counted_by_day(batch, arcs, resources, "shipments")
+    costs = (batch.lane_cost("fixed_cost") > 0) | (batch.lane_cost("min_charge") > 0)
+    needed |= (costs[lane] & freight_counts(batch)[order]) | batch.banded[lane]
     only_arc, is_single = _single_step_arc(arcs)
     opened = np.full(len(order), NONE, dtype=np.int64)
     opened[needed & is_single] = only_arc[needed & is_single]
     own = needed & ~is_single
-    opened[own] = stack.add("open_shipment", {"order": order[own], "lane": lane[own]}, np.ones(int(own.sum())))
+    opened[own] = stack.add("open_shipment", shipment_keys(arcs, np.flatnonzero(own)), np.ones(int(own.sum())))
     return opened, own
+
+
+ARC_KEYS = ("line", "lane", "day", "product", "source")
+
+
+def arc_keys(arcs: Arcs, arc: Ints) -> dict[str, Ints]:
+    """What names an arc."""
+    return {name: getattr(arcs, name)[arc] for name in ARC_KEYS}
+
+
+def shipment_keys(arcs: Arcs, shipment: Ints) -> dict[str, Ints]:
+    """What names a shipment."""
+    order, lane, day = arcs.shipment_order, arcs.shipment_lane, arcs.shipment_day
+    return {"order": order[shipment], "lane": lane[shipment], "day": day[shipment]}
+
+
+def _counted_by_day(batch: Batch, arcs: Arcs, resources: Resources, unit: str) -> Flags:
+    """Shipments that a kept limit of their day counts."""
+    kept = resources.kept.get(f"day_capacity_{unit}")
+    if kept is None or not kept.any():
+        return np.zeros(len(arcs.shipment_lane), dtype=bool)
+    row = batch.calendar.limit_of(batch.tables.lane_warehouse[arcs.shipment_lane], arcs.shipment_day)
+    return (row >= 0) & kept[row]
 
 
 def _single_step_arc(arcs: Arcs) -> tuple[Ints, Flags]:
@@ -125,15 +165,13 @@ def _single_step_arc(arcs: Arcs) -> tuple[Ints, Flags]:
     return last, (np.bincount(arcs.shipment, minlength=size) == 1) & (arcs.upper[last] == 1)
 
 
-def _charge_topup(
-    tables: Tables, scenario: Scenario, arcs: Arcs, own_open: Flags, stack: _Stack
-) -> tuple[Ints, Charges]:
-    """``charge_topup``[order, lane]: lifts a shipment to its minimum charge; money, at most min_charge − fixed_cost."""
-    lanes, lane = tables.lanes, arcs.shipment_lane
-    where = own_open & (lanes["min_charge"] > lanes["fixed_cost"])[lane] & bool(scenario.weights.shipping > 0)
-    charges = Charges.of(tables, arcs, where)
+def _charge_topup(batch: Batch, arcs: Arcs, own_open: Flags, stack: Stack) -> tuple[Ints, Charges]:
+    """``charge_topup``[order, lane, day]: lifts a shipment to its minimum charge; at most min_charge − fixed_cost."""
+    lane, least = arcs.shipment_lane, batch.lane_cost("min_charge")
+    where = own_open & (least > batch.lane_cost("fixed_cost"))[lane] & freight_counts(batch)[arcs.shipment_order]
+    charges = Charges.of(batch, arcs, where)
     column = np.full(len(lane), NONE, dtype=np.int64)
-    keys = {"order": arcs.shipment_order[where], "lane": lane[where]}
+    keys = shipment_keys(arcs, charges.shipment)
     column[where] = stack.add("charge_topup", keys, charges.rise.floats(), charges.money_unit())
     return column, charges
 
@@ -147,18 +185,19 @@ def _atomic(tables: Tables, arcs: Arcs) -> Flags:
     return atomic
 
 
-def _full(tables: Tables, scenario: Scenario, arcs: Arcs, atomic: Flags, stack: _Stack) -> tuple[Ints, Ints]:
+def _full(batch: Batch, arcs: Arcs, atomic: Flags, stack: Stack) -> tuple[Ints, Ints]:
     """``line_full``[line] and ``order_full``[order]: where the delivery policy or the measure of service asks.
 
     Only where all of it can be had. An order of one line speaks through its line.
     """
+    tables, scenario = batch.tables, batch.scenario
     qty, order = tables.order_lines["qty"], tables.line_order
     size = np.bincount(order, minlength=len(tables.orders))
-    reach = np.zeros(len(qty), dtype=np.int64)
-    np.add.at(reach, arcs.line, arcs.cap)
-    fillable = (reach >= qty) & (qty % terms.multiple(tables) == 0)
+    fillable = totals(arcs.line, arcs.cap, len(qty)) >= qty
+    if batch.offers.plain:
+        fillable &= qty % batch.offers.multiple == 0
     all_fillable = np.bincount(order[fillable], minlength=len(size)) == size
-    counted = _counted_in_full(tables, scenario)
+    counted = _counted_in_full(batch)
     policy_whole = (size > 1) & (tables.orders["delivery_policy"] == "order_complete")
     counted_whole = (size > 1) if scenario.service.measure == "order" else policy_whole
     by_line = (must_complete(tables) & ~policy_whole[order]) | (counted & ~counted_whole)[order]
@@ -166,54 +205,74 @@ def _full(tables: Tables, scenario: Scenario, arcs: Arcs, atomic: Flags, stack: 
     return line_full, stack.binaries("order_full", "order", (policy_whole | (counted & counted_whole)) & all_fillable)
 
 
-def _counted_in_full(tables: Tables, scenario: Scenario) -> Flags:
+def _counted_in_full(batch: Batch) -> Flags:
     """Orders served in full lines or as a whole, where that earns money or stands in a floor."""
-    service = scenario.service
+    scenario, service = batch.scenario, batch.scenario.service
     if service.measure == "unit" or not (service.min_level or scenario.weights.service * service.value > 0):
-        return np.zeros(len(tables.orders), dtype=bool)
-    return terms.order_weight(tables, scenario) > 0
+        return np.zeros(len(batch.tables.orders), dtype=bool)
+    if "orders_served_in_full" in goals(scenario):
+        return np.ones(len(batch.tables.orders), dtype=bool)
+    return terms.order_weight(batch.tables, scenario) > 0
 
 
-def _line_used(tables: Tables, arcs: Arcs, atomic: Flags, stack: _Stack) -> Ints:
+def _line_used(batch: Batch, arcs: Arcs, atomic: Flags, stack: Stack) -> Ints:
     """``line_used``[line]: where min_fill_qty is more than what any shipped quantity reaches anyway."""
-    asks = tables.order_lines["min_fill_qty"] > terms.multiple(tables)
+    tables, least = batch.tables, np.full(len(atomic), NEVER, dtype=np.int64)
+    np.minimum.at(least, batch.offers.line, batch.offers.multiple)
+    asks = tables.order_lines["min_fill_qty"] > least
     reached = np.bincount(arcs.line, minlength=len(atomic)) > 0
     return stack.binaries("line_used", "line", asks & reached & ~atomic & ~must_complete(tables))
 
 
-def _pick_line(arcs: Arcs, resources: Resources, opened: Ints, stack: _Stack) -> Ints:
-    """``pick_line``[line, lane]: at warehouses whose capacity_lines can bind."""
-    needed = resources.kept["warehouse_capacity_lines"][arcs.warehouse]
+def _pick_line(batch: Batch, arcs: Arcs, resources: Resources, opened: Ints, stack: Stack) -> Ints:
+    """``pick_line``[line, lane, day]: where capacity_lines of the warehouse, or of the day, can bind."""
+    first = first_of(arcs.pick, arcs.n_picks)
+    needed = resources.kept["warehouse_capacity_lines"][arcs.warehouse[first]]
+    needed |= _counted_by_day(batch, arcs, resources, "lines")[arcs.shipment[first]]
     if not needed.any():
-        return np.full(len(arcs), NONE, dtype=np.int64)
-    alone = np.bincount(arcs.shipment, minlength=len(opened))[arcs.shipment] == 1
-    picked = np.where(arcs.upper == 1, np.arange(len(arcs)), np.where(alone, opened[arcs.shipment], NONE))
+        return np.full(len(first), NONE, dtype=np.int64)
+    sole = np.bincount(arcs.pick, minlength=len(first)) == 1
+    alone = np.bincount(arcs.shipment[first], minlength=len(opened))[arcs.shipment[first]] == 1
+    by_arc = sole & (arcs.upper[first] == 1)
+    picked = np.where(by_arc, first, np.where(alone, opened[arcs.shipment[first]], NONE))
     picked[~needed] = NONE
     own = needed & (picked == NONE)
-    picked[own] = stack.add("pick_line", {"line": arcs.line[own], "lane": arcs.lane[own]}, np.ones(int(own.sum())))
+    arc = first[own]
+    keys = {"line": arcs.line[arc], "lane": arcs.lane[arc], "day": arcs.day[arc]}
+    picked[own] = stack.add("pick_line", keys, np.ones(len(arc)))
     return picked
 
 
-def _lots(tables: Tables, arcs: Arcs, stack: _Stack) -> Ints:
-    """``lots``[line, warehouse]: whole multiples shipped, where several services share them and columns count units."""
-    multiple = terms.multiple(tables)[arcs.line]
-    starts = np.flatnonzero(np.diff(arcs.group, prepend=-1))
-    counts_units = arcs.step < multiple
-    needed = counts_units[starts]
-    room = np.add.reduceat(arcs.cap, starts)[needed] if len(starts) else arcs.cap
-    first = starts[needed]
-    lots = np.full(len(starts), NONE, dtype=np.int64)
+def _lots(batch: Batch, arcs: Arcs, stack: Stack) -> Ints:
+    """``lots``[line, warehouse, day, product, source]: whole multiples, where services share them by the unit."""
+    multiple = batch.offers.multiple[arcs.offer]
+    by_unit = np.flatnonzero(arcs.step % multiple)
+    lots = np.full(arcs.n_groups, NONE, dtype=np.int64)
+    if not len(by_unit):
+        return lots
+    group = np.unique(arcs.group[by_unit])
+    first = first_of(arcs.group, arcs.n_groups)[group]
+    room = totals(arcs.group, arcs.cap, len(lots))[group]
     most = np.minimum(room, arcs.want[first]) // multiple[first]
-    lots[needed] = stack.add("lots", {"line": arcs.line[first], "warehouse": arcs.warehouse[first]}, most)
+    keys = {name: getattr(arcs, name)[first] for name in ("line", "warehouse", "day", "product", "source")}
+    lots[group] = stack.add("lots", keys, most)
     return lots
 
 
-def _open_warehouse(arcs: Arcs, resources: Resources, stack: _Stack) -> Ints:
+def _kit_draw(arcs: Arcs, stack: Stack) -> Ints:
+    """``kit_draw``[line, lane, day, product, source] in units: what kits take from each of several lots."""
+    needs = arcs.needs
+    arc = needs.arc[needs.option]
+    keys = {**arc_keys(arcs, arc), "source": needs.source}
+    return stack.add("kit_draw", keys, needs.most)
+
+
+def _open_warehouse(arcs: Arcs, resources: Resources, stack: Stack) -> Ints:
     """``open_warehouse``[warehouse]: where opening costs money."""
     return stack.binaries("open_warehouse", "warehouse", resources.opening)
 
 
-def _contract_shortfall(resources: Resources, stack: _Stack) -> Ints:
+def _contract_shortfall(resources: Resources, stack: Stack) -> Ints:
     """``contract_shortfall``[contract] in units: for minimums that a penalty buys off."""
     soft = resources.kept["contract_minimum"] & resources.soft
     place = np.flatnonzero(soft)

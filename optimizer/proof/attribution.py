@@ -7,7 +7,7 @@ bound − value = Σ orders (best of the order's block − what its plan is wort
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -16,9 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
-from optimizer.proof.bound import Bound
-from optimizer.proof.prices import LANE_UNITS, WAREHOUSE_UNITS, PriceBook
+from optimizer.proof.bound import Bound, openings_paid
+from optimizer.proof.facts import Facts
+from optimizer.proof.prices import PriceBook
+from optimizer.proof.stages import stage_values
 from optimizer.proof.tally import Tally
+from optimizer.proof.transfer_blocks import transfers_earned
+from optimizer.proof.worth import order_values, priced_use
 
 Ints = NDArray[np.int64]
 
@@ -38,6 +42,8 @@ class Attribution:
     """per contract"""
     openings: Exact
     """per warehouse"""
+    transfers: Exact
+    """per row of `transfers`"""
     tally: Tally
     book: PriceBook
 
@@ -45,34 +51,33 @@ class Attribution:
     def total(self) -> Fraction:
         """The sum of all parts: bound − value."""
         rows = sum((part.sum() for part in self.leftovers.values()), Fraction(0))
-        return self.orders.sum() + rows + self.shortfalls.sum() + self.openings.sum()
+        return self.orders.sum() + rows + self.shortfalls.sum() + self.openings.sum() + self.transfers.sum()
 
     @property
     def least(self) -> Fraction:
         """The smallest part; at least 0 for a plan that keeps every rule."""
-        parts = [self.orders, *self.leftovers.values(), self.shortfalls, self.openings]
+        parts = [self.orders, *self.leftovers.values(), self.shortfalls, self.openings, self.transfers]
         return min((part.item(int(np.argmin(part.num))) for part in parts if len(part)), default=Fraction(0))
 
     @property
     def by_warehouse(self) -> Exact:
         """Leftover stock and capacity, and openings, of each warehouse."""
-        tables, total = self.tally.facts.tables, self.openings
+        facts, total = self.tally.facts, self.openings
         for family, part in self.leftovers.items():
-            row = self.book[family].row
-            if family == "warehouse_stock":
-                row = tables.stock_warehouse[row]
-            elif family.startswith("lane_capacity") or family == "warehouse_opening":
-                row = tables.lane_warehouse[row]
-            elif not family.startswith("warehouse_capacity"):
-                continue
-            total = total + part.sum_by(row, len(tables.warehouses))
+            place = _warehouse(facts, family, self.book[family].row)
+            if place is not None:
+                total = total + part.sum_by(place, len(facts.tables.warehouses))
         return total
 
     @property
     def by_product(self) -> Exact:
         """Leftover priced stock of each product."""
-        tables, stock = self.tally.facts.tables, self.leftovers["warehouse_stock"]
-        return stock.sum_by(tables.stock_product[self.book["warehouse_stock"].row], len(tables.products))
+        supply, size = self.tally.facts.supply, len(self.tally.facts.tables.products)
+        total = Exact.zeros(size)
+        for family in ("warehouse_stock", "lot_stock", "transfer_source"):
+            pool = _pool(self.tally.facts, family, self.book[family].row)
+            total = total + self.leftovers[family].sum_by(supply.pool_product[pool], size)
+        return total
 
     def as_json(self) -> dict[str, Any]:
         """Totals by kind, and the largest orders, products and warehouses."""
@@ -84,10 +89,31 @@ class Attribution:
             **{family: amount for family, amount in rows.items() if amount},
             "contract_shortfall": self.shortfalls.sum(),
             "warehouse_open": self.openings.sum(),
+            **({"transfers": self.transfers.sum()} if len(self.transfers) else {}),
             "top_orders": top(self.orders, tables.orders["order_id"]),
             "top_products": top(self.by_product, tables.products["product_id"]),
             "top_warehouses": top(self.by_warehouse, tables.warehouses["warehouse_id"]),
         }
+
+
+def _pool(facts: Facts, family: str, row: Ints) -> Ints:
+    """The pool of each row of a family on stock."""
+    period = facts.lots.period[row] if family == "lot_stock" else row
+    return facts.supply.period_pool[period]
+
+
+def _warehouse(facts: Facts, family: str, row: Ints) -> Ints | None:
+    """The warehouse of each row of a family, None if its rows have none."""
+    lane_warehouse: Ints = facts.tables.lane_warehouse
+    if family in ("warehouse_stock", "lot_stock", "transfer_source"):
+        return facts.supply.pool_warehouse[_pool(facts, family, row)]
+    if family.startswith("lane_capacity"):
+        return lane_warehouse[row]
+    if family == "warehouse_opening":
+        return lane_warehouse[facts.events.slots.lane[row]]
+    if family.startswith("day_capacity"):
+        return facts.calendar.warehouse[row]
+    return row if family.startswith("warehouse_capacity") else None
 
 
 def top(amounts: Exact, names: Any) -> list[dict[str, Any]]:
@@ -100,83 +126,16 @@ def top(amounts: Exact, names: Any) -> list[dict[str, Any]]:
 def attribute(tally: Tally, found: Bound) -> Attribution:
     """The parts of the gap between a bound and a plan."""
     book, facts = found.book, tally.facts
-    worth = order_values(tally) - priced_use(tally, book)
+    worth = order_values(tally, book.rates) - priced_use(tally, book)
     leftovers = {family: _leftover(tally, book, family) for family in book.families}
-    missing, table = tally.shortfall, facts.tables.contracts
-    gain = -book.spread("contract_minimum", len(table)) - _penalty(tally)
-    shortfalls = found.shortfalls - gain.where(table.given("shortfall_penalty"), 0) * missing
-    houses = facts.tables.warehouses
-    opening = book["warehouse_opening"]
-    paid = opening.price.sum_by(facts.tables.lane_warehouse[opening.row], len(houses))
-    openings = found.openings - (paid - houses["fixed_open_cost"] * facts.shipping_weight) * tally.opened
-    return Attribution(found.orders - worth, leftovers, shortfalls, openings, tally, book)
-
-
-def _penalty(tally: Tally) -> Exact:
-    penalty: Exact = tally.facts.tables.contracts["shortfall_penalty"]
-    return penalty * tally.facts.penalty_weight
-
-
-def order_values(tally: Tally) -> Exact:
-    """What the plan of each order adds to the objective: margin and service less freight and handling."""
-    facts, n = tally.facts, tally.facts.n_orders
-    per_row = tally.margin * facts.margin_weight - tally.handling * facts.shipping_weight
-    served = facts.service_weight * tally.served * (facts.service_value * facts.service_value_weight)
-    freight = (tally.freight * facts.shipping_weight).sum_by(tally.shipment_order, n)
-    return per_row.sum_by(tally.order, n) + served - freight
-
-
-def priced_use(tally: Tally, book: PriceBook) -> Exact:
-    """What each order pays for the shared resources that its plan uses."""
-    facts, tables, rows = tally.facts, tally.facts.tables, tally.rows
-    n_houses, n_lanes = facts.n_warehouses, len(tables.lanes)
-    stock = Exact.concat([book.spread("warehouse_stock", len(tables.stock)), Exact.zeros(1)])
-    per_unit = stock.take(tally.stock_row)
-    per_kg, per_line, per_shipment = (
-        Exact.zeros(len(rows)),
-        Exact.zeros(len(rows)),
-        Exact.zeros(len(tally.shipment_lane)),
-    )
-    for place, units, size in (("warehouse", WAREHOUSE_UNITS, n_houses), ("lane", LANE_UNITS, n_lanes)):
-        of_row, of_shipment = (
-            (tally.warehouse, tally.shipment_warehouse) if place == "warehouse" else (rows.lane, tally.shipment_lane)
-        )
-        for unit in units:
-            price = book.spread(f"{place}_capacity_{unit}", size)
-            if unit == "shipments":
-                per_shipment = per_shipment + price.take(of_shipment)
-            elif unit == "lines":
-                per_line = per_line + price.take(of_row)
-            elif unit == "kg":
-                per_kg = per_kg + price.take(of_row)
-            else:
-                per_unit = per_unit + price.take(of_row)
-    paid = (per_unit * rows.qty + per_kg * tally.kg + per_line).sum_by(tally.order, facts.n_orders)
-    paid = paid + (per_shipment + _opening_price(tally, book)).sum_by(tally.shipment_order, facts.n_orders)
-    return paid + _rules_paid(tally, book)
-
-
-def _opening_price(tally: Tally, book: PriceBook) -> Exact:
-    """The opening price of each shipment's (order, lane)."""
-    opening, n_lanes = book["warehouse_opening"], np.int64(max(len(tally.facts.tables.lanes), 1))
-    wanted = tally.shipment_order * n_lanes + tally.shipment_lane
-    keys = opening.order * n_lanes + opening.row
-    both, place = np.unique(np.concatenate([wanted, keys]), return_inverse=True)
-    return opening.price.sum_by(place[len(wanted) :], len(both)).take(place[: len(wanted)])
-
-
-def _rules_paid(tally: Tally, book: PriceBook) -> Exact:
-    """What each order pays (or is paid) for contracts and service floors."""
-    facts, scopes = tally.facts, tally.facts.contract_scopes
-    paid = Exact.zeros(facts.n_orders)
-    if scopes.size:
-        price = book.spread("contract_minimum", scopes.size) + book.spread("contract_quota", scopes.size)
-        amount = price.take(scopes.rule) * tally.allocated[scopes.line]
-        paid = paid + amount.sum_by(facts.tables.line_order[scopes.line], facts.n_orders)
-    floors = book["service_floor"]
-    for row, price_of in zip(floors.row.tolist(), floors.price.fractions(), strict=True):
-        paid = paid + facts.service_weight * tally.served * facts.floors[row][1] * price_of
-    return paid
+    table = facts.tables.contracts
+    penalty: Exact = table["shortfall_penalty"]
+    gain = -book.spread("contract_minimum", len(table)) - penalty * book.rates.shortfall - book.rates.short_units
+    shortfalls = found.shortfalls - gain.where(table.given("shortfall_penalty"), 0) * tally.shortfall
+    cost: Exact = facts.tables.warehouses["fixed_open_cost"]
+    openings = found.openings - (openings_paid(facts, book) - cost * book.rates.opening) * tally.opened
+    transfers = found.transfers - transfers_earned(tally, book)
+    return Attribution(found.orders - worth, leftovers, shortfalls, openings, transfers, tally, book)
 
 
 def _leftover(tally: Tally, book: PriceBook, family: str) -> Exact:
@@ -184,21 +143,36 @@ def _leftover(tally: Tally, book: PriceBook, family: str) -> Exact:
     priced, facts = book[family], tally.facts
     if not len(priced.row):
         return Exact.zeros(0)
-    if family == "warehouse_stock":
-        used = Exact.ints(tally.stock_used)[priced.row]
-    elif "_capacity_" in family:
-        used = tally.used(family)[priced.row]
-    elif family == "contract_minimum":
+    if family == "warehouse_opening":
+        slots = facts.events.slots
+        n_slots = np.int64(len(slots) + 1)
+        shipped = tally.shipment_order * n_slots + slots.find(tally.shipment_lane, tally.shipment_day)
+        ships = np.isin(priced.order * n_slots + priced.row, shipped)
+        opened = tally.opened[facts.tables.lane_warehouse[slots.lane[priced.row]]]
+        return priced.price * (priced.rhs - Exact.ints(ships.astype(np.int64) - opened.astype(np.int64)))
+    used = stage_values(tally, book.stages) if family == "objective_stage" else uses(tally, family)
+    if family == "contract_minimum":
         soft = facts.tables.contracts.given("shortfall_penalty")
-        used = Exact.ints(tally.contract_allocated + np.where(soft, tally.shortfall, 0))[priced.row]
-    elif family == "contract_quota":
-        used = Exact.ints(tally.contract_allocated)[priced.row]
-    elif family == "service_floor":
-        totals = [(facts.service_weight * tally.served * members).sum() for _, members, _ in facts.floors]
-        used = Exact.of(totals).take(priced.row)
-    else:
-        lanes = np.int64(len(facts.tables.lanes))
-        ships = np.isin(priced.order * lanes + priced.row, tally.shipment_order * lanes + tally.shipment_lane)
-        opened = tally.opened[facts.tables.lane_warehouse[priced.row]]
-        used = Exact.ints(ships.astype(np.int64) - opened.astype(np.int64))
-    return priced.price * (priced.rhs - used)
+        used = used + np.where(soft, tally.shortfall, 0)
+    return priced.price * (priced.rhs - used.take(priced.row))
+
+
+def uses(tally: Tally, family: str) -> Exact:
+    """What the plan uses of every row of a family, over the rows of its table."""
+    counted: Callable[[], Ints] | None = {
+        "warehouse_stock": lambda: tally.stock.pool_used,
+        "lot_stock": lambda: tally.stock.lot_used,
+        "transfer_source": lambda: tally.stock.moved_out,
+        "transfer_capacity": lambda: tally.stock.moved_by_row,
+        "reserve": lambda: tally.stock.reserve_used,
+        "contract_minimum": lambda: tally.contract_allocated,
+        "contract_quota": lambda: tally.contract_allocated,
+    }.get(family)
+    if counted is not None:
+        return Exact.ints(counted())
+    if "_capacity_" in family:
+        return tally.used(family)
+    if family == "service_floor":
+        weighted = tally.facts.service_weight * tally.served
+        return Exact.of((weighted * members).sum() for _, members, _ in tally.facts.floors)
+    return tally.credit_used if family == "credit_limit" else tally.budget_used

@@ -19,6 +19,9 @@ from optimizer.proof.facts import Facts
 from optimizer.proof.lay_out import Layout
 from optimizer.proof.prices import PriceBook, read_prices
 from optimizer.proof.reduced import reduce_values
+from optimizer.proof.tally import Tally
+from optimizer.proof.transfer_blocks import transfer_blocks
+from optimizer.proof.worth import order_values, priced_use
 from optimizer.tables.tables import Tables
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ class Bound:
     orders: Exact
     shortfalls: Exact
     openings: Exact
+    transfers: Exact
     searched: Flags
     """per order: its block was maximised over all sets of lanes, not only bounded"""
     without_plan: Ints
@@ -67,27 +71,44 @@ def bound_of(facts: Facts, book: PriceBook) -> Bound:
                 money.append(value)
                 possible[part.order], searched[part.order] = can, exact
     orders = Exact.concat(money).sum_by(np.concatenate(ids), facts.n_orders)
+    orders = orders - left_behind(facts, book) + frozen_orders(facts, book)
     shortfalls, openings = shortfall_blocks(facts, book), opening_blocks(facts, book)
-    total = book.priced_rhs + orders.sum() + shortfalls.sum() + openings.sum()
+    transfers = transfer_blocks(facts, book)
+    blocks = orders.sum() + shortfalls.sum() + openings.sum() + transfers.sum()
     without = np.flatnonzero(~possible)
-    return Bound(
-        None if len(without) else total, book.priced_rhs, orders, shortfalls, openings, searched, without, book
-    )
+    total = None if len(without) else book.priced_rhs + blocks
+    return Bound(total, book.priced_rhs, orders, shortfalls, openings, transfers, searched, without, book)
+
+
+def left_behind(facts: Facts, book: PriceBook) -> Exact:
+    """What it costs each order that is not frozen to keep nothing of the previous plan; what it keeps is its value."""
+    line, _, units = facts.previous.wanted
+    order = facts.tables.line_order[line]
+    units = np.where(facts.previous.frozen[order], 0, units) if len(line) else units
+    cost = book.rates.stability * facts.previous.cost
+    return Exact.ints(units).sum_by(order, facts.n_orders) * cost
+
+
+def frozen_orders(facts: Facts, book: PriceBook) -> Exact:
+    """What frozen orders earn with the plan that they keep."""
+    if not facts.previous.frozen.any():
+        return Exact.zeros(facts.n_orders)
+    kept = Tally(facts, facts.previous.kept_rows)
+    worth = order_values(kept, book.rates) - priced_use(kept, book)
+    return worth.where(facts.previous.frozen, 0)
 
 
 def _chunks(facts: Facts) -> Iterator[Ints]:
-    """The orders that may get something (not held, with lines), in pieces of bounded size."""
-    _, zone_start = facts.lanes_by_zone
-    active = np.flatnonzero(~facts.held & (facts.lines_of_order > 0))
-    zone = facts.tables.order_zone[active]
-    lanes = zone_start[zone + 1] - zone_start[zone]
-    cells = np.cumsum(facts.lines_of_order[active] * (1 + lanes) + lanes * lanes // 4)  # pairs of lanes are tabled too
+    """The orders that may decide (not held or frozen, with lines), in pieces of bounded size."""
+    active = np.flatnonzero(~facts.held & ~facts.previous.frozen & (facts.lines_of_order > 0))
+    slots = facts.events.slots.width(active)
+    cells = np.cumsum(facts.lines_of_order[active] * (1 + slots) + slots * slots // 4)  # pairs are tabled too
     piece = cells // CELLS_PER_CHUNK
     yield from np.split(active, np.flatnonzero(np.diff(piece)) + 1) if len(active) else ()
 
 
 def shortfall_blocks(facts: Facts, book: PriceBook) -> Exact:
-    """Best of each contract's shortfall s in [0, required]: max(0, −price − w.penalties·penalty)·required.
+    """Best of each contract's shortfall s in [0, required]: max(0, −price − its penalty, weighted)·required.
 
     A hard contract (no penalty) has no shortfall.
     """
@@ -95,14 +116,19 @@ def shortfall_blocks(facts: Facts, book: PriceBook) -> Exact:
     if not len(table):
         return Exact.zeros(0)
     penalty: Exact = table["shortfall_penalty"]
-    gain = -book.spread("contract_minimum", len(table)) - penalty * facts.penalty_weight
+    gain = -book.spread("contract_minimum", len(table)) - penalty * book.rates.shortfall - book.rates.short_units
     return gain.maximum(0).where(table.given("shortfall_penalty"), 0) * facts.contract_required
 
 
 def opening_blocks(facts: Facts, book: PriceBook) -> Exact:
-    """Best of opening each warehouse or not: max(0, Σ opening prices − w.shipping·fixed_open_cost)."""
-    houses, tables = facts.tables.warehouses, facts.tables
-    opening = book["warehouse_opening"]
-    paid = opening.price.sum_by(tables.lane_warehouse[opening.row], len(houses))
-    cost: Exact = houses["fixed_open_cost"] * facts.shipping_weight
-    return (paid - cost).maximum(0)
+    """Best of opening each warehouse or not: max(0, Σ opening prices − its weighted fixed_open_cost)."""
+    houses = facts.tables.warehouses
+    cost: Exact = houses["fixed_open_cost"] * book.rates.opening
+    return (openings_paid(facts, book) - cost).maximum(0)
+
+
+def openings_paid(facts: Facts, book: PriceBook) -> Exact:
+    """Σ opening prices of each warehouse."""
+    opening, slots = book["warehouse_opening"], facts.events.slots
+    house = facts.tables.lane_warehouse[slots.lane[opening.row]]
+    return opening.price.sum_by(house, facts.n_warehouses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -11,18 +12,23 @@ import numpy as np
 
 from optimizer.errors import VerificationError
 from optimizer.exact import Exact, decimal_text
-from optimizer.proof.attribution import Attribution
+from optimizer.proof.attribution import Attribution, uses
 from optimizer.proof.bound import Bound
 from optimizer.proof.expected import expected_tables
 from optimizer.proof.failures import Findings
 from optimizer.proof.kpis import TINY, Figure, expected_kpis
-from optimizer.proof.prices import AT_LEAST, KEYS, Rows
-from optimizer.proof.rules import RuleResult
+from optimizer.proof.priced_rows import AT_LEAST, KEYS, LINKS, PricedRows
+from optimizer.proof.rule_result import RuleResult, judge
 from optimizer.proof.run_files import Columns, expected_texts, is_number, read_rows, table_path, unguard
+from optimizer.proof.stages import kpi_of, stage_values
 from optimizer.proof.tally import Tally
 from optimizer.tables.tables import Table
 
+PLACES = 12
+"""Decimals of what the plan reaches of a stage's KPI in shadow_prices."""
+
 ADVICE = {
+    "orders": ("status", "alternate_warehouse", "home_warehouse_id"),
     "shorts": ("reason", "detail", "taken_by", "least_change"),
     "contracts": ("shadow_price",),
 }
@@ -72,7 +78,7 @@ def check_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) 
     """shadow_prices: price as in the certificate, right-hand side, use and slack as they are; contracts' prices too."""
     path = table_path(run_dir, "shadow_prices")
     before, count = findings.count, 0
-    rows = Rows(tally.facts)
+    rows = PricedRows(tally.facts, bound.book.stages)
     for start, columns in read_rows(path):
         for name in ("family", "rhs", "used", "slack", "price"):
             if name not in columns:
@@ -80,7 +86,7 @@ def check_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) 
         guarded = path.suffix == ".csv"
         for family in dict.fromkeys(columns["family"]):
             which = [at for at, value in enumerate(columns["family"]) if value == family]
-            if family not in KEYS or family == "warehouse_opening":
+            if family not in KEYS or family in LINKS:
                 findings.add(
                     path.name, start + which[0] + 2, "family", family, "a family of rows with a right-hand side"
                 )
@@ -95,7 +101,7 @@ def check_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) 
 def _check_family(
     tally: Tally,
     bound: Bound,
-    rows: Rows,
+    rows: PricedRows,
     family: str,
     part: Columns,
     place: tuple[str, int, list[int]],
@@ -110,7 +116,7 @@ def _check_family(
         findings.add(file, start + which[at] + 2, KEYS[family][0], " ".join(keys[at]), f"a row of {family}")
     if len(unknown):
         return
-    used = uses(tally, family).take(row)
+    used = (_reached(tally, bound) if family == "objective_stage" else uses(tally, family)).take(row)
     slack = used - rhs if family in AT_LEAST else rhs - used
     priced = bound.book[family]
     price = priced.price.sum_by(priced.row, int(max(row.max(initial=-1), priced.row.max(initial=-1))) + 1).take(row)
@@ -120,16 +126,10 @@ def _check_family(
                 findings.add(file, start + which[at] + 2, name, found, wanted)
 
 
-def uses(tally: Tally, family: str) -> Exact:
-    """What the plan uses of every row of a family, over the rows of its table."""
-    if family == "warehouse_stock":
-        return Exact.ints(tally.stock_used)
-    if "_capacity_" in family:
-        return tally.used(family)
-    if family == "service_floor":
-        weighted = tally.facts.service_weight * tally.served
-        return Exact.of((weighted * members).sum() for _, members, _ in tally.facts.floors)
-    return Exact.ints(tally.contract_allocated)
+def _reached(tally: Tally, bound: Bound) -> Exact:
+    """Sign · KPI of each stage at the decimals that the table shows, rounded down."""
+    values = stage_values(tally, bound.book.stages).fractions()
+    return Exact.of(Fraction(math.floor(value * 10**PLACES), 10**PLACES) for value in values)
 
 
 def _contract_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) -> RuleResult:
@@ -215,6 +215,28 @@ def _figures(
         if name not in expected:
             findings.add(file, None, name, stated_text(stated[name]), "no figure of this name")
     return RuleResult(rule, len(expected), Fraction(findings.count - before), file)
+
+
+def check_stages(tally: Tally, bound: Bound, run: Mapping[str, Any], findings: Findings) -> list[RuleResult]:
+    """The plan keeps every floor and stage as the certificate states it, and run.json states the same."""
+    rows = bound.book.stages
+    missing = Exact.of(row.sign * row.kept for row in rows) - stage_values(tally, rows)
+    before = findings.count
+    listed = [
+        entry for entry in run.get("stages") or () if isinstance(entry, Mapping) and entry.get("kept") is not None
+    ]
+    if len(listed) != len(rows):
+        findings.add("run.json", None, "stages", f"{len(listed)} rows", f"{len(rows)} rows")
+    for entry, row in zip(listed, rows, strict=False):
+        wanted = {"kpi": row.kpi, "sense": "max" if row.sign > 0 else "min", "kept": figure_text(row.kept),
+                  "reached": figure_text(kpi_of(tally, row.kpi))}  # fmt: skip
+        for name, text in wanted.items():
+            if str(entry.get(name)) != text:
+                findings.add("run.json stages", None, name, str(entry.get(name)), text)
+    return [
+        judge("objective_stage", missing, lambda at: rows[at].kpi),
+        RuleResult("stages", len(rows), Fraction(findings.count - before), "run.json stages"),
+    ]
 
 
 def check_bound(tally: Tally, bound: Bound, parts: Attribution) -> list[RuleResult]:

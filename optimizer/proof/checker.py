@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from optimizer.errors import VerificationError
 from optimizer.proof.attribution import Attribution, attribute
 from optimizer.proof.bound import Bound, bound_of
-from optimizer.proof.check_files import check_bound, check_prices, check_run, check_tables
+from optimizer.proof.check_files import check_bound, check_prices, check_run, check_stages, check_tables
 from optimizer.proof.facts import Facts
 from optimizer.proof.failures import Findings
 from optimizer.proof.prices import read_prices
 from optimizer.proof.read_plan import read_plan
-from optimizer.proof.rules import RuleResult, check_rules
+from optimizer.proof.rule_result import RuleResult
+from optimizer.proof.rules import check_rules
 from optimizer.proof.run_files import read_json
 from optimizer.proof.tally import Tally
 from optimizer.tables.tables import Tables
@@ -94,6 +95,7 @@ def _check(run_dir: Path, facts: Facts, report: Report) -> None:
     report.bound = bound_of(facts, read_prices(facts, certificate))
     report.parts = attribute(tally, report.bound)
     report.rules += check_prices(tally, report.bound, run_dir, findings)
+    report.rules += check_stages(tally, report.bound, run, findings)
     report.rules += check_run(tally, report.bound, run, certificate, findings)
     report.rules += check_bound(tally, report.bound, report.parts)
 

@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact, Number
+from optimizer.proof.days import Calendar
+from optimizer.proof.events import Events
+from optimizer.proof.freight import Tariffs
+from optimizer.proof.limits import MoneyLimits, Reserves
+from optimizer.proof.previous import Previous
+from optimizer.proof.rates import Rates
 from optimizer.proof.scope import SCOPE_COLUMNS, codes_of, floor_members, scope_pairs
+from optimizer.proof.supply import Lots, Supply
+from optimizer.proof.ways import Ways
 from optimizer.tables.tables import Tables
 
 if TYPE_CHECKING:
@@ -53,11 +61,8 @@ class Facts:
     def __init__(self, tables: Tables, scenario: Scenario) -> None:
         self.tables = tables
         self.scenario = scenario
-        weights = scenario.weights
-        self.margin_weight = Fraction(weights.margin)
-        self.service_value_weight = Fraction(weights.service)
-        self.shipping_weight = Fraction(weights.shipping)
-        self.penalty_weight = Fraction(weights.penalties)
+        self.as_of = scenario.as_of
+        self.rates = Rates.of(scenario)
         self.service_value = Fraction(scenario.service.value)
         self.measure: str = scenario.service.measure
         self.n_orders, self.n_lines = len(tables.orders), len(tables.order_lines)
@@ -103,46 +108,66 @@ class Facts:
         return given.where(lines.given("unit_margin"), derived.where(known, 0))
 
     @cached_property
-    def weighed(self) -> tuple[Exact, Ints]:
-        """Unit weight of each line as a quotient: weight_kg over qty if given, else the product's over 1 [kg]."""
-        lines, own = self.tables.order_lines, self.tables.order_lines.given("weight_kg")
-        weight: Exact = lines["weight_kg"]
-        product = self.tables.products["unit_weight_kg"].take(self.tables.line_product)
-        return weight.where(own, product), np.where(own, lines["qty"], 1)
+    def ways(self) -> Ways:
+        """How each line can be served."""
+        return Ways(self.tables)
+
+    # -- stock, days and lanes ----------------------------------------------------------------------------------
+    @cached_property
+    def calendar(self) -> Calendar:
+        """Working days and capacities by day."""
+        return Calendar(self.tables, self.as_of)
 
     @cached_property
-    def step(self) -> Ints:
-        """lcm(case_pack, lot_multiple): the line's quantity per warehouse is a multiple of it."""
-        pack = self.tables.products["case_pack"][self.tables.line_product]
-        step: Ints = np.lcm(pack, self.tables.order_lines["lot_multiple"])
-        return step
-
-    # -- stock and lanes ----------------------------------------------------------------------------------------
-    @cached_property
-    def atp(self) -> Ints:
-        """max(0, on hand − reserved − safety stock) of each stock row."""
-        stock = self.tables.stock
-        left: Ints = stock["on_hand_qty"] - stock["reserved_qty"] - stock["safety_stock_qty"]
-        return np.maximum(0, left)
+    def supply(self) -> Supply:
+        """Where stock is, and when."""
+        return Supply(self.tables, self.calendar, self.as_of)
 
     @cached_property
-    def _stock_keys(self) -> tuple[Ints, Ints]:
-        key = self.tables.stock_warehouse * np.int64(self.n_products) + self.tables.stock_product
-        order = np.argsort(key, kind="stable")
-        return key[order], order
+    def events(self) -> Events:
+        """On which days orders may leave."""
+        return Events(self)
 
-    def stock_row(self, warehouse: Ints, product: Ints) -> Ints:
-        """The stock row of each (warehouse, product), −1 where there is none."""
-        keys, rows = self._stock_keys
-        if not len(keys):
-            return np.full(np.broadcast(warehouse, product).shape, -1, dtype=np.int64)
-        wanted = warehouse * np.int64(self.n_products) + product
-        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[place] == wanted, rows[place], -1)
+    @cached_property
+    def tariffs(self) -> Tariffs:
+        """Weight bands of lanes."""
+        return Tariffs(self.tables)
 
-    def available(self, stock_row: Ints) -> Ints:
-        """ATP of stock rows; 0 for −1."""
-        return np.where(stock_row >= 0, np.append(self.atp, 0)[stock_row], 0)
+    @cached_property
+    def previous(self) -> Previous:
+        """The plan to stay near to, and the orders that keep it."""
+        return Previous(self)
+
+    @cached_property
+    def reserves(self) -> Reserves:
+        """Stock held back."""
+        return Reserves.of(self)
+
+    @cached_property
+    def money(self) -> MoneyLimits:
+        """Credit limits and budgets."""
+        return MoneyLimits(self)
+
+    @cached_property
+    def lots(self) -> Lots:
+        """The limits of single lots."""
+        return Lots.of(self.supply)
+
+    def move_rate(self, row: Ints, product: Ints) -> Exact:
+        """cost_per_unit + cost_per_kg · unit weight of moving a unit of a product by a row of `transfers` [money]."""
+        table, products = self.tables.transfers, self.tables.products
+        if not len(table):
+            return Exact.zeros(len(row))
+        by_unit: Exact = table["cost_per_unit"].where(table.given("cost_per_unit"), 0)
+        by_kg: Exact = table["cost_per_kg"].where(table.given("cost_per_kg"), 0)
+        weight: Exact = products["unit_weight_kg"]
+        return by_unit.take(row) + by_kg.take(row) * weight.take(product)
+
+    def lane_rate(self, column: str) -> Exact:
+        """A cost of each lane, 0 where it is blank or where weight bands stand in its place."""
+        lanes = self.tables.lanes
+        value: Exact = lanes[column]
+        return value.where(lanes.given(column) & ~self.tariffs.banded, 0)
 
     @cached_property
     def lanes_by_zone(self) -> tuple[Ints, Ints]:

@@ -20,8 +20,12 @@ def ratio(top: Fraction | int, bottom: Fraction | int) -> Fraction | None:
 
 def expected_kpis(tally: Tally) -> dict[str, Figure]:
     """The KPIs of run.json, by name."""
-    terms = tally.terms
-    return {**terms, **_service(tally), **_shipping(tally), **_backorders(tally), **_stock(tally)}
+    moved = {"moved_units": int(tally.moved.sum())}
+    parts = (_service(tally), _dates(tally), _shipping(tally), _backorders(tally), _stock(tally), _capital(tally))
+    figures: dict[str, Figure] = {**tally.terms, **tally.penalty_terms, **moved}
+    for part in parts:
+        figures |= part
+    return figures
 
 
 def _service(tally: Tally) -> dict[str, Figure]:
@@ -30,8 +34,6 @@ def _service(tally: Tally) -> dict[str, Figure]:
     ordered, units = int(tables.order_lines["qty"].sum()), int(tally.allocated.sum())
     full_orders = int(tally.full_order.sum())
     demanded = (facts.service_weight * facts.demanded).sum()
-    late = np.zeros(facts.n_orders, dtype=bool)
-    late[tally.order[_late_rows(tally)]] = True
     return {
         "orders": n_orders,
         "order_lines": facts.n_lines,
@@ -42,16 +44,25 @@ def _service(tally: Tally) -> dict[str, Figure]:
         "line_fill_rate": ratio(int(tally.full_line.sum()), facts.n_lines),
         "order_fill_rate": ratio(full_orders, n_orders),
         "weighted_service_level": ratio((facts.service_weight * tally.served).sum(), demanded),
-        "otif_rate": ratio(int(np.count_nonzero(tally.full_order & ~late)), n_orders),
     }
 
 
-def _late_rows(tally: Tally) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    tables = tally.facts.tables
-    due = tables.orders["due_date"][tally.order]
-    transit = tables.lanes["transit_days"][tally.rows.lane].astype("timedelta64[D]")
-    arrive = np.datetime64(tally.facts.scenario.as_of, "D") + transit
-    return np.asarray(~np.isnat(due) & (arrive > due), dtype=bool)
+def _dates(tally: Tally) -> dict[str, Figure]:
+    """Orders by when they leave and arrive, and what is not as ordered."""
+    facts, rows = tally.facts, tally.rows
+    late, deferred = np.zeros(facts.n_orders, dtype=bool), np.zeros(facts.n_orders, dtype=bool)
+    late[tally.order[tally.days_late > 0]] = True
+    deferred[tally.order[rows.day > 0]] = True
+    in_time = int(np.count_nonzero(tally.full_order & ~late))
+    served = tally.shipments_of_order > 0
+    return {
+        "otif_rate": ratio(in_time, int(np.count_nonzero(facts.lines_of_order))),
+        "partial_orders": int(np.count_nonzero(served & ~tally.full_order)),
+        "deferred_orders": int(np.count_nonzero(deferred)),
+        "late_orders": int(np.count_nonzero(late)),
+        "substituted_units": int(rows.qty[facts.ways.rule[rows.way] >= 0].sum()),
+        "transferred_units": int(rows.move_units.sum()),
+    }
 
 
 def _shipping(tally: Tally) -> dict[str, Figure]:
@@ -79,18 +90,42 @@ def _backorders(tally: Tally) -> dict[str, Figure]:
     }
 
 
+def _values(tally: Tally) -> tuple[Fraction, Fraction, Fraction]:
+    """Stock value on hand, received until the last day on which anything leaves, and allocated [money]."""
+    facts, tables, rows = tally.facts, tally.facts.tables, tally.rows
+    cost = facts.money.unit_cost
+    before = (cost.take(tables.stock_product) * tables.stock["on_hand_qty"]).sum()
+    last = max(int(rows.day.max(initial=0)), int(rows.move_day.max(initial=0)))
+    here = facts.supply.inbound_day <= last
+    received = (cost.take(tables.inbound_product) * (tables.inbound["qty"] * here)).sum()
+    return before, received, tally.stock_value.sum()
+
+
 def _stock(tally: Tally) -> dict[str, Figure]:
-    tables = tally.facts.tables
-    cost: Exact = tables.products["unit_cost"].where(tables.products.given("unit_cost"), 0)
-    allocated = (cost.take(tables.line_product) * tally.allocated).sum()
-    left = (cost.take(tables.stock_product) * tables.stock["on_hand_qty"]).sum() - allocated
+    before, received, allocated = _values(tally)
+    left = before + received - allocated
     met = tally.contract_allocated >= tally.facts.contract_required
-    table = tables.contracts
+    table = tally.facts.tables.contracts
     within = ~table.given("max_qty") | (tally.contract_allocated <= table["max_qty"])
     return {
+        "stock_value_before": before,
+        "stock_value_received": received,
         "stock_value_allocated": allocated,
         "stock_value_left": left,
-        "inventory_turnover": ratio(allocated, left + allocated / 2),
+        "inventory_turnover": ratio(allocated, (before + left) / 2),
         "contracts": len(table),
         "contracts_met": int(np.count_nonzero(met & within)),
+    }
+
+
+def _capital(tally: Tally) -> dict[str, Figure]:
+    """Inventory to working capital, where the scenario states it."""
+    finance = tally.facts.scenario.finance
+    if finance is None:
+        return {}
+    before, received, allocated = _values(tally)
+    capital = Fraction(finance.working_capital)
+    return {
+        "inventory_to_working_capital_before": ratio(before, capital),
+        "inventory_to_working_capital": ratio(before + received - allocated, capital),
     }

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import INT64_SAFE, Exact
-from optimizer.proof.facts import PARTIAL, Facts
-from optimizer.proof.order_blocks import Money, OrderBlocks
+from optimizer.proof.choices import Chooser
+from optimizer.proof.facts import LINE_COMPLETE, ORDER_COMPLETE, PARTIAL, Facts
+from optimizer.proof.order_blocks import OrderBlocks
 from optimizer.proof.pins import PinBook, PinnedCells
-from optimizer.proof.reduced import DECIMALS, Reduced, divided
+from optimizer.proof.reduced import DECIMALS, Reduced
 from optimizer.proof.scope import ranges
 from optimizer.proof.search import best_values
+from optimizer.proof.values import PARTS, Values, smallest_unit
+from optimizer.proof.weights import Weights, one_shipment
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-
-PARTS = 4
-"""A minimum charge M is counted as t/PARTS·M + (1 − t/PARTS)·(the freight without it), for t = 0..PARTS."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +28,10 @@ class Group:
     """Orders of one block before their values are known: who they are, which lanes, how much."""
 
     order: Ints
-    lanes: Ints
-    """m × s lanes of the input table"""
+    slots: Ints
+    """m × s slots: lanes on a day"""
+    band: Ints
+    """m × s: the weight band of the lane by which it ships there, −1: whichever holds the weight"""
     line: Ints
     """n lines of the input table, those of an order together"""
     owner: Ints
@@ -43,21 +43,24 @@ class Group:
     loose: list[tuple[int, Ints, int]]
     impossible: Flags
 
-    def part(self, chosen: Flags, keep_lanes: Ints | None = None) -> Group:
+    def part(self, chosen: Flags, keep_slots: Ints | None = None) -> Group:
         """Some of the orders, optionally with only some of their lanes (m × s' positions)."""
         lines = np.flatnonzero(chosen[self.owner])
         new_owner = (np.cumsum(chosen) - 1)[self.owner[lines]]
         count = self.count[chosen]
-        lanes, cap, low = self.lanes[chosen], self.cap[lines], self.low[lines]
+        slots, band, cap, low = self.slots[chosen], self.band[chosen], self.cap[lines], self.low[lines]
         loose = self._loose_of(lines)
-        if keep_lanes is not None:
-            cells = keep_lanes[new_owner]
-            lanes = np.take_along_axis(lanes, keep_lanes, axis=1)
+        if keep_slots is not None:
+            cells = keep_slots[new_owner]
+            slots = np.take_along_axis(slots, keep_slots, axis=1)
+            band = np.take_along_axis(band, keep_slots, axis=1)
             cap, low = np.take_along_axis(cap, cells, axis=1), np.take_along_axis(low, cells, axis=1)
             loose = [(row, np.flatnonzero(np.isin(cells[row], at)), rest) for row, at, rest in loose]
         first = np.cumsum(count) - count
         impossible = self.impossible[lines]
-        return Group(self.order[chosen], lanes, self.line[lines], new_owner, first, count, cap, low, loose, impossible)
+        return Group(
+            self.order[chosen], slots, band, self.line[lines], new_owner, first, count, cap, low, loose, impossible
+        )
 
     def _loose_of(self, lines: Ints) -> list[tuple[int, Ints, int]]:
         place = {int(row): position for position, row in enumerate(lines.tolist())} if self.loose else {}
@@ -70,56 +73,94 @@ class Layout:
     def __init__(self, facts: Facts, reduced: Reduced) -> None:
         self.facts = facts
         self.reduced = reduced
+        self.chooser = Chooser(facts)
         self.pins = PinBook(facts)
+        self.strict = self.chooser.simple and not facts.events.dated and not self.pins.narrow
+        """pins can be kept to the letter: a cell is a lane, and what it ships is its own product"""
         self.line_list = np.argsort(facts.tables.line_order, kind="stable")
         self.line_start = np.cumsum(facts.lines_of_order) - facts.lines_of_order
 
     # -- which lanes and how much ---------------------------------------------------------------------------------
     def groups(self, orders: Ints) -> Iterator[Group]:
-        """The orders by their number of candidate lanes, lanes without a usable cell dropped."""
-        by_zone, zone_start = self.facts.lanes_by_zone
-        zone = self.facts.tables.order_zone[orders]
-        count = zone_start[zone + 1] - zone_start[zone]
-        owner = np.repeat(np.arange(len(orders)), count)
-        lane = by_zone[ranges(zone_start[zone], count)]
-        allowed = self.facts.lane_allowed(orders[owner], lane)
-        owner, lane = owner[allowed], lane[allowed]
+        """The orders by their number of candidate slots, slots without a usable cell dropped."""
+        owner, slot = self.facts.events.slots.of_orders(orders)
+        owner, slot, band = self._by_band(orders, owner, slot)
         width = np.bincount(owner, minlength=len(orders))
-        for lanes_each in np.unique(width):
-            chosen = width == lanes_each
-            lanes = lane[chosen[owner]].reshape(int(chosen.sum()), int(lanes_each))
-            yield from self._without_idle_lanes(self._group(orders[chosen], lanes))
+        for slots_each in np.unique(width):
+            chosen = width == slots_each
+            shape, mine = (int(chosen.sum()), int(slots_each)), chosen[owner]
+            group = self._group(orders[chosen], slot[mine].reshape(shape), band[mine].reshape(shape))
+            yield from self._without_idle_lanes(group)
 
-    def _group(self, order: Ints, lanes: Ints) -> Group:
-        facts, tables = self.facts, self.facts.tables
+    def _by_band(self, orders: Ints, owner: Ints, slot: Ints) -> tuple[Ints, Ints, Ints]:
+        """The slots of orders once for each weight band, but where the weight of the order's shipment is known."""
+        tariffs, lane = self.facts.tariffs, self.facts.events.slots.lane[slot]
+        if not tariffs.banded.any():
+            return owner, slot, np.full(len(slot), -1, dtype=np.int64)
+        single = self.facts.lines_of_order[orders] == 1
+        policy = self.facts.policy[orders]
+        whole = (policy == ORDER_COMPLETE) | ((policy == LINE_COMPLETE) & single)
+        known = (one_shipment(self.facts, orders) & whole)[owner]
+        bands = tariffs.start[lane + 1] - tariffs.start[lane]
+        split = ~known & (bands > 1)
+        count = np.where(split, bands, 1)
+        which = np.repeat(np.arange(len(slot)), count)
+        band = ranges(np.where(split, tariffs.start[lane], 0), count)
+        return owner[which], slot[which], np.where(split[which], band, -1)
+
+    def _group(self, order: Ints, slots: Ints, band: Ints) -> Group:
+        facts = self.facts
         count = facts.lines_of_order[order]
         owner = np.repeat(np.arange(len(order)), count)
         line = self.line_list[ranges(self.line_start[order], count)]
-        house = tables.lane_warehouse[lanes][owner]
-        product = tables.line_product[line][:, None]
-        available = facts.available(facts.stock_row(house, product))
-        step = facts.step[line][:, None]
-        cap = np.minimum(tables.order_lines["qty"][line][:, None], available) // step * step
-        cap = np.where(facts.eligible(line[:, None], house), cap, 0)
-        cells = PinnedCells(cap, np.zeros_like(cap), np.zeros(len(line), dtype=bool))
-        self._pin(cells, line, house, tables.lane_service[lanes][owner])
+        cap = self.chooser.caps(line, slots[owner])
         first = np.cumsum(count) - count
-        return Group(order, lanes, line, owner, first, count, cap, cells.low, cells.loose, cells.impossible)
+        if band.size and facts.tariffs.banded[facts.events.slots.lane[slots]].any():
+            cap = self._within_bands(order, slots, band, line, owner, first, cap)
+        cells = PinnedCells(cap, np.zeros_like(cap), np.zeros(len(line), dtype=bool))
+        self._pin(cells, line, slots[owner])
+        return Group(order, slots, band, line, owner, first, count, cap, cells.low, cells.loose, cells.impossible)
 
-    def _pin(self, cells: PinnedCells, line: Ints, house: Ints, service: Ints) -> None:
-        if not len(self.facts.tables.pins):
+    def _within_bands(
+        self, order: Ints, slots: Ints, band: Ints, line: Ints, owner: Ints, first: Ints, cap: Ints
+    ) -> Ints:
+        """What the weight bands (or the one named) leave of the caps: no line beyond the heaviest that they hold.
+
+        Nothing where they hold no weight that the order could ship there.
+        """
+        tariffs, lane = self.facts.tariffs, self.facts.events.slots.lane[slots.ravel()]
+        found = self.chooser.of_cells(np.repeat(line, slots.shape[1]), slots[owner].ravel())
+        weights = Weights(self.facts, self.chooser.simple, found, cap.shape)
+        banded, step = tariffs.banded[lane].reshape(slots.shape), self.chooser.step(line)[:, None]
+        heaviest = tariffs.heaviest(lane, band.ravel()).take(np.arange(len(lane)).reshape(slots.shape)[owner].ravel())
+        fits = weights.units_within(heaviest).reshape(cap.shape) // step * step
+        cap = np.where(banded[owner], np.minimum(cap, fits), cap)
+        low, high = weights.range(order, line, owner, first, cap)
+        meets = np.zeros(len(lane), dtype=bool)
+        meets[tariffs.meeting(lane, band.ravel(), low, high)[0]] = True
+        return np.where((meets.reshape(slots.shape) | ~banded)[owner], cap, 0)
+
+    def _pin(self, cells: PinnedCells, line: Ints, slot: Ints) -> None:
+        facts, tables = self.facts, self.facts.tables
+        if not len(tables.pins):
             return
+        lane, day = facts.events.slots.lane[slot], facts.events.slots.day[slot]
+        house, service = tables.lane_warehouse[lane], tables.lane_service[lane]
         for row in np.flatnonzero(self.pins.lines[line]).tolist():
+            if not self.strict:
+                for pin in self.pins.of_line[int(line[row])]:
+                    cells.apply_loosely(row, pin.covers(house[row], service[row], day[row]), pin)
+                continue
             for warehouse, hold in self.pins.by_line[int(line[row])].items():
-                lanes = np.flatnonzero(house[row] == warehouse)
-                if len(lanes):
-                    cells.apply(row, lanes, service[row, lanes], hold, int(self.facts.step[line[row]]))
+                at = np.flatnonzero(house[row] == warehouse)
+                if len(at):
+                    cells.apply(row, at, service[row, at], hold, int(facts.ways.step[facts.ways.own[line[row]]]))
                 elif hold.low or any(low for low, _ in hold.services.values()):
                     cells.impossible[row] = True
 
     @staticmethod
     def _without_idle_lanes(group: Group) -> Iterator[Group]:
-        if not group.lanes.shape[1]:
+        if not group.slots.shape[1]:
             yield group
             return
         cell = (group.cap > 0) | (group.low > 0)
@@ -134,8 +175,9 @@ class Layout:
     # -- what it is worth -------------------------------------------------------------------------------------------
     def best(self, group: Group) -> Iterator[tuple[Group, Exact, Flags, Flags]]:
         """For parts of the group: the best value of each order in money, whether a plan exists, whether it is exact."""
-        least, fixed = self.reduced.least_freight.take(group.lanes), self.reduced.fixed_freight.take(group.lanes)
-        charged = least > fixed
+        slots = group.slots
+        least, fixed = self.reduced.least_freight.take(slots), self.reduced.fixed_freight.take(slots)
+        charged = (least > fixed) | self.facts.tariffs.banded[self.facts.events.slots.lane[slots]]
         simple = self._is_plain(group)
         minimum = charged.any(axis=1)
         for is_plain in (True, False):
@@ -147,7 +189,7 @@ class Layout:
     def _is_plain(self, group: Group) -> Flags:
         """Orders that may go in part, with nothing pinned, no least quantity and no bonus for completeness."""
         lines, reduced = self.facts.tables.order_lines, self.reduced
-        odd = (lines["min_fill_qty"][group.line] > self.facts.step[group.line]) | group.impossible
+        odd = (lines["min_fill_qty"][group.line] > self.chooser.step(group.line)) | group.impossible
         odd |= (group.low > 0).any(axis=1) | (reduced.bonus.take(group.line) > 0)
         odd[[row for row, _, _ in group.loose]] = True
         partial = self.facts.policy[group.order] == PARTIAL
@@ -155,14 +197,14 @@ class Layout:
         return np.asarray(partial & ~odd_order, dtype=bool)
 
     def _solve(self, group: Group, plain: bool, minimum: bool) -> Iterator[tuple[Group, Exact, Flags, Flags]]:
-        values = Values(self.facts, self.reduced, group, PARTS if minimum else 1)
+        values = Values(self.facts, self.reduced, group, self.chooser, PARTS if minimum else 1)
         if minimum:
-            every = [np.full(group.lanes.shape, t, dtype=np.int64) for t in range(PARTS + 1)]
+            every = [np.full(group.slots.shape, t, dtype=np.int64) for t in range(PARTS + 1)]
             probe, _ = self._blocks(group, values, every, plain)
             best_share = _best_shares(probe)
             shares = [best_share, every[0], every[PARTS]]
         else:
-            shares = [np.zeros(group.lanes.shape, dtype=np.int64)]
+            shares = [np.zeros(group.slots.shape, dtype=np.int64)]
         blocks, unit = self._blocks(group, values, shares, plain)
         found = best_values(blocks)
         money = Exact(found.value, 0) * unit * (100 // values.parts)
@@ -170,7 +212,7 @@ class Layout:
 
     def _blocks(self, group: Group, values: Values, shares: list[Ints], plain: bool) -> tuple[OrderBlocks, int]:
         tables, line = self.facts.tables, group.line
-        step, qty = self.facts.step[line], tables.order_lines["qty"][line]
+        step, qty = self.chooser.step(line), tables.order_lines["qty"][line]
         least = tables.order_lines["min_fill_qty"][line]
         pinned = group.low.sum(axis=1)
         for row, _, rest in group.loose:
@@ -179,7 +221,7 @@ class Layout:
         impossible = group.impossible | (qty // step * step < pinned)
         limited = tables.orders.given("max_shipments")[group.order]
         pairs = [values.at(share) for share in shares]
-        money, unit = smallest_unit(group, pairs, values)
+        money, unit = smallest_unit(group, pairs, values.bonus, values.prize)
         return OrderBlocks(
             first=group.first,
             count=group.count,
@@ -194,10 +236,10 @@ class Layout:
             bonus=money.bonus,
             prize=money.prize,
             policy=self.facts.policy[group.order],
-            limit=np.where(limited, tables.orders["max_shipments"][group.order], group.lanes.shape[1]),
+            limit=np.where(limited, tables.orders["max_shipments"][group.order], group.slots.shape[1]),
             required=np.logical_or.reduceat(group.low > 0, group.first, axis=0)
-            if group.lanes.shape[1]
-            else np.zeros(group.lanes.shape, dtype=bool),
+            if group.slots.shape[1]
+            else np.zeros(group.slots.shape, dtype=bool),
             plain=plain,
         ), unit
 
@@ -213,99 +255,3 @@ def _best_shares(probe: OrderBlocks) -> Ints:
         less = np.asarray(value < best, dtype=bool)
         best, share = np.where(less, value, best), np.where(less, position, share)
     return share.reshape(m, s)
-
-
-class Values:
-    """Money per unit and per shipment of the cells of a group, times ``parts``, at DECIMALS decimals."""
-
-    def __init__(self, facts: Facts, reduced: Reduced, group: Group, parts: int) -> None:
-        self.group, self.parts = group, parts
-        tables, line, owner = facts.tables, group.line, group.owner
-        n, s = group.cap.shape
-        self.shape = (n, s)
-        lane = group.lanes[owner].ravel()
-        rows = np.repeat(line, s)
-        house = tables.lane_warehouse[lane]
-        stock_row = facts.stock_row(house, tables.line_product[rows])
-        priced = Exact.concat([reduced.stock, Exact.zeros(1)]).take(stock_row)
-        before_freight = reduced.gain.take(rows) - reduced.unit_cost.take(lane) - priced
-        freight = reduced.unit_freight.take(lane)
-        if reduced.weighs:
-            weight, over = facts.weighed
-            kg, over = weight.take(rows), over[rows]
-            before_freight = before_freight - divided(kg * reduced.kg_price.take(lane), over, up=False)
-            freight = freight + divided(kg * reduced.kg_freight.take(lane), over, up=False)
-        self.before_freight, self.freight = before_freight * parts, freight
-        self.pick = reduced.pick.take(house) * parts
-        whole_cap = group.cap + group.low
-        for row, at, rest in group.loose:
-            whole_cap[row, at] += rest
-        self.whole_cap = np.maximum(whole_cap.ravel(), 1)
-        lanes = group.lanes.ravel()
-        self.fixed, self.minimum = reduced.fixed_freight.take(lanes), reduced.least_freight.take(lanes)
-        self.charged = (self.minimum > self.fixed).reshape(group.lanes.shape)
-        self.shipment = (reduced.shipment_price.take(lanes) + self._opening(reduced, len(tables.lanes))) * parts
-        self.bonus, self.prize = reduced.bonus.take(line) * parts, reduced.prize.take(group.order) * parts
-
-    def _opening(self, reduced: Reduced, n_lanes: int) -> Exact:
-        """The price that each (order, lane) pays towards the opening of its warehouse."""
-        if not len(reduced.opening_key):
-            return Exact.zeros(self.group.lanes.size)
-        wanted = (self.group.order[:, None] * np.int64(n_lanes) + self.group.lanes).ravel()
-        place = np.minimum(np.searchsorted(reduced.opening_key, wanted), len(reduced.opening_key) - 1)
-        return reduced.opening_price.take(place).where(reduced.opening_key[place] == wanted, 0)
-
-    def at(self, share: Ints) -> tuple[Exact, Exact]:
-        """Value of each cell (flat n·s) and fee of each pair (flat m·s), at these shares of the minimum charge."""
-        share = np.where(self.charged, share, 0)
-        rest = self.parts - share
-        value = self.before_freight - self.freight * rest[self.group.owner].ravel()
-        if np.any(self.pick > 0):  # z ≥ x / cap: a priced pick is spread over the units that the cell can ship
-            value = value - divided(self.pick, self.whole_cap, up=False)
-        fee = self.shipment + self.fixed * rest.ravel() + self.minimum * share.ravel()
-        return value, fee
-
-
-@dataclass(frozen=True)
-class _Money:
-    values: list[Money]
-    fees: list[Money]
-    base: list[Money]
-    bonus: Money
-    prize: Money
-
-
-def smallest_unit(group: Group, pairs: list[tuple[Exact, Exact]], values: Values) -> tuple[_Money, int]:
-    """All money of a group as whole multiples of one unit, machine integers if no total can overflow."""
-    n, s = group.cap.shape
-    flat: list[Any] = [item.rescaled(DECIMALS).num for pair in pairs for item in pair]
-    flat += [values.bonus.rescaled(DECIMALS).num, values.prize.rescaled(DECIMALS).num]
-    unit = 0
-    for num in flat:
-        if len(num):
-            unit = math.gcd(unit, int(np.gcd.reduce(num)))
-    unit = max(unit, 1)
-    flat = [num // unit for num in flat]
-    units = np.add.reduceat((group.cap.max(axis=1, initial=0) + group.low.sum(axis=1)), group.first) * max(s, 1)
-    most_units = int(units.max()) + sum(rest for _, _, rest in group.loose)
-    most_lines = int(group.count.max())
-    peak = max(_peak(num) for num in flat)
-    total = peak * (most_units + most_lines + s + 2) * (2 * s + 2)  # of one set, and of a sum of differences of sets
-    dtype = np.int64 if total < INT64_SAFE else object
-    flat = [num.astype(dtype) for num in flat]
-    cells = [num.reshape(n, s) for num in flat[0:-2:2]]
-    fees = [num.reshape(len(group.order), s) for num in flat[1:-2:2]]
-    return _Money(cells, fees, [_base(group, cell) for cell in cells], flat[-2], flat[-1]), unit
-
-
-def _peak(num: NDArray[Any]) -> int:
-    return max(abs(int(num.max())), abs(int(num.min()))) if len(num) else 0
-
-
-def _base(group: Group, value: Money) -> Money:
-    """Money of the pinned quantities of each order."""
-    per_line = (value * group.low).sum(axis=1)
-    for row, lanes, rest in group.loose:
-        per_line[row] += max(value[row, lanes]) * rest
-    total: Money = np.add.reduceat(per_line, group.first)
-    return total

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.proof.days import day_numbers
 from optimizer.proof.facts import Facts
 
 Ints = NDArray[np.int64]
@@ -23,6 +24,24 @@ class Hold:
     low: int = 0
     high: int = NO_LIMIT
     services: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One pin: warehouse, code of its service and day (−1: any), and the range of ordered units that it allows."""
+
+    warehouse: int
+    service: int
+    day: int
+    lot: bool
+    low: int
+    high: int
+
+    def covers(self, warehouse: Ints, service: Ints, day: Ints) -> Flags:
+        """The slots that the pin speaks of."""
+        spoken = warehouse == self.warehouse
+        spoken &= (self.service < 0) | (service == self.service)
+        return np.asarray(spoken & ((self.day < 0) | (day == self.day)), dtype=bool)
 
 
 class PinBook:
@@ -48,6 +67,28 @@ class PinBook:
                 book[line][house] = Hold(held.low, held.high, services)
             else:
                 book[line][house] = Hold(max(low, held.low), min(high, held.high), held.services)
+        return book
+
+    @property
+    def narrow(self) -> bool:
+        """Whether any pin names a day or a lot."""
+        pins = self.facts.tables.pins
+        return bool(np.any(~np.isnat(pins["ship_date"])) or np.any(pins["lot_id"] != ""))
+
+    @cached_property
+    def of_line(self) -> dict[int, list[Pin]]:
+        """The pins of each line, one by one."""
+        pins, tables = self.facts.tables.pins, self.facts.tables
+        code = {service: position for position, service in enumerate(self.services)}
+        days = day_numbers(pins["ship_date"], self.facts.as_of, 0)
+        days = np.where(np.isnat(pins["ship_date"]), -1, np.where(days < 0, NO_LIMIT, days))
+        book: dict[int, list[Pin]] = {}
+        for at in range(len(pins)):
+            low, high = demanded_range(str(pins["mode"][at]), int(pins["qty"][at]))
+            service = str(pins["service_id"][at])
+            named = code.get(service, len(code)) if service else -1
+            pin = Pin(int(tables.pin_warehouse[at]), named, int(days[at]), bool(pins["lot_id"][at]), low, high)
+            book.setdefault(int(tables.pin_line[at]), []).append(pin)
         return book
 
     @cached_property
@@ -113,6 +154,24 @@ class PinnedCells:
         if rest and len(lanes):
             self.loose.append((row, lanes, rest))
         self.cap[row, lanes] = np.minimum(self.cap[row, lanes], max(0, most - pinned - rest))
+
+    def apply_loosely(self, row: int, covered: Flags, pin: Pin) -> None:
+        """One pin on slots of several days or ways: its most on each slot, its least on those of highest value.
+
+        Of several pins with a least quantity at a line only the largest counts: what they ask for may overlap.
+        """
+        at = np.flatnonzero(covered)
+        if pin.high < NO_LIMIT and not pin.lot:  # a limit on one lot says nothing of the others
+            self.cap[row, at] = np.minimum(self.cap[row, at], pin.high)
+        if not pin.low:
+            return
+        if pin.low > int(self.cap[row, at].sum()):
+            self.impossible[row] = True
+            return
+        known = [entry for entry in self.loose if entry[0] == row]
+        if not known or known[0][2] < pin.low:
+            self.loose = [entry for entry in self.loose if entry[0] != row]
+            self.loose.append((row, at, pin.low))
 
     def _pin(self, row: int, lane: int, low: int) -> None:
         if low > self.cap[row, lane]:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.proof.facts import Facts
 from optimizer.proof.prices import PriceBook
+from optimizer.proof.rates import Rates
+from optimizer.proof.stock_prices import StockPrices
 
 Ints = NDArray[np.int64]
 
@@ -47,12 +49,13 @@ def divided(value: Exact, divisor: Ints | None, up: bool) -> Exact:
 
 @dataclass(frozen=True)
 class Reduced:
-    """Vectors over lines, orders, lanes, stock rows and warehouses; money at the prices, at DECIMALS decimals.
+    """Vectors over lines, orders, slots and pools; money at the prices, at DECIMALS decimals.
 
-    The reduced value of a unit of line l on lane k is
-    ``gain[l] − unit_cost[k] − stock[w, p] − kg·kg_price[k] − (unit_freight[k] + kg·kg_freight[k])``.
+    The reduced value of an ordered unit of line l in slot k, where it ships u units of kg weight, is
+    ``gain[l] − u·unit_cost[k] − stock − kg·kg_price[k] − (u·unit_freight[k] + chargeable kg·kg_freight[k])``.
     """
 
+    rates: Rates
     gain: Exact
     bonus: Exact
     prize: Exact
@@ -60,11 +63,14 @@ class Reduced:
     unit_freight: Exact
     kg_price: Exact
     kg_freight: Exact
-    stock: Exact
+    stock: StockPrices
     fixed_freight: Exact
     least_freight: Exact
+    freight_rate: Exact
+    """per order: what a unit of freight money counts"""
     shipment_price: Exact
     pick: Exact
+    """per slot"""
     opening_key: Ints
     opening_price: Exact
 
@@ -76,60 +82,80 @@ class Reduced:
 
 def service_gain(facts: Facts, book: PriceBook) -> Exact:
     """Money per served unit, line or order of each order: its service value, and its part in the priced floors."""
-    per_weight = Exact.full(facts.n_orders, facts.service_value_weight * facts.service_value)
+    per_weight = Exact.full(facts.n_orders, book.rates.service * facts.service_value)
     floors = book["service_floor"]
     for position, price in zip(floors.row.tolist(), floors.price.fractions(), strict=True):
         per_weight = per_weight + Exact.full(facts.n_orders, -price) * facts.floors[position][1]
+    for members, paid in book.service_paid:
+        per_weight = per_weight + Exact.full(facts.n_orders, paid) * members
     return per_weight * facts.service_weight
 
 
 def line_gain(facts: Facts, book: PriceBook) -> Exact:
-    """Money per unit of each line before costs: weighted margin, service by the unit, priced contracts and quotas."""
-    gain = facts.unit_margin * facts.margin_weight
+    """Money per ordered unit of each line before costs: margin, service by the unit, contracts, quotas and credit."""
+    gain = facts.unit_margin * book.rates.margin + book.rates.units
     if facts.measure == "unit":
         gain = gain + service_gain(facts, book).take(facts.tables.line_order)
     scopes = facts.contract_scopes
     if scopes.size:
         price = book.spread("contract_minimum", scopes.size) + book.spread("contract_quota", scopes.size)
         gain = gain - price.take(scopes.rule).sum_by(scopes.line, facts.n_lines)
+    if len(book["credit_limit"].row):
+        lines = facts.tables.order_lines
+        price = book.spread("credit_limit", len(facts.tables.customers)).take(facts.money.line_customer)
+        cost: Exact = lines["unit_price"]
+        gain = gain - cost.where(lines.given("unit_price"), 0) * price
     return gain
+
+
+def freight_rates(facts: Facts, book: PriceBook) -> Exact:
+    """What a unit of freight money counts for each order: its weight, and the prices of the budgets that pay it."""
+    rate = Exact.full(facts.n_orders, book.rates.freight)
+    priced = book["budget"]
+    for at, price in zip(priced.row.tolist(), priced.price.fractions(), strict=True):
+        if facts.money.kind[at] == "shipping_cost":
+            rate = rate + Exact.full(facts.n_orders, price) * facts.money.orders[at]
+    return rate
 
 
 def reduce_values(facts: Facts, book: PriceBook) -> Reduced:
     """All vectors of `Reduced` for one set of prices."""
-    tables, ship = facts.tables, facts.shipping_weight
-    lanes, house = tables.lanes, tables.lane_warehouse
-    n_lanes, n_houses = len(lanes), facts.n_warehouses
+    tables, slots = facts.tables, facts.events.slots
+    lane = slots.lane
+    house = tables.lane_warehouse[lane]
+    dated = len(facts.calendar.table) > 0
+    on_day = facts.calendar.row(house, slots.day) if dated else lane
 
-    def at_house(unit: str) -> Exact:
-        return book.spread(f"warehouse_capacity_{unit}", n_houses).take(house)
-
-    def at_lane(unit: str) -> Exact:
-        return book.spread(f"lane_capacity_{unit}", n_lanes)
-
-    def blank_as_zero(column: str) -> Exact:
-        value: Exact = lanes[column]
-        return value.where(lanes.given(column), 0)
+    def at_place(unit: str, lanes: bool = True) -> Exact:
+        price = book.spread(f"warehouse_capacity_{unit}", facts.n_warehouses).take(house)
+        if lanes:
+            price = price + book.spread(f"lane_capacity_{unit}", len(tables.lanes)).take(lane)
+        if dated:
+            by_day = Exact.concat([book.spread(f"day_capacity_{unit}", len(tables.calendar)), Exact.zeros(1)])
+            price = price + by_day.take(on_day)
+        return price
 
     per_order = service_gain(facts, book)
     nothing = Exact.zeros(facts.n_orders)
-    handling: Exact = tables.warehouses["handling_cost_per_unit"].take(house) * ship
+    handling: Exact = tables.warehouses["handling_cost_per_unit"].take(house) * book.rates.handling
     opening = book["warehouse_opening"]
-    key = opening.order * np.int64(max(n_lanes, 1)) + opening.row
+    key = opening.order * np.int64(max(len(slots), 1)) + opening.row
     by_key = np.argsort(key, kind="stable")
     return Reduced(
+        rates=book.rates,
         gain=rounded(line_gain(facts, book), up=True),
         bonus=rounded((per_order if facts.measure == "line" else nothing).take(tables.line_order), up=True),
-        prize=rounded(per_order if facts.measure == "order" else nothing, up=True),
-        unit_cost=rounded(handling + at_house("units") + at_lane("units"), up=False),
-        unit_freight=rounded(blank_as_zero("cost_per_unit") * ship, up=False),
-        kg_price=at_house("kg") + at_lane("kg"),
-        kg_freight=blank_as_zero("cost_per_kg") * ship,
-        stock=rounded(book.spread("warehouse_stock", len(tables.stock)), up=False),
-        fixed_freight=rounded(blank_as_zero("fixed_cost") * ship, up=False),
-        least_freight=rounded(blank_as_zero("min_charge") * ship, up=False),
-        shipment_price=rounded(at_house("shipments") + at_lane("shipments"), up=False),
-        pick=rounded(book.spread("warehouse_capacity_lines", n_houses), up=False),
+        prize=rounded((per_order if facts.measure == "order" else nothing) + book.full_paid, up=True),
+        unit_cost=rounded(handling + at_place("units"), up=False),
+        unit_freight=facts.lane_rate("cost_per_unit").take(lane),
+        kg_price=at_place("kg"),
+        kg_freight=facts.lane_rate("cost_per_kg").take(lane),
+        stock=StockPrices(facts, book),
+        fixed_freight=facts.lane_rate("fixed_cost").take(lane),
+        least_freight=facts.lane_rate("min_charge").take(lane),
+        freight_rate=freight_rates(facts, book),
+        shipment_price=rounded(at_place("shipments"), up=False),
+        pick=rounded(at_place("lines", lanes=False), up=False),
         opening_key=key[by_key],
         opening_price=rounded(opening.price.take(by_key), up=False),
     )

@@ -15,9 +15,11 @@ from optimizer.exact import decimal_text, money_text
 from optimizer.proof.checker import Report, check_folder, mapping
 from optimizer.proof.kpis import TINY
 from optimizer.proof.run_files import file_digests, is_number, read_json, stated_digests
+from optimizer.tables.soften import soften
 
 if TYPE_CHECKING:
     from optimizer.scenario.load import LoadedScenario
+    from optimizer.scenario.schema import Scenario
     from optimizer.tables.tables import Tables
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
@@ -156,7 +158,31 @@ def certify(run_dir: Path | str, inputs: Path | str | None = None) -> Verdict:
     except VerificationError as error:
         return Verdict(folder, Report(), (*failures, str(error)), currency=currency)
     failures += _changed(run, stated, loaded, tables)
-    return Verdict(folder, check_folder(folder, tables, loaded.scenario), tuple(failures), currency=currency)
+    lowered = run.get("softened") or ()
+    try:
+        tables, scenario = soften(tables, loaded.scenario, lowered)
+    except VerificationError as error:
+        return Verdict(folder, Report(), (*failures, str(error)), currency=currency)
+    notes = tuple(f"softened  {repair.get('words', repair['rule'])}" for repair in lowered)
+    return Verdict(folder, check_folder(folder, tables, scenario), tuple(failures), notes=notes, currency=currency)
+
+
+def read_inputs(run_dir: Path, inputs: Path | None = None) -> tuple[Mapping[str, Any], Tables, Scenario]:
+    """What run.json says, and the tables and the scenario that its plan was made for, found as `certify` finds them.
+
+    Raises `UsageError` if the folder holds no plan, `VerificationError` if the inputs are not those of the run.
+    """
+    if not (run_dir / "run.json").is_file():
+        raise UsageError(f"{run_dir} is not a run folder: it has no run.json")
+    run = mapping(read_json(run_dir / "run.json"), "run.json")
+    stated = mapping(run.get("scenario"), "run.json scenario")
+    if run.get("objective_value") is None:
+        raise UsageError(f"{run_dir} holds no plan: the run ended without one")
+    loaded, tables = _inputs(run_dir, stated, inputs)
+    changed = _changed(run, stated, loaded, tables)
+    if changed:
+        raise VerificationError("; ".join(changed))
+    return run, *soften(tables, loaded.scenario, run.get("softened") or ())
 
 
 def _check_files(folder: Path) -> list[str]:
@@ -201,6 +227,13 @@ def _bundled(inputs: Path, stated: Mapping[str, Any]) -> LoadedScenario:
         if not found:
             raise _missing(inputs / f"{name}.csv")
         data[name] = str(found[0].resolve())
+    goals = resolved.get("objective")
+    if isinstance(goals, Mapping) and goals.get("mode") == "weighted":
+        del resolved["objective"]  # what holds where nothing is said
+    if isinstance(resolved.get("stability"), Mapping):
+        resolved["stability"] = {**resolved["stability"], "previous_plan": str(inputs.resolve())}
+    if mapping(resolved.get("objective") or {"mode": "weighted"}, "objective").get("mode") == "weighted":
+        resolved.pop("objective", None)  # what goes without saying
     resolved = {key: value for key, value in {**resolved, "data": data}.items() if value is not None}
     lines = [f"{key} = {json.dumps(value) if key in TEXTS else _toml(value)}" for key, value in resolved.items()]
     as_of = f"as_of = {resolved.get('as_of')}"
@@ -250,12 +283,21 @@ def _changed(run: Mapping[str, Any], stated: Mapping[str, Any], loaded: LoadedSc
             failures.append(f"inputs: table {name} is {'gone' if name in listed else 'new'}")
         elif listed[name].get("digest") != found[name].digest or str(listed[name].get("rows")) != str(found[name].rows):
             failures.append(f"inputs: table {name} changed since the run ({found[name].source})")
-    now = _comparable(json.loads(loaded.scenario.model_dump_json()))
-    then = _comparable(stated.get("resolved"))
-    for key in sorted((now.keys() | then.keys()) - {"data"}):
+    now = _comparable(_without_places(json.loads(loaded.scenario.model_dump_json())))
+    then = _comparable(_without_places(stated.get("resolved")))
+    for key in sorted(now.keys() | then.keys()):
         if now.get(key) != then.get(key):
             failures.append(f"inputs: setting {key} changed since the run")
     return failures
+
+
+def _without_places(settings: Any) -> Any:
+    """Settings without where files lie: what they hold is compared by digest."""
+    if not isinstance(settings, Mapping):
+        return settings
+    stability = settings.get("stability")
+    near = {**stability, "previous_plan": ""} if isinstance(stability, Mapping) else stability
+    return {key: value for key, value in settings.items() if key != "data"} | {"stability": near}
 
 
 def _comparable(settings: Any) -> dict[str, Any]:

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 PLAN_TABLES = (
-    "allocations", "shipments", "shorts", "warehouses", "transfers", "contracts", "shadow_prices",
+    "allocations", "orders", "shipments", "transfers", "shorts", "exceptions", "replenishment",
+    "warehouses", "contracts", "shadow_prices",
 )  # fmt: skip
 """The tables of a run folder that holds a plan, in the order in which people read them."""
 
 RUN_FILES = frozenset(
     [f"{table}.{suffix}" for table in PLAN_TABLES for suffix in ("csv", "parquet")]
     + ["run.json", "timing.json", "verification.json", "certificate.json", "conflict.json", "report.html", "plan.xlsx"]
-    + ["inputs", "exceptions.csv", "replenishment.csv", "exceptions.parquet", "replenishment.parquet"]
+    + ["inputs"]
 )
 """Every name that a run folder of ours may hold; a folder with any other name in it is never replaced."""
 

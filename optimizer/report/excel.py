@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.report import words
 from optimizer.report.bundle import RunBundle
+from optimizer.report.goal_rows import goal_rows
 from optimizer.tables.tables import Column, Table
 
 FORMAT_ROWS = 1_048_576
@@ -29,17 +30,33 @@ SAMPLE_ROWS = 500
 NARROWEST, WIDEST = 8, 60
 
 SHEETS = (
+    ("Exceptions", "exceptions"),
+    ("Orders", "orders"),
     ("Allocations", "allocations"),
     ("Shipments", "shipments"),
+    ("Transfers", "transfers"),
     ("Short lines", "shorts"),
     ("Contracts", "contracts"),
     ("Prices", "shadow_prices"),
     ("Warehouses", "warehouses"),
+    ("Replenishment", "replenishment"),
 )
+IF_ANY = frozenset(["exceptions", "orders", "transfers", "replenishment"])
+"""Tables that have a sheet only if they have rows."""
 MONEY_COLUMNS = (
     "margin", "service_value", "variable_cost", "fixed_cost", "handling_cost", "opening_cost",
-    "shadow_price", "price", "gain_plus_one", "loss_minus_one",
+    "shadow_price", "price", "gain_plus_one", "loss_minus_one", "shipping_cost", "lateness_cost", "substitution_cost",
+    "holding_value", "margin_short", "cost", "money_at_stake", "margin_at_stake", "unit_worth",
 )  # fmt: skip
+
+
+RATES = ("weighted_service_level", "warehouse_utilization", "inventory_to_working_capital")
+"""Figures that are rates without the word in their names."""
+
+
+def sheets(bundle: RunBundle) -> list[tuple[str, str]]:
+    """``(title, table)`` of the sheets after Summary."""
+    return [(title, name) for title, name in SHEETS if name not in IF_ANY or len(bundle.tables.get(name, ()))]
 
 
 @dataclass(frozen=True)
@@ -94,7 +111,7 @@ def write_workbook(bundle: RunBundle, path: Path, sheet_rows: int = SHEET_ROWS) 
     book.set_properties({"title": bundle.scenario.name, "author": "allot", "created": created})
     formats = Formats.of(book, bundle.scenario.currency)
     _summary(book.add_worksheet("Summary"), bundle, formats, sheet_rows)
-    for title, name in SHEETS:
+    for title, name in sheets(bundle):
         _sheet(book.add_worksheet(title), bundle.tables[name], formats, sheet_rows)
     try:
         book.close()
@@ -110,7 +127,8 @@ def _summary(sheet: Any, bundle: RunBundle, formats: Formats, sheet_rows: int) -
     sheet.set_column(1, 1, 22)
     sheet.set_column(2, 2, 60)
     level, badge, banner = words.status(run, bundle.has_plan, bundle.verification)
-    lines = [text for text in (*words.headline(run, scenario.currency), banner) if text]
+    goals = [f"{goal.name}: {goal.kept}; this plan {goal.reached}" for goal in goal_rows(run)]
+    lines = [text for text in (*words.headline(run, scenario.currency), banner, *goals) if text]
     row = 0
     sheet.write_string(row, 0, _text(scenario.name), formats.title)
     for text in lines:
@@ -127,7 +145,7 @@ def _summary(sheet: Any, bundle: RunBundle, formats: Formats, sheet_rows: int) -
         sheet.write_string(row, 1, _text(value))
         row += 1
     row = _kpi_rows(sheet, run.get("kpis") or {}, formats, row + 1)
-    for title, name in SHEETS:
+    for title, name in sheets(bundle):
         if len(bundle.tables[name]) > sheet_rows - 1:
             part = f"the first {sheet_rows - 1:,} of {len(bundle.tables[name]):,} rows"
             note = f"{title}: {part}; all are in the table {name} beside this file."
@@ -148,7 +166,7 @@ def _kpi_rows(sheet: Any, kpis: Any, formats: Formats, row: int) -> int:
         if exact is None:
             sheet.write_string(row, 1, "–")
             continue
-        is_rate = name.endswith("_rate") or name in ("weighted_service_level", "warehouse_utilization")
+        is_rate = name.endswith("_rate") or name.startswith(RATES)
         form = formats.rate if is_rate else formats.whole if isinstance(value, int) else formats.money
         sheet.write_number(row, 1, float(exact), form)
     return row + 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.model.terms import unit_margin
 from optimizer.report.words import number
-from optimizer.solution.plan import Plan
+from optimizer.solution.ledger import Ledger
 from optimizer.tables.tables import Table, Tables, Texts
 
 Ints = NDArray[np.int64]
@@ -75,11 +75,11 @@ def tier_of_order(tables: Tables) -> Texts:
     return np.asarray(tables.customers["tier"][tables.order_customer], dtype=object)
 
 
-def flow(tables: Tables, plan: Plan, most_rows: int = 15, most_columns: int = 12) -> Flow:
+def flow(ledger: Ledger, most_rows: int = 15, most_columns: int = 12) -> Flow:
     """Units shipped from each warehouse to each zone, the largest first; the rest summed into one row and column."""
-    houses, zones = len(tables.warehouses), len(tables.zones)
-    units = np.zeros((houses, zones), dtype=np.int64)
-    np.add.at(units, (tables.lane_warehouse[plan.lane], tables.lane_zone[plan.lane]), plan.qty)
+    tables, ships = ledger.tables, ledger.shipments
+    units = np.zeros((len(tables.warehouses), len(tables.zones)), dtype=np.int64)
+    np.add.at(units, (tables.lane_warehouse[ships.lane], tables.lane_zone[ships.lane]), ships.units)
     names = [str(name) for name in tables.warehouses["warehouse_id"]]
     units, names = _largest(units, names, most_rows)
     turned, zone_names = _largest(units.T, [str(zone) for zone in tables.zones], most_columns)
@@ -104,10 +104,13 @@ TERMS = (
     ("Handling", "handling_cost", "shipping", -1),
     ("Warehouse opening", "opening_cost", "shipping", -1),
     ("Transfers", "transfer_cost", "shipping", -1),
-    ("Penalties", "penalties", "penalties", -1),
+    ("Lateness", "lateness_cost", "penalties", -1),
+    ("Contract shortfall", "shortfall_cost", "penalties", -1),
+    ("Substitution", "substitution_cost", "penalties", -1),
+    ("Change of the last plan", "stability_cost", "penalties", -1),
     ("Holding value", "holding_value", "holding", 1),
 )
-"""The objective's terms: label, KPI, weight, sign."""
+"""The objective's terms, the penalties by what they are for: label, KPI, weight, sign."""
 
 
 def value_steps(kpis: Mapping[str, Any], weights: Any) -> list[Step]:

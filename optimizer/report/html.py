@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from optimizer.report import charts, facts, price_words, shorts_block, words
+from optimizer.report import charts, facts, plan_sections, price_words, shorts_block, words
 from optimizer.report.bundle import RunBundle
+from optimizer.report.conflict_page import conflict_parts
+from optimizer.report.goal_rows import goal_rows
 from optimizer.report.sections import contract_rows, flat, warehouse_rows
 from optimizer.solution.ledger import Ledger
 
@@ -95,14 +97,10 @@ def _frame(bundle: RunBundle) -> dict[str, Any]:
         "facts": flat({key: run[key] for key in TOLD_FACTS if run.get(key) is not None}),
         "pruned": flat(run.get("pruned") or {}),
         "warnings": [str(warning) for warning in run.get("warnings") or []],
-        "conflict": [
-            str(rule.get("words", "")) or _sentence(rule) for rule in (bundle.conflict or {}).get("rules", [])
-        ],
+        "has_plan": bundle.has_plan,
+        "goals": goal_rows(run),
+        **conflict_parts(bundle.conflict, scenario.currency),
     }
-
-
-def _sentence(item: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {text}" for key, text in flat(item))
 
 
 def _rules(verification: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
@@ -136,24 +134,49 @@ def _plan_parts(bundle: RunBundle) -> dict[str, Any]:
     """The sections of a page with a plan."""
     assert bundle.plan is not None
     inputs, currency = bundle.inputs, bundle.scenario.currency
-    allocated = Ledger(inputs, bundle.scenario, bundle.plan).allocated
+    ledger = Ledger(inputs, bundle.scenario, bundle.plan)
     kpis = bundle.run.get("kpis") or {}
     prices = price_words.prices(bundle.tables.get("shadow_prices"))
     stock = [price for price in prices if price.family == price_words.STOCK]
     return {
         "tiles": list(_tiles(kpis, currency)),
         "waterfall": waterfall(facts.value_steps(kpis, bundle.scenario.weights), currency),
-        "tiers": facts.fills(inputs, allocated, facts.tier_of_order(inputs)),
-        "channels": facts.fills(inputs, allocated, inputs.orders["channel"]),
-        "warehouses": warehouse_rows(bundle),
+        "tiers": facts.fills(inputs, ledger.allocated, facts.tier_of_order(inputs)),
+        "channels": facts.fills(inputs, ledger.allocated, inputs.orders["channel"]),
+        "warehouses": warehouse_rows(bundle, ledger),
         "scarce": price_rows(stock[:SHOWN_PRICES], currency),
         "scarce_count": len(stock),
         "limits": price_rows([row for row in prices if row.family != price_words.STOCK][:SHOWN_PRICES], currency),
-        "flow": _flow(bundle),
+        "flow": _flow(ledger),
         "contracts": contract_rows(bundle),
         "reasons": shorts_block.reasons(bundle.tables["shorts"]),
         "shorts": shorts_block.make(bundle),
+        **_policy_parts(bundle, kpis),
     }  # fmt: skip
+
+
+def _policy_parts(bundle: RunBundle, kpis: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections that are there only if the plan has something to say about them."""
+    swaps, swaps_total = plan_sections.swap_rows(bundle)
+    moves, moves_total = plan_sections.transfer_rows(bundle)
+    replenish, replenish_total = plan_sections.replenish_rows(bundle)
+    flags = plan_sections.flag_counts(bundle)
+    return {
+        "exceptions": plan_sections.exception_rows(bundle),
+        "exceptions_total": len(plan_sections.table_of(bundle, "exceptions")),
+        "outcomes": plan_sections.outcome_rows(bundle),
+        "flags": flags,
+        "days": plan_sections.day_rows(bundle),
+        "late": plan_sections.late_rows(bundle),
+        "late_total": dict(flags).get("late", 0),
+        "swaps": swaps,
+        "swaps_total": swaps_total,
+        "moves": moves,
+        "moves_total": moves_total,
+        "replenish": replenish,
+        "replenish_total": replenish_total,
+        "capital": plan_sections.capital_rows(kpis, bundle.scenario.currency),
+    }
 
 
 def _tiles(kpis: Mapping[str, Any], currency: str) -> Iterable[tuple[str, str, str]]:
@@ -172,11 +195,14 @@ def _tiles(kpis: Mapping[str, Any], currency: str) -> Iterable[tuple[str, str, s
 
     yield "Unit fill rate", rate("unit_fill_rate"), f"{count('units_allocated')} of {count('units_ordered')} units"
     yield "Orders in full", rate("order_fill_rate"), f"{rate('line_fill_rate')} of lines in full"
-    yield "On time, in full", rate("otif_rate"), "of orders, by due date"
+    late = words.number(kpis.get("late_orders"))
+    told = f" · {words.count(late)} late" if late else ""
+    yield "On time, in full", rate("otif_rate"), f"of orders, by due date{told}"
     yield "Weighted service", rate("weighted_service_level"), "service level by weights"
     yield "Margin", money("margin"), currency
     yield "Freight", money("shipping_cost"), f"{currency} · {money('cost_per_order')} per order served"
-    yield "Shipments", count("shipments"), f"{count('split_orders')} orders split"
+    split = words.number(kpis.get("split_orders"))
+    yield "Shipments", count("shipments"), "–" if split is None else f"{words.plural(int(split), 'order')} split"
     yield "Backorder", count("backorder_units"), f"units · {money('backorder_value')} {currency}"
 
 
@@ -223,7 +249,7 @@ def price_rows(prices: list[price_words.Price], currency: str) -> list[dict[str,
     return [
         {
             "subject": row.subject,
-            "limit": price_words.rhs_text(row),
+            "limit": price_words.rhs_text(row, currency),
             "mark": mark(row),
             "gain": text(row.gain),
             "loss": text(row.loss),
@@ -235,9 +261,8 @@ def price_rows(prices: list[price_words.Price], currency: str) -> list[dict[str,
     ]
 
 
-def _flow(bundle: RunBundle) -> dict[str, Any]:
-    assert bundle.plan is not None
-    flow = facts.flow(bundle.inputs, bundle.plan)
+def _flow(ledger: Ledger) -> dict[str, Any]:
+    flow = facts.flow(ledger)
     peak = float(flow.units.max()) if flow.units.size else 0.0
     rows = [
         (name, [(int(units), charts.heat(float(units), peak)) for units in row], int(row.sum()))

@@ -7,7 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from optimizer.exact import Exact
 from optimizer.report.words import count, money
 from optimizer.tables.tables import Table
 
@@ -15,6 +17,7 @@ STOCK = "warehouse_stock"
 LINKS = frozenset(["warehouse_opening"])
 """Coupling rows that tie decisions together and mean nothing to a planner by themselves."""
 
+DAY = "capacity of {warehouse_id} on {date}"
 SUBJECTS = {
     STOCK: "{product_id} at {warehouse_id}",
     "warehouse_capacity_units": "capacity of {warehouse_id}",
@@ -27,8 +30,22 @@ SUBJECTS = {
     "contract_minimum": "minimum of contract {contract_id}",
     "contract_quota": "quota of contract {contract_id}",
     "service_floor": "service floor {scope}",
+    "lot_stock": "lot {lot_id} of {product_id} at {warehouse_id}",
+    **dict.fromkeys((f"day_capacity_{unit}" for unit in ("units", "lines", "shipments", "kg")), DAY),
+    "reserve": "what reserve {reserve_id} leaves to others",
+    "credit_limit": "credit of {customer_id}",
+    "budget": "budget {budget_id}",
+    "transfer_capacity": "capacity of the transfer {from_warehouse_id} → {to_warehouse_id}",
+    "transfer_source": "{product_id} that {from_warehouse_id} may move",
+    "fair_share": "fair share {group_id} of {party}",
+    "objective_stage": "goal of stage {stage}",
 }
-MEASURES = {"units": "unit", "lines": "line", "shipments": "shipment", "kg": "kg", "weighted units": "weighted unit"}
+"""What a row of each family limits; rows of a family that differ by date alone say theirs besides."""
+MONEY = "unit of money"
+MEASURES = {
+    "units": "unit", "lines": "line", "shipments": "shipment", "kg": "kg", "money": MONEY,
+    "weighted units": "weighted unit", "weighted lines": "weighted line", "weighted orders": "weighted order",
+}  # fmt: skip
 BASES = {
     "lp_relaxation": "price alone",
     "incomplete": "price alone, not converged",
@@ -38,7 +55,10 @@ BASES = {
     "global": "re-solved in full",
 }
 """How a value is known, for the eye; the codes stand in `shadow_prices`."""
-MORE = {"contract_minimum": "unit in the", "service_floor": "weighted unit in the", "contract_quota": "unit in the"}
+MORE = {
+    "contract_minimum": "unit in the", "service_floor": "weighted unit in the", "contract_quota": "unit in the",
+    "objective_stage": "in the",
+}  # fmt: skip
 """How one more of a limit is said where it is not simply "unit of"."""
 UNCOUNTED = frozenset(["kg"])
 
@@ -85,23 +105,41 @@ def prices(table: Table | None, most: int = 200) -> list[Price]:
     gains, costs = (np.where(table.given(name), table[name].floats(), 0.0) for name in ("gain_plus_one", "price"))
     size = np.maximum(np.abs(gains), np.abs(costs))
     size[np.isin(table["family"].astype(str), sorted(LINKS))] = 0.0
-    largest = np.argsort(-size, kind="stable")[:most]
-    rows = [_price(table, int(row)) for row in largest if size[row] > 0]
+    largest, dated = np.argsort(-size, kind="stable")[:most], _dated(table)
+    rows = [_price(table, int(row), bool(dated[row])) for row in largest if size[row] > 0]
     return sorted(rows, key=lambda row: (-abs(row.price), -abs(row.gain or 0), row.family, row.subject))
 
 
-def _price(table: Table, row: int) -> Price:
+def _texts(table: Table) -> dict[str, NDArray[np.object_]]:
+    """The text columns, by name."""
+    kinds = {name: values for name, values in table.columns.items() if not isinstance(values, Exact)}
+    return {name: values for name, values in kinds.items() if values.dtype.kind == "O"}
+
+
+def _dated(table: Table) -> NDArray[np.bool_]:
+    """Rows that their date alone tells apart from another of their family."""
+    if "date" not in table.columns:
+        return np.zeros(len(table), dtype=bool)
+    told = ("date", "unit", "price_basis", "value_basis", "verified")
+    keys = [values.astype(str) for name, values in _texts(table).items() if name not in told]
+    of_row = np.zeros(len(table), dtype=np.int64)
+    for key in keys:
+        names, code = np.unique(key, return_inverse=True)
+        of_row = np.unique(of_row * len(names) + code.reshape(-1), return_inverse=True)[1].reshape(-1)
+    twice, stated = np.bincount(of_row)[of_row] > 1, table["date"] != ""
+    by_day = np.char.startswith(table["family"].astype(str), "day_")
+    return np.asarray(twice & stated & ~by_day, dtype=bool)
+
+
+def _price(table: Table, row: int, dated: bool) -> Price:
     family = str(table["family"][row])
-    keys = {
-        name: str(values[row])
-        for name, values in table.columns.items()
-        if not hasattr(values, "fractions") and values.dtype.kind == "O"
-    }
+    keys = {name: str(values[row]) for name, values in _texts(table).items()}
+    subject = SUBJECTS.get(family, family).format_map(_Blank(keys)) + (f" from {keys['date']}" if dated else "")
     resolved = keys.get("verified") != "no"
     return Price(
         family=family,
-        subject=SUBJECTS.get(family, family).format_map(_Blank(keys)),
-        unit=MEASURES.get(keys.get("unit", ""), keys.get("unit") or "unit"),
+        subject=subject,
+        unit=MEASURES.get(keys.get("unit", ""), keys.get("unit", "").replace("_", " ") or "unit"),
         rhs=_exact(table, "rhs", row) or Fraction(0),
         price=_exact(table, "price", row) or Fraction(0),
         gain=_exact(table, "gain_plus_one", row) if resolved else None,
@@ -124,6 +162,9 @@ def _exact(table: Table, column: str, row: int) -> Fraction | None:
     return values.item(row) if hasattr(values, "fractions") else Fraction(int(values[row]))
 
 
-def rhs_text(price: Price) -> str:
+def rhs_text(price: Price, currency: str) -> str:
     """The limit as it stands, with its unit."""
-    return f"{count(price.rhs)} {price.unit if price.rhs == 1 or price.unit in UNCOUNTED else price.unit + 's'}"
+    if price.unit == MONEY:
+        return money(price.rhs, currency)
+    is_name = price.unit in UNCOUNTED or price.family == "objective_stage"
+    return f"{count(price.rhs)} {price.unit if price.rhs == 1 or is_name else price.unit + 's'}"

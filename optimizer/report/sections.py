@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
-from optimizer.model.terms import atp
 from optimizer.report import jsonx, words
 from optimizer.report.bundle import RunBundle
+from optimizer.solution.ledger import Ledger
+from optimizer.solution.stock_use import available_units
 
 CAPACITIES = {"units": "units", "lines": "lines", "shipments": "shipments", "kg": "kg"}
 SCOPE_COLUMNS = ("customer_id", "segment", "tier", "channel", "zone_id", "order_id", "product_id", "family")
@@ -37,11 +36,10 @@ def _text(item: Any) -> str:
     return jsonx.scalar(item) or ""
 
 
-def warehouse_rows(bundle: RunBundle) -> list[dict[str, Any]]:
+def warehouse_rows(bundle: RunBundle, ledger: Ledger) -> list[dict[str, Any]]:
     """Each warehouse: units out, share of its available stock used, and each limited capacity."""
     inputs, table = bundle.inputs, bundle.tables["warehouses"]
-    stock = np.zeros(len(inputs.warehouses), dtype=np.int64)
-    np.add.at(stock, inputs.stock_warehouse, atp(inputs))
+    stock = available_units(ledger)
     of_id = dict(zip(inputs.warehouses["warehouse_id"].tolist(), stock.tolist(), strict=True))
     rows = []
     for row, name in enumerate(table["warehouse_id"].tolist()):

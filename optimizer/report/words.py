@@ -118,6 +118,12 @@ LIMIT_WORDS = {
 }
 
 
+def soft_words(run: Mapping[str, Any]) -> str:
+    """Which hard rules were lowered so that there is a plan; empty if none was."""
+    lowered = "; ".join(str(repair["words"]) for repair in run.get("softened") or ())
+    return f"The hard rules could not all hold, so this plan keeps lower ones: {lowered}." if lowered else ""
+
+
 def status(run: Mapping[str, Any], has_plan: bool, verification: Mapping[str, Any] | None) -> tuple[str, str, str]:
     """``(level, word, sentence)``: good, warn or bad; a word for the badge; what it means, empty if all is well."""
     termination = run.get("termination") or {}
@@ -137,6 +143,10 @@ def status(run: Mapping[str, Any], has_plan: bool, verification: Mapping[str, An
         return "bad", "Not verified", "This plan has not been checked independently. Do not release it." + detail
     if limit == "interrupted":
         return "warn", "Interrupted", "The run was interrupted: this is the best verified plan up to then." + detail
+    softened = soft_words(run)
     if limit:
-        return "warn", "Limit hit", f"{ended[:1].upper()}{ended[1:]} ended the search; the gap is as stated." + detail
+        ends = f"{ended[:1].upper()}{ended[1:]} ended the search; the gap is as stated."
+        return "warn", "Limit hit", ends + detail + (f" {softened}" if softened else "")
+    if softened:
+        return "warn", "Softened", softened
     return "good", "Verified", ""

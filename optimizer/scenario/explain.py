@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -90,15 +91,23 @@ def _remedy(kind: str, context: dict[str, Any], path: Path, shown: str) -> str:
     return f"correct {path[-1]}" if path else "correct the scenario"
 
 
+def _section(annotation: Any) -> Any:
+    """The type of a setting that may be left out, without its None."""
+    parts = [part for part in typing.get_args(annotation) if part is not types.NoneType]
+    return parts[0] if typing.get_origin(annotation) is types.UnionType and len(parts) == 1 else annotation
+
+
 def known_settings(path: Path, model: type[BaseModel] = Scenario) -> list[str]:
     """The keys that may stand at a place of a scenario."""
     here: Any = model
     for part in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
             field = here.model_fields.get(str(part))
-            here = field.annotation if field else None
-        elif typing.get_origin(here) in (dict, list):
+            here = _section(field.annotation) if field else None
+        elif typing.get_origin(here) is dict:
             here = typing.get_args(here)[-1]
+        elif typing.get_origin(here) in (list, tuple):
+            here = typing.get_args(here)[0]
     if not (isinstance(here, type) and issubclass(here, BaseModel)):
         return []
     return [*here.model_fields, *(BESIDE_THE_SCHEMA if here is Scenario else ())]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
+from pydantic_core import PydanticUndefined
 
 from optimizer.errors import InputError, Issue
 from optimizer.scenario.explain import explain
@@ -18,20 +19,18 @@ from optimizer.scenario.locate import key_lines, line_of
 from optimizer.scenario.paths import locate_file, tree_root
 from optimizer.scenario.schema import Change, Scenario, has_credentials
 from optimizer.tables.findings import Findings, did_you_mean, quote
-from optimizer.tables.schema import LATER, LATER_TABLES, TABLES
+from optimizer.tables.schema import LATER, REFUSED, TABLES, is_refused
 
 MAX_BYTES = 1_000_000
 MAX_BASES = 20
-LATER_SETTINGS = {
-    "objective": "stages and other objectives",
-    "stability": "keeping near a previous plan",
-    "finance": "limits on working capital",
-    "sweep": "running many values at once",
-}
-"""Sections that the contract has and this version refuses."""
+WHOLE = ("objective",)
+"""Sections that are replaced as a whole: stages of one mode make no sense in another."""
 
-ATOMIC = ("data",)
+WHOLE_ENTRIES = ("data",)
 """Sections whose entries are replaced as a whole: a table comes from one place."""
+
+BESIDE = ("base", "change", "name", "sweep")
+"""Settings that do not merge."""
 
 
 @dataclass(frozen=True)
@@ -240,9 +239,9 @@ def _merge(layers: Sequence[Layer]) -> tuple[dict[str, Any], dict[KeyPath, int],
     merged: dict[str, Any] = {}
     origin: dict[KeyPath, int] = {}
     changes: list[Mapping[str, Any]] = []
-    kept_apart = {"base", "change", "name", *LATER_SETTINGS}
     for number, layer in enumerate(layers):
-        for path, value in _leaves({key: value for key, value in layer.settings.items() if key not in kept_apart}):
+        merging = {key: value for key, value in layer.settings.items() if not (key in BESIDE or is_refused(f"[{key}]"))}
+        for path, value in _leaves(merging):
             old = _get(merged, path)
             if number > 0 and old != value:
                 shown = ".".join(str(part) for part in path)
@@ -259,7 +258,8 @@ def _merge(layers: Sequence[Layer]) -> tuple[dict[str, Any], dict[KeyPath, int],
 def _leaves(settings: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     for key, value in settings.items():
         here = (*path, key)
-        if isinstance(value, dict) and value and not (len(here) == 2 and here[0] in ATOMIC):
+        whole = here[0] in WHOLE or (len(here) == 2 and here[0] in WHOLE_ENTRIES)
+        if isinstance(value, dict) and value and not whole:
             yield from _leaves(value, here)
         else:
             yield here, value
@@ -289,36 +289,43 @@ def _default(path: KeyPath) -> Any:
             return None
         inner = model.annotation
         model = inner if hasattr(inner, "model_fields") else model
-    return getattr(model, "default", None) if hasattr(model, "is_required") and not model.is_required() else None
+    value = getattr(model, "default", None) if hasattr(model, "is_required") and not model.is_required() else None
+    return None if value is PydanticUndefined else value
 
 
 def _shown(path: KeyPath, value: Any) -> str | None:
     """A setting in the log of changes; connections are not shown."""
     if value is None:
         return None
-    if path[0] == "data" and isinstance(value, dict):
-        return ", ".join(f"{key} {inner}" for key, inner in value.items() if key != "connection")
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_words(inner)}" for key, inner in value.items() if key != "connection")
     return "***" if "connection" in path else str(value)
+
+
+def _words(value: Any) -> str:
+    """A value within a section, lists and tables spelled out."""
+    if isinstance(value, list):
+        return "; ".join(map(_words, value))
+    if isinstance(value, dict):
+        return " ".join(f"{key} {_words(inner)}" for key, inner in value.items())
+    return str(value)
 
 
 # -- checking ---------------------------------------------------------------------------------------------------------
 def _refuse_later(layer: Layer, found: Findings) -> None:
     """Sections that this version cannot honour are refused, never silently ignored."""
-    for key, meaning in LATER_SETTINGS.items():
-        if key in layer.settings:
+    for key in layer.settings:
+        if is_refused(f"[{key}]"):
             hint = "state one value for each run" if key == "sweep" else f"remove [{key}]"
-            found.say(
-                layer.file, f"no [{key}]: {meaning} is {LATER}", hint, "not_available", row=layer.line(key), column=key
-            )
+            found.say(layer.file, f"no [{key}]: {REFUSED[f'[{key}]']} is {LATER}", hint, "not_available",
+                      row=layer.line(key), column=key)  # fmt: skip
     tables = layer.settings.get("data")
     for name in tables if isinstance(tables, dict) else ():
-        if name in TABLES:
-            continue
         row, column = layer.line("data", name), f"data.{name}"
-        if name in LATER_TABLES:
-            found.say(layer.file, f"no table {name!r}: {LATER_TABLES[name]} is {LATER}", f"remove {name} from [data]",
+        if is_refused(name):
+            found.say(layer.file, f"no table {name!r}: {REFUSED[name]} is {LATER}", f"remove {name} from [data]",
                       "not_available", row=row, column=column, value=name, table=name)  # fmt: skip
-        else:
+        elif name not in TABLES:
             found.say(layer.file, "the name of a table", did_you_mean(name, TABLES, "remove it"), "unknown_table",
                       row=row, column=column, value=name)  # fmt: skip
 
@@ -339,10 +346,10 @@ def _table_changes(layer: Layer, found: Findings) -> Iterator[PlacedChange]:
                 found.say(layer.file, expected, remedy, code, row=layer.line("change", number, *path), column=column,
                           value=value)  # fmt: skip
             continue
-        if change.table in TABLES:
+        later = is_refused(change.table)
+        if change.table in TABLES and not later:
             yield PlacedChange(change, layer.file, number + 1, line)
         else:
-            later = change.table in LATER_TABLES
             cure = (
                 f"remove this change; {change.table} is {LATER}"
                 if later

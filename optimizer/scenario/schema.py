@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from contextlib import suppress
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -133,6 +134,136 @@ class SolveSettings(Frozen):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = 0
     memory_limit_mb: Annotated[int, Field(ge=64, strict=True)] | None = None
     price_rows: Annotated[int, Field(ge=0, strict=True)] = 200
+    explain_rows: Annotated[int, Field(ge=0, strict=True)] = 200
+
+
+KPIS = {
+    "objective": "max",
+    "margin": "max",
+    "service_value": "max",
+    "weighted_service_level": "max",
+    "holding_value": "max",
+    "units_allocated": "max",
+    "orders_served_in_full": "max",
+    "contract_shortfall": "min",
+    "shipping_cost": "min",
+    "handling_cost": "min",
+    "opening_cost": "min",
+    "transfer_cost": "min",
+    "penalties": "min",
+}
+"""What a stage or floor may be about, and in which direction it is better."""
+
+SCOPED_KPI = re.compile(r"^weighted_service_level\[(.+)\]$", re.DOTALL)
+
+
+def _kpi(value: Any) -> Any:
+    """The name of a KPI; a service level may be that of a scope: ``weighted_service_level[tier.A]``."""
+    if not isinstance(value, str):
+        raise ValueError("the name of a KPI in quotes")
+    scoped = SCOPED_KPI.match(value)
+    if scoped:
+        _flat_scopes({scoped.group(1): None})
+    elif value not in KPIS:
+        raise ValueError(f"one of the KPIs {', '.join(KPIS)} or weighted_service_level[SCOPE]")
+    return value
+
+
+def kpi_scope(kpi: str) -> str:
+    """The scope of a service level: ``tier.A`` of ``weighted_service_level[tier.A]``, otherwise ``overall``."""
+    scoped = SCOPED_KPI.match(kpi)
+    return scoped.group(1) if scoped else "overall"
+
+
+def kpi_sense(kpi: str) -> Literal["max", "min"]:
+    """The direction in which a KPI is better."""
+    return "min" if KPIS[kpi.partition("[")[0]] == "min" else "max"
+
+
+BOTH_WAYS = frozenset({"margin", "handling_cost", "units_allocated"})
+"""KPIs that the shipped quantities alone state. Of all others the model may say too much of a cost and too little of a
+service, so that they can only be pushed the better way."""
+
+
+def can_be_said(kpi: str, sense: str) -> bool:
+    """Whether a KPI can be a goal that is kept high (max) or low (min)."""
+    return kpi in BOTH_WAYS or kpi_sense(kpi) == sense
+
+
+Kpi = Annotated[str, BeforeValidator(_kpi)]
+
+
+class Stage(Frozen):
+    """One goal of a lexicographic objective; while later ones are optimized it may give way by ``tolerance``."""
+
+    kpi: Kpi
+    sense: Literal["max", "min"] = "max"
+    tolerance: NotNegative = Decimal(0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _better_way(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "sense" not in value:
+            with suppress(ValueError, KeyError):
+                return {**value, "sense": kpi_sense(_kpi(value.get("kpi")))}
+        return value
+
+
+class Floor(Frozen):
+    """A KPI that must be at least ``min``, or at most ``max``."""
+
+    kpi: Kpi
+    min: Amount | None = None
+    max: Amount | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Floor:
+        if (self.min is None) == (self.max is None):
+            raise ValueError("either min or max")
+        return self
+
+
+class Objective(Frozen):
+    """What is optimized: the weighted sum, the same (or one KPI) under floors, or stages one after the other."""
+
+    mode: Literal["weighted", "floor", "lexicographic"] = "weighted"
+    stages: tuple[Stage, ...] = Field(default_factory=tuple)
+    floors: tuple[Floor, ...] = Field(default_factory=tuple)
+    maximize: Kpi | None = None
+    minimize: Kpi | None = None
+
+    @model_validator(mode="after")
+    def _of_its_mode(self) -> Objective:
+        wanted = {"lexicographic": "stages", "floor": "floors"}.get(self.mode)
+        if wanted and not getattr(self, wanted):
+            raise ValueError(f"{wanted} = [{{ kpi = ... }}] beside mode = {self.mode!r}")
+        for name, mode in (
+            ("stages", "lexicographic"),
+            ("floors", "floor"),
+            ("maximize", "floor"),
+            ("minimize", "floor"),
+        ):
+            if getattr(self, name) and self.mode != mode:
+                raise ValueError(f"{name} only beside mode = {mode!r}")
+        if self.maximize and self.minimize:
+            raise ValueError("one of maximize and minimize")
+        kpis = [stage.kpi for stage in self.stages]
+        if len(set(kpis)) < len(kpis):
+            raise ValueError("each kpi in one stage")
+        return self
+
+
+class Stability(Frozen):
+    """The plan to stay near to, and the money that each ordered unit moved away from it costs."""
+
+    previous_plan: Annotated[str, Field(min_length=1)]
+    cost_per_unit: NotNegative = Decimal(0)
+
+
+class Finance(Frozen):
+    """Money figures that only reports use."""
+
+    working_capital: Annotated[Amount, Field(gt=0)]
 
 
 class Change(Frozen):
@@ -165,6 +296,9 @@ class Scenario(Frozen):
     data: dict[str, DataRef]
     weights: Weights = Field(default_factory=Weights)
     service: Service = Field(default_factory=Service)
+    objective: Objective = Field(default_factory=Objective)
+    stability: Stability | None = None
+    finance: Finance | None = None
     solve: SolveSettings = Field(default_factory=SolveSettings)
 
 

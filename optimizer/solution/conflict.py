@@ -1,12 +1,14 @@
-"""Which hard rules cannot all hold: said in business words, measured by the least that must give way.
+"""Which hard rules cannot all hold, what stands in their way, and the cheapest repair: the content of `conflict.json`.
 
-A shortage never makes a batch infeasible; hard contracts, service floors and pins can. Each of them is given an elastic
-column and the total given way is minimized, by another engine than the one that said infeasible.
+A shortage never makes a batch infeasible; hard contracts, service floors, pins and frozen orders can. One engine looks
+for conflicts and repair, another verifies the repair. Each part gets its share of the time, so that a report is always
+written; what the clock cut short is marked.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -15,90 +17,73 @@ from numpy.typing import NDArray
 from optimizer.engines.base import SolveServer
 from optimizer.engines.result import SolveOptions
 from optimizer.model.build import Model
-from optimizer.model.linear_model import Block, LinearModel
+from optimizer.solution.conflict_limits import limits
+from optimizer.solution.conflict_repair import cheapest_repair
+from optimizer.solution.conflict_rules import DemandingRules
+from optimizer.solution.conflict_search import Clash, Search, clashes
 
 Ints = NDArray[np.int64]
 
-HARD_FAMILIES = ("contract_minimum", "service_floor", "pins")
-"""Families whose rows demand something; all others can be met by shipping nothing."""
-GIVEN_WAY = 1e-6
-"""An elastic column above this gives way."""
+SEARCHER, VERIFIER = "highs", "scip"
+"""The engine that looks for conflicts and repair, and the one that must find a plan that keeps the repaired rules."""
+SHARES = (0.5, 0.3, 0.2)
+"""Parts of the time limit for the repair, the clashes and what stands in their way."""
+MOST_CLASHES = 20
+MOST_LISTED = 200
+"""Rules of one clash that are listed; only one that the clock left unreduced can have more."""
 
 
-def find_conflict(model: Model, engine: str, options: SolveOptions) -> dict[str, Any]:
-    """What `conflict.json` says: the rules that must give way, by how much at least, and orders that fit nowhere."""
-    judge = "scip" if engine == "highs" else "highs"
-    rows = demanding_rows(model.linear)
-    orders = unholdable_orders(model)
-    with SolveServer(judge, threads=options.threads, memory_limit_mb=options.memory_limit_mb) as server:
-        result = server.solve(elastic(model.linear, rows), replace(options, gap=0.0, start=None))
-    missing = np.zeros(len(rows)) if result.values is None else result.values[model.linear.n_cols :]
-    rules = [
-        _rule(model, int(row), float(short)) for row, short in zip(rows, missing, strict=True) if short > GIVEN_WAY
-    ]
+def find_conflict(
+    model: Model, engine: str, options: SolveOptions, stop: threading.Event | None = None
+) -> dict[str, Any]:
+    """The conflict of a model that ``engine`` says has no plan; what is known so far if ``stop`` is set."""
+    rules, orders = DemandingRules.of(model), unholdable_orders(model)
+    ends = time.monotonic() + np.cumsum(SHARES) * options.time_limit_s
+    with SolveServer(SEARCHER, threads=options.threads, memory_limit_mb=options.memory_limit_mb) as server:
+        search = Search(server, rules.model.linear, rules.demands, options, ends[0], stop)
+        repair = cheapest_repair(search, rules, model, options, VERIFIER) if len(rules) else None
+        search.ends = ends[1]
+        found = list(clashes(search, MOST_CLASHES))
+        conflicts = [_conflict(rules, clash) for clash in found]
+        _name_limits(model, found, conflicts, search, ends[2])
     return {
         "schema_version": 1,
-        "proven_by": [engine, judge, *(["arithmetic"] if orders else [])],
-        "least_violation_proven": result.termination.reason == "OPTIMAL",
+        "proven_by": [*dict.fromkeys((engine, SEARCHER)), *(["arithmetic"] if orders else [])],
+        "conflicts": conflicts,
+        "repair": repair,
         "unholdable_orders": orders,
-        "rules": [*({"family": "delivery_policy", **order} for order in orders), *rules],
+        "rules": [
+            *({"family": "delivery_policy", **order} for order in orders),
+            *(rule for conflict in conflicts for rule in conflict["rules"]),
+        ],
     }
 
 
-def demanding_rows(linear: LinearModel) -> Ints:
-    """Rows of the hard families that ask for more than nothing."""
-    rows = [linear.rows(family).positions for family in HARD_FAMILIES]
-    demanded = np.concatenate(rows)
-    return demanded[linear.row_lower[demanded] > 0]
+def _conflict(rules: DemandingRules, clash: Clash) -> dict[str, Any]:
+    size = len(clash.members)
+    described = [rules.describe(member) for member in clash.members[:MOST_LISTED]]
+    lead = "this rule cannot hold" if size == 1 else f"these {size:,} rules cannot all hold together"
+    if not clash.irreducible and size > 1:
+        lead += "; there was no time to find out which of them clash"
+    if size > len(described):
+        lead += f" (the first {len(described)} are listed)"
+    return {"words": lead, "irreducible": clash.irreducible, "rules": described, "limits": []}
 
 
-def elastic(linear: LinearModel, rows: Ints) -> LinearModel:
-    """The model with one column a row that may give way, and nothing to gain but giving way as little as possible."""
-    scale = np.ones(linear.n_rows)
-    for block in linear.row_blocks:
-        if block.scale is not None:
-            scale[block.start : block.stop] = block.scale
-    ends = linear.indptr[rows + 1]
-    added = np.zeros(linear.n_rows + 1, dtype=np.int64)
-    added[rows + 1] = 1
-    size, columns = len(rows), linear.n_cols + np.arange(len(rows))
-    return LinearModel(
-        objective=np.concatenate([np.zeros(linear.n_cols), -1.0 / scale[rows]]),
-        offset=0.0,
-        col_lower=np.concatenate([linear.col_lower, np.zeros(size)]),
-        col_upper=np.concatenate([linear.col_upper, linear.row_lower[rows]]),
-        integral=np.concatenate([linear.integral, np.zeros(size, dtype=bool)]),
-        granularity=np.concatenate([linear.granularity, np.zeros(size)]),
-        indptr=linear.indptr + np.cumsum(added),
-        indices=np.insert(linear.indices, ends, columns).astype(np.int32),
-        data=np.insert(linear.data, ends, 1.0),
-        row_lower=linear.row_lower,
-        row_upper=linear.row_upper,
-        column_blocks=(),
-        row_blocks=(),
-    )
-
-
-def _rule(model: Model, row: int, short: float) -> dict[str, Any]:
-    """One row that must give way, in the words of its family."""
-    linear = model.linear
-    block = next(block for block in linear.row_blocks if block.start <= row < block.stop)
-    scale = 1.0 if block.scale is None else float(block.scale[row - block.start])
-    required, missing = round(float(linear.row_lower[row]) / scale, 9), round(short / scale, 9)
-    keys = _keys(model, block, row - block.start)
-    name = ", ".join(f"{key} {value}" for key, value in keys.items())
-    words = f"{block.family} ({name}): asks for {required:g}, at least {missing:g} of it cannot be met with the others"
-    return {"family": block.family, **keys, "required": str(required), "missing": str(missing), "words": words}
-
-
-def _keys(model: Model, block: Block, position: int) -> dict[str, str]:
-    tables = model.tables
-    if block.family == "contract_minimum":
-        return {"contract_id": tables.contracts["contract_id"][block.keys["contract"][position]]}
-    if block.family == "service_floor":
-        return {"scope": list(model.scenario.service.min_level)[block.keys["scope"][position]]}
-    pin = block.keys["pin"][position]
-    return {key: tables.pins[key][pin] for key in ("order_id", "line_id", "warehouse_id")}
+def _name_limits(
+    model: Model,
+    found: list[Clash],
+    conflicts: list[dict[str, Any]],
+    before: Search,
+    ends: float,
+) -> None:
+    """What each clash meets, looked for where no bound of a column holds a limit: with room for all that is ordered."""
+    if not found:
+        return
+    rules = DemandingRules.of(model, headroom=int(model.tables.order_lines["qty"].sum()))
+    search = Search(before.server, rules.model.linear, rules.demands, before.options, ends, before.stop)
+    for clash, conflict in zip(found, conflicts, strict=True):
+        conflict["limits"] = list(limits(search, rules, list(clash.members)))
 
 
 def unholdable_orders(model: Model) -> list[dict[str, Any]]:

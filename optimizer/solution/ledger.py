@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
-from optimizer.model.terms import Ratio, contract_required, order_weight, unit_margin, unit_weight
+from optimizer.model.batch import Batch
+from optimizer.model.freight import chargeable_kg
+from optimizer.model.ragged import ranks_of, totals
+from optimizer.model.rates import Bands
+from optimizer.model.terms import Ratio, contract_required, order_weight, unit_margin
+from optimizer.solution.complete import completed
 from optimizer.solution.plan import Plan
 from optimizer.tables.scope import scope_members
 from optimizer.tables.tables import Tables
@@ -24,16 +29,23 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Shipments:
-    """One row per (order, lane) that ships, sorted by (order, lane). ``of_row`` gives the shipment of each plan row.
+    """One row per (order, lane, day) that ships, sorted so. ``of_row`` gives the shipment of each plan row.
 
-    ``linear`` is fixed + Σ cost_per_unit·qty + Σ cost_per_kg·kg and ``freight`` = max(min_charge, linear), both money.
+    ``linear`` is fixed + Σ cost_per_unit·units + Σ cost_per_kg·chargeable kg and ``freight`` = max(min_charge, linear),
+    both money; where the lane has a tariff, ``freight`` is the charge of the cheapest ``band`` that holds the weight,
+    and ``linear`` the same. ``band`` is -1 elsewhere, and where no band holds it. ``fixed`` is what each shipment costs
+    whatever it weighs: fixed_cost, or flat_cost of the band. ``units`` left the shelf.
     """
 
     order: Ints
     lane: Ints
+    day: Ints
     lines: Ints
     units: Ints
     kg: Exact
+    chargeable: Exact
+    fixed: Exact
+    band: Ints
     linear: Exact
     freight: Exact
     of_row: Ints
@@ -59,13 +71,23 @@ class ContractUse:
 
 @dataclass(frozen=True)
 class Ledger:
-    """A plan beside the tables and the scenario it answers; every figure is computed when first asked for."""
+    """A plan beside the tables and the scenario it answers; every figure is computed when first asked for.
+
+    The plan is completed (see `optimizer.solution.complete`). Money is exact, before its weight in the objective.
+    """
 
     tables: Tables
     scenario: Scenario
     plan: Plan
 
-    # -- a row of the plan: (line, lane) ------------------------------------------------------------------------
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "plan", completed(self.batch, self.plan))
+
+    @cached_property
+    def batch(self) -> Batch:
+        return Batch.of(self.tables, self.scenario)
+
+    # -- a row of the plan: (line, lane, day, product) ----------------------------------------------------------
     @cached_property
     def row_order(self) -> Ints:
         return self.tables.line_order[self.plan.line]
@@ -75,8 +97,23 @@ class Ledger:
         return self.tables.lane_warehouse[self.plan.lane]
 
     @cached_property
+    def row_offer(self) -> Ints:
+        return self.batch.offers.find(self.plan.line, self.plan.product)
+
+    @cached_property
+    def row_units(self) -> Ints:
+        """Units that leave the shelf: of the product shipped, or of all components of a kit."""
+        offers, offer = self.batch.offers, self.row_offer
+        return offers.shipped(offer, self.plan.qty) * offers.units[offer]
+
+    @cached_property
     def row_kg(self) -> Exact:
-        return _quotient(unit_weight(self.tables).take(self.plan.line).times(self.plan.qty))
+        return quotient(self.batch.offers.kg.take(self.row_offer).times(self.plan.qty))
+
+    @cached_property
+    def row_chargeable(self) -> Exact:
+        """Kg that freight counts: of the volume where that is more."""
+        return quotient(chargeable_kg(self.batch, self.row_offer, self.plan.lane).times(self.plan.qty))
 
     @cached_property
     def row_margin(self) -> Exact:
@@ -85,14 +122,33 @@ class Ledger:
     @cached_property
     def row_handling(self) -> Exact:
         per_unit: Exact = self.tables.warehouses["handling_cost_per_unit"]
-        return per_unit[self.row_warehouse] * self.plan.qty
+        return per_unit[self.row_warehouse] * self.row_units
 
     @cached_property
     def row_freight(self) -> Exact:
-        """What varies with the row: cost_per_unit·qty + cost_per_kg·kg."""
-        per_unit: Exact = self.tables.lanes["cost_per_unit"]
-        per_kg: Exact = self.tables.lanes["cost_per_kg"]
-        return per_unit[self.plan.lane] * self.plan.qty + per_kg[self.plan.lane] * self.row_kg
+        """What varies with the row: cost_per_unit·units + cost_per_kg·chargeable kg; 0 on lanes with a tariff."""
+        per_unit, per_kg = self.batch.lane_cost("cost_per_unit"), self.batch.lane_cost("cost_per_kg")
+        return per_unit[self.plan.lane] * self.row_units + per_kg[self.plan.lane] * self.row_chargeable
+
+    @cached_property
+    def row_days_late(self) -> Ints:
+        return self.batch.days_late(self.row_order, self.plan.lane, self.plan.day)
+
+    @cached_property
+    def row_lateness(self) -> Exact:
+        """late_penalty_per_unit_day · days late · ordered units."""
+        penalty: Exact = self.tables.order_lines["late_penalty_per_unit_day"]
+        return penalty[self.plan.line] * (self.row_days_late * self.plan.qty)
+
+    @cached_property
+    def row_substitution(self) -> Exact:
+        """penalty_per_unit of the substitute · ordered units."""
+        return self.batch.offers.penalty[self.row_offer] * self.plan.qty
+
+    @cached_property
+    def draw_holding(self) -> Exact:
+        """By draw: holding_value_per_unit of the lot · units."""
+        return self.batch.supply.holding[self.plan.draws.source] * self.plan.draws.units
 
     @cached_property
     def row_service(self) -> Exact:
@@ -107,10 +163,13 @@ class Ledger:
         is_first: Flags = np.diff(group, prepend=-1) != 0
         return bonus * (full & is_first)
 
-    def arrival(self, lane: Ints) -> NDArray[np.datetime64]:
-        """When what leaves on a lane at `as_of` arrives."""
-        leaves = np.datetime64(self.scenario.as_of, "D")
-        return leaves + np.asarray(self.tables.lanes["transit_days"][lane]).astype("timedelta64[D]")
+    def date(self, day: Ints) -> NDArray[np.datetime64]:
+        """Days since `as_of` as dates."""
+        return np.datetime64(self.scenario.as_of, "D") + day.astype("timedelta64[D]")
+
+    def arrival(self, lane: Ints, day: Ints) -> NDArray[np.datetime64]:
+        """When what leaves on a lane on a day arrives."""
+        return self.date(self.batch.arrival(lane, day))
 
     # -- lines and orders ---------------------------------------------------------------------------------------
     @cached_property
@@ -162,20 +221,38 @@ class Ledger:
     # -- shipments, warehouses, contracts -----------------------------------------------------------------------
     @cached_property
     def shipments(self) -> Shipments:
-        lanes, plan = self.tables.lanes, self.plan
-        pair, of_row = np.unique(self.row_order * len(lanes) + plan.lane, return_inverse=True)
-        order, lane = pair // max(len(lanes), 1), pair % max(len(lanes), 1)
-        linear = lanes["fixed_cost"][lane] + self.row_freight.sum_by(of_row, len(pair))
+        plan, batch = self.plan, self.batch
+        of_row, size = ranks_of(self.row_order, plan.lane, plan.day)
+        order, lane, day = (np.zeros(size, dtype=np.int64) for _ in range(3))
+        order[of_row], lane[of_row], day[of_row] = self.row_order, plan.lane, plan.day
+        chargeable = self.row_chargeable.sum_by(of_row, size)
+        fixed = batch.lane_cost("fixed_cost")[lane]
+        linear = fixed + self.row_freight.sum_by(of_row, size)
+        freight, band = linear.maximum(batch.lane_cost("min_charge")[lane]), np.full(size, -1, dtype=np.int64)
+        if len(self.tables.rate_bands):
+            bands, banded = Bands.of(self.tables), batch.banded[lane]
+            band, charge = bands.cheapest(lane, chargeable)
+            fixed = Exact.concat([bands.flat, Exact.zeros(1)])[band].where(banded, fixed)
+            linear, freight = charge.where(banded, linear), charge.where(banded, freight)
         return Shipments(
             order=order,
             lane=lane,
-            lines=np.bincount(of_row, minlength=len(pair)).astype(np.int64),
-            units=Exact.ints(plan.qty).sum_by(of_row, len(pair)).num,
-            kg=self.row_kg.sum_by(of_row, len(pair)),
+            day=day,
+            lines=np.bincount(of_row[picked_rows(plan.line, of_row)], minlength=size).astype(np.int64),
+            units=totals(of_row, self.row_units, size),
+            kg=self.row_kg.sum_by(of_row, size),
+            chargeable=chargeable,
+            fixed=fixed,
+            band=band,
             linear=linear,
-            freight=linear.maximum(lanes["min_charge"][lane]),
+            freight=freight,
             of_row=of_row,
         )
+
+    @cached_property
+    def picks(self) -> Ints:
+        """The first row of each (line, shipment)."""
+        return picked_rows(self.plan.line, self.shipments.of_row)
 
     @cached_property
     def shipment_warehouse(self) -> Ints:
@@ -183,9 +260,8 @@ class Ledger:
 
     @cached_property
     def warehouse_units(self) -> Ints:
-        total = np.zeros(len(self.tables.warehouses), dtype=np.int64)
-        np.add.at(total, self.row_warehouse, self.plan.qty)
-        return total
+        """Units that leave the shelves of each warehouse for customers."""
+        return totals(self.row_warehouse, self.row_units, len(self.tables.warehouses))
 
     @property
     def warehouse_opened(self) -> Flags:
@@ -212,7 +288,13 @@ class Ledger:
         return penalty * self.contracts.shortfall
 
 
-def _quotient(ratio: Ratio) -> Exact:
+def picked_rows(line: Ints, shipment: Ints) -> Ints:
+    """The first row of each (line, shipment), in rows that are sorted by both."""
+    starts = np.diff(line, prepend=-1) != 0
+    return np.flatnonzero(starts | (np.diff(shipment, prepend=-1) != 0))
+
+
+def quotient(ratio: Ratio) -> Exact:
     """The ratios as one exact vector; only true quotients take the slow way."""
     rest = np.flatnonzero(ratio.bottom != 1)
     if len(rest) == 0:

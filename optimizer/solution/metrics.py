@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.plan import Plan
+from optimizer.solution.policies import moved_units, stability_cost, transfer_cost
+from optimizer.solution.stock_use import draw_value, received_value
 from optimizer.tables.tables import Tables
 
 if TYPE_CHECKING:
@@ -26,11 +29,13 @@ def kpis(tables: Tables, scenario: Scenario, plan: Plan) -> dict[str, Figure]:
 def kpis_of(ledger: Ledger) -> dict[str, Figure]:
     """All KPIs of a plan whose ledger exists already."""
     terms = objective_terms(ledger)
-    cost = terms["shipping_cost"] + terms["handling_cost"] + terms["opening_cost"] + terms["transfer_cost"]
     return {
         **terms,
+        **_penalties(ledger),
+        "moved_units": int(moved_units(ledger)[1].sum()) if ledger.scenario.stability else 0,
         **_fill(ledger),
-        **_shipping(ledger, cost),
+        **_dates(ledger),
+        **_shipping(ledger, _costs(terms)),
         **_backorders(ledger),
         **_stock(ledger),
         **_met(ledger),
@@ -42,17 +47,21 @@ def objective_value(tables: Tables, scenario: Scenario, plan: Plan) -> Fraction:
     return objective_of(scenario, objective_terms(Ledger(tables, scenario, plan)))
 
 
-def objective_of(scenario: Scenario, terms: dict[str, Fraction]) -> Fraction:
+def objective_of(scenario: Scenario, terms: Mapping[str, Fraction]) -> Fraction:
     """Rebuild the objective from its unweighted terms (any mapping that holds them, such as all KPIs)."""
     weights = scenario.weights
-    cost = terms["shipping_cost"] + terms["handling_cost"] + terms["opening_cost"] + terms["transfer_cost"]
     return (
         Fraction(weights.margin) * terms["margin"]
         + Fraction(weights.service) * terms["service_value"]
-        - Fraction(weights.shipping) * cost
+        - Fraction(weights.shipping) * _costs(terms)
         - Fraction(weights.penalties) * terms["penalties"]
         + Fraction(weights.holding) * terms["holding_value"]
     )
+
+
+def _costs(terms: Mapping[str, Fraction]) -> Fraction:
+    """The terms that the shipping weight multiplies."""
+    return terms["shipping_cost"] + terms["handling_cost"] + terms["opening_cost"] + terms["transfer_cost"]
 
 
 def objective_terms(ledger: Ledger) -> dict[str, Fraction]:
@@ -63,9 +72,19 @@ def objective_terms(ledger: Ledger) -> dict[str, Fraction]:
         "shipping_cost": ledger.shipments.freight.sum(),
         "handling_cost": ledger.row_handling.sum(),
         "opening_cost": ledger.opening_cost.sum(),
-        "transfer_cost": Fraction(0),
-        "penalties": ledger.penalties.sum(),
-        "holding_value": Fraction(0),
+        "transfer_cost": transfer_cost(ledger),
+        "penalties": sum(_penalties(ledger).values(), Fraction(0)),
+        "holding_value": ledger.draw_holding.sum(),
+    }
+
+
+def _penalties(ledger: Ledger) -> dict[str, Fraction]:
+    """What the penalties are for."""
+    return {
+        "lateness_cost": ledger.row_lateness.sum(),
+        "shortfall_cost": ledger.penalties.sum(),
+        "substitution_cost": ledger.row_substitution.sum(),
+        "stability_cost": stability_cost(ledger),
     }
 
 
@@ -86,16 +105,26 @@ def _fill(ledger: Ledger) -> dict[str, Figure]:
         "line_fill_rate": _rate(int(ledger.line_full.sum()), lines),
         "order_fill_rate": _rate(int(ledger.order_full.sum()), orders),
         "weighted_service_level": _rate(ledger.served.sum(), ledger.demanded.sum()),
-        "otif_rate": _rate(_on_time_in_full(ledger), orders),
     }
 
 
-def _on_time_in_full(ledger: Ledger) -> int:
-    """Full orders none of whose shipments arrives after the due date (a blank date is never late)."""
+def _dates(ledger: Ledger) -> dict[str, Figure]:
+    """Orders by when they ship and arrive; an order without a due date is never late."""
     late = np.zeros(len(ledger.tables.orders), dtype=bool)
-    due = ledger.tables.orders["due_date"][ledger.shipments.order]
-    late[ledger.shipments.order[ledger.arrival(ledger.shipments.lane) > due]] = True  # NaT compares False
-    return int((ledger.order_full & ~late).sum())
+    late[ledger.row_order[ledger.row_days_late > 0]] = True
+    served = np.unique(ledger.row_order)
+    return {
+        "otif_rate": _rate(int((ledger.order_full & ~late).sum()), int((ledger.order_lines > 0).sum())),
+        "partial_orders": int((~ledger.order_full)[served].sum()),
+        "deferred_orders": len(np.unique(ledger.row_order[ledger.plan.day > 0])),
+        "late_orders": int(late.sum()),
+        "substituted_units": int(ledger.plan.qty[_substituted(ledger)].sum()),
+        "transferred_units": int(ledger.plan.moves.units.sum()),
+    }
+
+
+def _substituted(ledger: Ledger) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.asarray(ledger.plan.product != ledger.tables.line_product[ledger.plan.line], dtype=bool)
 
 
 def _shipping(ledger: Ledger, cost: Fraction) -> dict[str, Figure]:
@@ -119,19 +148,26 @@ def _backorders(ledger: Ledger) -> dict[str, Figure]:
 
 
 def _stock(ledger: Ledger) -> dict[str, Figure]:
-    tables, houses = ledger.tables, ledger.tables.warehouses
+    tables, houses, finance = ledger.tables, ledger.tables.warehouses, ledger.scenario.finance
     measured = houses.given("capacity_units") & houses["is_open"]
-    cost = tables.products["unit_cost"]
-    allocated = (cost[tables.line_product] * ledger.allocated).sum()
-    before = (cost[tables.stock_product] * tables.stock["on_hand_qty"]).sum()
-    return {
+    before = (tables.products["unit_cost"][tables.stock_product] * tables.stock["on_hand_qty"]).sum()
+    received, allocated = received_value(ledger).sum(), draw_value(ledger).sum()
+    left = before + received - allocated
+    figures: dict[str, Figure] = {
         "warehouse_utilization": _rate(
             int(ledger.warehouse_units[measured].sum()), int(houses["capacity_units"][measured].sum())
         ),
+        "stock_value_before": before,
+        "stock_value_received": received,
         "stock_value_allocated": allocated,
-        "stock_value_left": before - allocated,
-        "inventory_turnover": _rate(allocated, before - allocated / 2),
+        "stock_value_left": left,
+        "inventory_turnover": _rate(allocated, (before + left) / 2),
     }
+    if finance is not None:
+        capital = Fraction(finance.working_capital)
+        figures["inventory_to_working_capital_before"] = _rate(before, capital)
+        figures["inventory_to_working_capital"] = _rate(left, capital)
+    return figures
 
 
 def _met(ledger: Ledger) -> dict[str, Figure]:

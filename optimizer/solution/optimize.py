@@ -17,6 +17,7 @@ from optimizer.model.build import Model
 from optimizer.solution.canonical import canonical_plan
 from optimizer.solution.conflict import find_conflict
 from optimizer.solution.extract import plan_from_values, values_from_plan
+from optimizer.solution.fefo import first_expired_first_out
 from optimizer.solution.metrics import objective_value
 from optimizer.solution.plan import Plan
 from optimizer.solution.top_up import top_up
@@ -30,7 +31,10 @@ BOUND_NOISE = 1e-6
 
 @dataclass(frozen=True)
 class Answer:
-    """What a solve came to: a plan with its exact value, or none and why. No plan exceeds ``bound``."""
+    """What a solve came to: a plan with its exact value, or none and why. No plan exceeds ``bound``.
+
+    Of a scenario with stages or floors: the ``model`` of the last stage, and what became of each (`solution.stages`).
+    """
 
     result: SolveResult
     engine: str
@@ -40,6 +44,8 @@ class Answer:
     bound: float = np.inf
     conflict: dict[str, Any] | None = None
     tie_break: str = "engine"
+    model: Model | None = None
+    stages: tuple[dict[str, Any], ...] = ()
 
     @property
     def termination(self) -> Termination:
@@ -68,19 +74,23 @@ def options_of(model: Model, start: Plan | None) -> SolveOptions:
 
 
 def optimize(
-    model: Model, start: Plan | None, on_progress: Callable[[Progress], None] | None, stop: threading.Event
+    model: Model,
+    start: Plan | None,
+    on_progress: Callable[[Progress], None] | None,
+    stop: threading.Event,
+    time_limit_s: float | None = None,
 ) -> Answer:
-    """Solve by the engine that the scenario asks for.
+    """Solve one model by the engine that the scenario asks for, within its time limit or the one given.
 
     "Infeasible" is believed only with a second opinion and comes with the rules that cannot hold. Raises `EngineError`
     where an engine fails or its bound contradicts a verified value.
     """
-    settings = model.scenario.solve
-    engine, why = choose_engine(model.linear, settings.engine, float(settings.time_limit_s))
     options = options_of(model, start)
+    options = options if time_limit_s is None else replace(options, time_limit_s=time_limit_s)
+    engine, why = choose_engine(model.linear, model.scenario.solve.engine, options.time_limit_s)
     result = solve(model.linear, engine, options, on_progress, stop)
     if result.termination.reason == "INFEASIBLE":
-        return _doubt(model, Answer(result, engine, why), options)
+        return explain_infeasible(model, Answer(result, engine, why), options, stop)
     if result.termination.reason in ("ERROR", "UNBOUNDED"):
         raise EngineError(
             f"{engine} ended with {result.native_status or result.termination.reason}: {result.termination.detail}"
@@ -88,10 +98,13 @@ def optimize(
     if result.values is None:
         return Answer(result, engine, why)
     plan = plan_from_values(model, result.values)
-    if result.termination.reason != "OPTIMAL" or result.best_bound > result.objective:
+    left_open = result.termination.reason != "OPTIMAL" or result.best_bound > result.objective
+    if left_open and not model.stages:  # what is kept of other KPIs is no rule that topping up would know
         plan = top_up(model.tables, model.scenario, plan)
     answer = settle(model, Answer(result, engine, why), plan)
-    return _first_of_equals(model, answer, stop)
+    answer = _first_of_equals(model, answer, stop)
+    assert answer.plan is not None
+    return replace(answer, plan=first_expired_first_out(model, answer.plan))
 
 
 def settle(model: Model, answer: Answer, plan: Plan) -> Answer:
@@ -112,11 +125,11 @@ def _first_of_equals(model: Model, answer: Answer, stop: threading.Event) -> Ans
     return answer if first is None else replace(answer, plan=first, tie_break="canonical")
 
 
-def _doubt(model: Model, answer: Answer, options: SolveOptions) -> Answer:
+def explain_infeasible(model: Model, answer: Answer, options: SolveOptions, stop: threading.Event) -> Answer:
     """A claim of infeasibility, confirmed by another engine and explained; otherwise it is no answer."""
     confirmed = confirm_infeasible(model.linear, answer.engine, options)
     if confirmed:
-        return replace(answer, conflict=find_conflict(model, answer.engine, options))
+        return replace(answer, conflict=find_conflict(model, answer.engine, options, stop))
     undecided = Termination(
         "NO_SOLUTION", "other", f"{answer.engine} says infeasible, a second engine does not confirm it"
     )

@@ -8,94 +8,144 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
-from optimizer.solution.ledger import Ledger
+from optimizer.model.freight import chargeable_kg
+from optimizer.model.terms import unit_margin
+from optimizer.solution.ledger import Ledger, quotient
+from optimizer.solution.orders_table import orders
 from optimizer.solution.plan import Plan
-from optimizer.tables.tables import Table, Tables, Texts
+from optimizer.solution.policies import move_costs
+from optimizer.tables.tables import Column, Table, Tables, Texts
 
 if TYPE_CHECKING:
     from optimizer.scenario.schema import Scenario
+
+Ints = NDArray[np.int64]
 
 CAPACITY_UNITS = ("units", "lines", "shipments", "kg")
 
 
 def plan_tables(tables: Tables, scenario: Scenario, plan: Plan) -> dict[str, Table]:
     """All tables that follow from the plan alone, by name."""
-    ledger = Ledger(tables, scenario, plan)
-    made = (allocations(ledger), shipments(ledger), warehouses(ledger), transfers(), contracts(ledger))
-    return {table.name: table for table in made}
+    return tables_of(Ledger(tables, scenario, plan))
+
+
+def tables_of(ledger: Ledger) -> dict[str, Table]:
+    """All tables that follow from a plan whose ledger exists already, by name."""
+    makers = (allocations, orders, shipments, warehouses, transfers, contracts)
+    return {table.name: table for table in (make(ledger) for make in makers)}
 
 
 def allocations(ledger: Ledger) -> Table:
-    """One row per (line, lane) that ships; sorted by order, line, warehouse, service."""
-    tables, line, lane = ledger.tables, ledger.plan.line, ledger.plan.lane
-    product = tables.products["product_id"][tables.line_product[line]]
-    arrive, due = ledger.arrival(lane), tables.orders["due_date"][ledger.row_order]
-    dated = ~np.isnat(due)
-    late = np.where(dated, (arrive - due).astype(np.int64), 0)
+    """One row per plan row and source that it draws from; sorted by order, line, warehouse, service, day, product."""
+    tables, plan, draws, supply = ledger.tables, ledger.plan, ledger.plan.draws, ledger.batch.supply
+    line, lane, day = plan.line[draws.row], plan.lane[draws.row], plan.day[draws.row]
+    served, products = ordered_by_draw(ledger), tables.products["product_id"]
+    due = tables.orders["due_date"][ledger.row_order[draws.row]]
     return Table(
         "allocations",
         {
             "order_id": tables.order_lines["order_id"][line],
             "line_id": tables.order_lines["line_id"][line],
-            "product_id": product,
-            "ship_product_id": product,
+            "product_id": products[tables.line_product[line]],
+            "ship_product_id": products[supply.product[draws.source]],
             "warehouse_id": tables.lanes["warehouse_id"][lane],
-            "lot_id": _blank(len(line)),
+            "lot_id": supply.lot[draws.source],
             "service_id": tables.lanes["service_id"][lane],
-            "ship_date": _leaving(ledger, len(line)),
-            "arrive_date": arrive,
-            "qty": ledger.plan.qty,
-            "ordered_qty_served": ledger.plan.qty,
-            "margin": ledger.row_margin,
-            "service_value": ledger.row_service,
-            "variable_cost": ledger.row_freight + ledger.row_handling,
-            "days_late": np.maximum(late, 0),
+            "ship_date": ledger.date(day),
+            "arrive_date": ledger.arrival(lane, day),
+            "qty": draws.units,
+            "ordered_qty_served": served,
+            "margin": unit_margin(tables)[line] * served,
+            "service_value": _service(ledger, served),
+            "variable_cost": _variable_cost(ledger, served),
+            "days_late": ledger.row_days_late[draws.row],
         },
-        filled={"days_late": dated},
+        filled={"days_late": ~np.isnat(due)},
         extra=carried(tables, line),
     )
 
 
-def carried(tables: Tables, line: NDArray[np.int64]) -> dict[str, Texts]:
+def ordered_by_draw(ledger: Ledger) -> Ints:
+    """Ordered units that each draw serves; a kit counts on the first of its draws."""
+    offers, plan, row = ledger.batch.offers, ledger.plan, ledger.plan.draws.row
+    of_kit = np.where(_first_draws(ledger), plan.qty[row], 0)
+    served = np.where(
+        offers.recipes.is_kit[plan.product[row]], of_kit, offers.ordered(ledger.row_offer[row], plan.draws.units)
+    )
+    return np.asarray(served, dtype=np.int64)
+
+
+def _first_draws(ledger: Ledger) -> NDArray[np.bool_]:
+    return np.asarray(np.diff(ledger.plan.draws.row, prepend=-1) != 0)
+
+
+def _service(ledger: Ledger, served: Ints) -> Exact:
+    """The service term where it is earned: on units, or on the first draw of a full line or order."""
+    row = ledger.plan.draws.row
+    if ledger.scenario.service.measure != "unit":
+        return ledger.row_service[row] * _first_draws(ledger)
+    weight = ledger.order_weight[ledger.row_order[row]]
+    return weight * Exact.full(len(row), ledger.scenario.service.value) * served
+
+
+def _variable_cost(ledger: Ledger, served: Ints) -> Exact:
+    """What varies with the units of each draw: handling, and freight by unit and by kg where the lane has no tariff."""
+    batch, plan, row = ledger.batch, ledger.plan, ledger.plan.draws.row
+    lane = plan.lane[row]
+    handling: Exact = ledger.tables.warehouses["handling_cost_per_unit"]
+    by_unit = batch.lane_cost("cost_per_unit")[lane] + handling[ledger.row_warehouse[row]]
+    kg = quotient(chargeable_kg(batch, ledger.row_offer[row], lane).times(served))
+    return by_unit * plan.draws.units + batch.lane_cost("cost_per_kg")[lane] * kg
+
+
+def carried(tables: Tables, line: Ints) -> dict[str, Texts]:
     """The x_ columns of the order lines, for a row per line."""
     return {name: values[line] for name, values in tables.order_lines.extra.items()}
 
 
 def shipments(ledger: Ledger) -> Table:
-    """One row per order, warehouse and service that ships."""
+    """One row per order, warehouse, service and day that ships."""
     tables, ships = ledger.tables, ledger.shipments
-    order_id = tables.orders["order_id"][ships.order]
-    warehouse_id = tables.lanes["warehouse_id"][ships.lane]
-    service_id = tables.lanes["service_id"][ships.lane]
-    fixed = tables.lanes["fixed_cost"][ships.lane]
-    return Table(
-        "shipments",
-        {
-            "shipment_id": order_id + "/" + warehouse_id + "/" + service_id,
-            "order_id": order_id,
-            "warehouse_id": warehouse_id,
-            "service_id": service_id,
-            "ship_date": _leaving(ledger, len(ships)),
-            "lines": ships.lines,
-            "units": ships.units,
-            "weight_kg": ships.kg,
-            "fixed_cost": fixed,
-            "variable_cost": ships.freight - fixed,
-        },
-    )
+    columns: dict[str, Column] = {
+        "order_id": tables.orders["order_id"][ships.order],
+        "warehouse_id": tables.lanes["warehouse_id"][ships.lane],
+        "service_id": tables.lanes["service_id"][ships.lane],
+        "ship_date": ledger.date(ships.day),
+        "lines": ships.lines,
+        "units": ships.units,
+        "weight_kg": ships.kg,
+        "chargeable_kg": ships.chargeable,
+        "fixed_cost": ships.fixed,
+        "variable_cost": ships.freight - ships.fixed,
+    }
+    return Table("shipments", {"shipment_id": _shipment_ids(ledger), **columns})
+
+
+def _shipment_ids(ledger: Ledger) -> Texts:
+    """order/warehouse/service, with the date unless all of it leaves on `as_of`."""
+    tables, ships = ledger.tables, ledger.shipments
+    name = tables.orders["order_id"][ships.order] + "/" + tables.lanes["warehouse_id"][ships.lane]
+    name = name + "/" + tables.lanes["service_id"][ships.lane]
+    way = ships.order * len(tables.lanes) + ships.lane
+    days = np.bincount(np.unique(way, return_inverse=True)[1].reshape(-1))
+    alone = days[np.unique(way, return_inverse=True)[1].reshape(-1)] == 1
+    if not len(ships):
+        return np.asarray(name, dtype=object)
+    dated = name + "/" + ledger.date(ships.day).astype(str).astype(object)
+    return np.asarray(np.where((ships.day == 0) & alone, name, dated), dtype=object)
 
 
 def warehouses(ledger: Ledger) -> Table:
     """One row per warehouse: whether it ships, what it uses of each capacity, and its own costs."""
     houses, size = ledger.tables.warehouses, len(ledger.tables.warehouses)
     of_row, of_shipment = ledger.row_warehouse, ledger.shipment_warehouse
-    used: dict[str, NDArray[np.int64] | Exact] = {
+    used: dict[str, Ints | Exact] = {
         "units": ledger.warehouse_units,
-        "lines": np.bincount(of_row, minlength=size).astype(np.int64),
+        "lines": np.bincount(of_row[ledger.picks], minlength=size).astype(np.int64),
         "shipments": np.bincount(of_shipment, minlength=size).astype(np.int64),
         "kg": ledger.row_kg.sum_by(of_row, size),
     }
-    columns = {"warehouse_id": houses["warehouse_id"], "opened": ledger.warehouse_opened}
+    columns: dict[str, Column] = {"warehouse_id": houses["warehouse_id"], "opened": ledger.warehouse_opened}
     for unit in CAPACITY_UNITS:
         columns |= {f"used_{unit}": used[unit], f"capacity_{unit}": houses[f"capacity_{unit}"]}
     columns |= {"handling_cost": ledger.row_handling.sum_by(of_row, size), "opening_cost": ledger.opening_cost}
@@ -119,25 +169,22 @@ def contracts(ledger: Ledger) -> Table:
     )
 
 
-def transfers() -> Table:
-    """The header alone: nothing moves between warehouses."""
-    texts = ("from_warehouse_id", "to_warehouse_id", "product_id", "lot_id")
-    dates = np.zeros(0, dtype="datetime64[D]")
-    return Table(
-        "transfers",
-        {
-            **{name: _blank(0) for name in texts},
-            "qty": np.zeros(0, dtype=np.int64),
-            "ship_date": dates,
-            "arrive_date": dates,
-            "cost": Exact.zeros(0),
-        },
-    )
-
-
-def _leaving(ledger: Ledger, size: int) -> NDArray[np.datetime64]:
-    return np.full(size, np.datetime64(ledger.scenario.as_of, "D"))
-
-
-def _blank(size: int) -> Texts:
-    return np.full(size, "", dtype=object)
+def transfers(ledger: Ledger) -> Table:
+    """One row per move between warehouses, sorted by both of them, product, lot and day."""
+    tables, moves, supply = ledger.tables, ledger.plan.moves, ledger.batch.supply
+    table, lot = tables.transfers, supply.lot[moves.source]
+    lot_rank = np.unique(lot.astype(str), return_inverse=True)[1].reshape(-1)
+    house = tables.transfer_from[moves.transfer], tables.transfer_to[moves.transfer]
+    order = np.lexsort((moves.day, lot_rank, moves.product, *house[::-1]))
+    leaves = ledger.date(moves.day)
+    columns: dict[str, Column] = {
+        "from_warehouse_id": table["from_warehouse_id"][moves.transfer],
+        "to_warehouse_id": table["to_warehouse_id"][moves.transfer],
+        "product_id": tables.products["product_id"][moves.product],
+        "lot_id": lot,
+        "qty": moves.units,
+        "ship_date": leaves,
+        "arrive_date": leaves + table["transit_days"][moves.transfer].astype("timedelta64[D]"),
+        "cost": move_costs(ledger),
+    }
+    return Table("transfers", {name: column[order] for name, column in columns.items()})

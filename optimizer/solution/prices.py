@@ -23,6 +23,7 @@ from optimizer.solution.extract import values_from_plan
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.plan import Plan
 from optimizer.solution.prices_rows import AT_LEAST, KEYS, LINKS, Limit, cannot_bind, key_texts, limit_of
+from optimizer.solution.prices_stages import STAGES, stage_limit
 from optimizer.solution.prices_table import DECIMALS, idle_rows, priced_rows, rounded, shadow_price_table
 from optimizer.tables.tables import Table
 
@@ -33,7 +34,19 @@ Texts = NDArray[np.object_]
 
 HEADROOM = 1
 """Bounds inside the model are reckoned with one unit more than there is, so that one more unit can be asked for."""
-QUANTITIES = frozenset({"ship_qty", "lots", "contract_shortfall", "charge_topup"})
+QUANTITIES = frozenset(
+    {
+        "ship_qty",
+        "lots",
+        "kit_draw",
+        "contract_shortfall",
+        "charge_topup",
+        "band_weight",
+        "band_topup",
+        "moved",
+        "transfer_qty",
+    }
+)
 """Columns that a re-solve at fixed shipments may change; all others are its switches."""
 PLAUSIBLE = 0.1
 """Share of a right-hand side that might plausibly be added: ranks the rows by money at stake."""
@@ -87,11 +100,12 @@ def price_plan(
     Rows are priced in a model with `HEADROOM`, where the plan is written anew. Always answers within the time; what it
     did not get to is marked so.
     """
-    roomy = build_model(model.tables, model.scenario, HEADROOM)
+    roomy = build_model(model.tables, model.scenario, HEADROOM, model.stages)
     linear = pricing_matrix(roomy.linear)
     ledger = Ledger(model.tables, model.scenario, plan)
     blocks = [block for block in linear.row_blocks if block.coupling]
-    limits = {block.family: limit_of(ledger, block) for block in blocks if block.family not in LINKS}
+    limits = {block.family: limit_of(ledger, block) for block in blocks if block.family not in LINKS | STAGES}
+    limits |= {family: stage_limit(ledger, model.stages) for family in STAGES if model.stages}
     question = _question(roomy, linear, blocks, limits, values_from_plan(roomy, plan))
     effort = replace(effort or RowEffort(time_limit_s), time_limit_s=time_limit_s, top_rows=top_rows)
     found = price_rows(linear, question, effort, threads=threads, memory_limit_mb=memory_limit_mb, stop=stop)
@@ -101,7 +115,7 @@ def price_plan(
     certificate = {each.block.family: each.certificate() for each in priced}
     return Prices(
         certificate={family: certificate[family] for family in KEYS if len(certificate.get(family, _NONE).price)},
-        shadow_prices=shadow_price_table([*rows, idle_rows(model.tables, idle)]),
+        shadow_prices=shadow_price_table([*rows, idle_rows(model.batch, idle)]),
         lp_bound=found.relaxation,
         notes=_notes(found, left_out),
     )
@@ -190,8 +204,7 @@ class _Priced:
         self.model, self.block = model, block
         self.found = found
         self.mine = slice(start, start + len(block))
-        scopes = tuple(model.scenario.service.min_level)
-        self.keys = key_texts(model.tables, scopes, block)
+        self.keys = key_texts(model.batch, block)
         self.price = self._right(rounded(found.price[self.mine]))
 
     def _right(self, price: Exact) -> Exact:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from optimizer.engines.resolve import FIXED, GLOBAL, LOCAL, RowValues
 from optimizer.exact import INT64_SAFE, Exact
+from optimizer.model.calendar import date_texts
 from optimizer.solution.prices_rows import AT_LEAST, Limit
 from optimizer.tables.tables import Table
 
 if TYPE_CHECKING:
+    from optimizer.model.batch import Batch
     from optimizer.solution.prices_rows import IdleStock
-    from optimizer.tables.tables import Tables
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,7 +26,10 @@ Columns = dict[str, Any]
 DECIMALS = 9
 """Decimals of a price: enough for money per gram, few enough for exact machine integers."""
 BASES = {FIXED: "fixed_shipments", LOCAL: "local", GLOBAL: "global"}
-ID_COLUMNS = ("warehouse_id", "product_id", "zone_id", "service_id", "contract_id", "scope")
+ID_COLUMNS = (
+    *("warehouse_id", "product_id", "zone_id", "service_id", "contract_id", "scope", "lot_id", "date", "stage"),
+    *("reserve_id", "customer_id", "budget_id", "from_warehouse_id", "to_warehouse_id"),
+)
 TEXTS = ("family", *ID_COLUMNS, "unit")
 EXACT = ("rhs", "used", "slack", "price")
 WORDS = ("price_basis", "value_basis", "verified")
@@ -69,12 +73,14 @@ def _verified(basis: Ints, impossible: Ints) -> Iterable[str]:
     return iter(words[np.where(basis == 0, 0, np.where(impossible > 0, 2, 1))])
 
 
-def idle_rows(tables: Tables, idle: IdleStock) -> Columns:
+def idle_rows(batch: Batch, idle: IdleStock) -> Columns:
     """Stock that is more than all who could use it want, even with one unit less: worth nothing, by proof."""
-    size, stock = len(idle.stock), idle.stock
+    size, period, supply, tables = len(idle.period), idle.period, batch.supply, batch.tables
+    pool = supply.period_pool[period]
     keys = {
-        "warehouse_id": tables.warehouses["warehouse_id"][tables.stock_warehouse[stock]],
-        "product_id": tables.products["product_id"][tables.stock_product[stock]],
+        "warehouse_id": tables.warehouses["warehouse_id"][supply.pool_warehouse[pool]],
+        "product_id": tables.products["product_id"][supply.pool_product[pool]],
+        "date": date_texts(batch.scenario, supply.period_day[period]),
     }
     return {
         **_names("warehouse_stock", keys, idle.limit, size),

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
-from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.model import terms
-from optimizer.solution.reasons import Verdicts
+from optimizer.solution.reason_names import Words, cents_up, listed, units, valued
+from optimizer.solution.reason_policies import PolicyWords
 from optimizer.solution.survey import GAIN_SLIP, REASONS
-from optimizer.solution.takers import Takers
-from optimizer.solution.ways import BARRIERS, LIMITS, stock_used
+from optimizer.solution.takers import money
+from optimizer.solution.verdicts import Verdicts
+from optimizer.solution.ways import BARRIERS, LIMITS
 from optimizer.tables.tables import Table, Texts
 
 if TYPE_CHECKING:
@@ -26,9 +26,11 @@ BARRIER_WORDS = {
     "closed_warehouse": "the warehouse is not open",
     "service": "the order asks for another service",
     "ineligible": "eligibility rules exclude it",
+    "frozen": "the order is frozen as it was planned before",
+    "cancel_date": "it would arrive after the cancel date",
+    "remaining_life": "what is there would be too old on arrival",
+    "tariff": "the tariff has no band for its weight",
 }
-MOST_NAMED = 5
-"""Lanes, warehouses or lines named in one sentence; further ones are counted."""
 
 
 class Told(NamedTuple):
@@ -37,14 +39,6 @@ class Told(NamedTuple):
     detail: Texts
     taken_by: Texts
     least_change: Texts
-
-
-class Words(NamedTuple):
-    """What is said about one line."""
-
-    detail: str
-    least_change: str = ""
-    taken_by: str = ""
 
 
 def tell(verdicts: Verdicts, prices: Prices | None = None) -> Told:
@@ -64,97 +58,12 @@ def _stock_prices(prices: Prices | None) -> dict[tuple[str, str], str]:
     return {key: money(price) for key, price in zip(ids, priced.price.floats().tolist(), strict=True)}
 
 
-def money(value: float) -> str:
-    """Two decimals; four where two would hide the number."""
-    return f"{value:.2f}" if abs(value) >= 0.005 or value == 0 else f"{value:.4f}"
-
-
-def listed(names: list[str]) -> str:
-    """At most `MOST_NAMED` of them, the rest counted."""
-    shown = ", ".join(names[:MOST_NAMED])
-    return shown if len(names) <= MOST_NAMED else f"{shown} and {len(names) - MOST_NAMED} more"
-
-
-def cents_up(value: float) -> float:
-    """Rounded up to whole cents."""
-    return ceil(value * 100 - GAIN_SLIP) / 100
-
-
-def valued(change: str, gain: float) -> str:
-    """A change with what it would gain, marked as not verified."""
-    return f"{change}; worth about {money(gain)} (estimate, not verified)"
-
-
-def units(count: int) -> str:
-    """A count of units, in words."""
-    return f"{count} unit" if count == 1 else f"{count} units"
-
-
-class _Teller:
-    """Looks up names and numbers of short line ``place`` (position in the verdicts' lines) and its way ``at``."""
-
-    def __init__(self, verdicts: Verdicts, stock_price: Mapping[tuple[str, str], str]) -> None:
-        self.stock_price = stock_price
-        self.verdicts, self.survey, self.ledger = verdicts, verdicts.survey, verdicts.ledger
-        self.ways, self.tables = verdicts.survey.ways, verdicts.ledger.tables
-        self.first_way = np.searchsorted(self.ways.line, verdicts.lines)
-        self.end_way = np.searchsorted(self.ways.line, verdicts.lines, side="right")
-        self.takers = Takers(self.ledger)
+class _Teller(PolicyWords):
+    """One sentence a reason; ``place`` is the short line, ``at`` the way that shows it."""
 
     def words(self, place: int) -> Words:
         say: Callable[[int, int], Words] = getattr(self, f"_{REASONS[self.verdicts.reason[place]]}")
         return say(place, int(self.verdicts.way[place]))
-
-    # -- names --------------------------------------------------------------------------------------------------
-    def order(self, place: int) -> str:
-        return str(self.tables.orders["order_id"][self.survey.order[place]])
-
-    def product(self, place: int) -> str:
-        return str(self.tables.products["product_id"][self.tables.line_product[self.verdicts.lines[place]]])
-
-    def warehouse(self, at: int) -> str:
-        return str(self.tables.lanes["warehouse_id"][self.ways.lane[at]])
-
-    def lane(self, at: int) -> str:
-        return f"{self.warehouse(at)} by {self.tables.lanes['service_id'][self.ways.lane[at]]}"
-
-    def ways_of(self, place: int) -> range:
-        return range(int(self.first_way[place]), int(self.end_way[place]))
-
-    def warehouses_with_stock(self, place: int) -> list[str]:
-        """Warehouses with at least a step of the line's product left, wherever they deliver."""
-        tables, line = self.tables, self.verdicts.lines[place]
-        rows = self.stock_of_product[tables.line_product[line]]
-        return [str(tables.stock["warehouse_id"][row]) for row in rows if self.left[row] >= self.survey.step[place]]
-
-    @cached_property
-    def left(self) -> Ints:
-        return terms.atp(self.tables) - stock_used(self.ledger)
-
-    @cached_property
-    def stock_of_product(self) -> list[Ints]:
-        by_product = np.argsort(self.tables.stock_product, kind="stable")
-        ends = np.searchsorted(self.tables.stock_product[by_product], np.arange(1, len(self.tables.products)))
-        return np.split(by_product, ends)
-
-    # -- what a change would bring ------------------------------------------------------------------------------
-    def fill(self, at: int) -> int:
-        """Units that would fill the line, in whole steps."""
-        return int(self.survey.units_fill[at])
-
-    def change(self, at: int, limit: str, text: str) -> str:
-        """The change and its worth if ``limit`` alone keeps the line from being filled and filling it would gain."""
-        enough = self.survey.one_change_fills[at] and LIMITS[self.survey.tightest[at]] == limit
-        return valued(text, float(self.survey.gain_fill[at])) if enough else ""
-
-    def lacking(self, at: int, limit: str) -> int:
-        """Units by which the limit would have to rise to fill the line here."""
-        return self.fill(at) - max(int(self.ways.rooms[LIMITS.index(limit), at]), 0)
-
-    def more_stock(self, place: int, at: int) -> str:
-        count = self.lacking(at, "warehouse_stock")
-        what = f"{count} more {'unit' if count == 1 else 'units'} of {self.product(place)} at {self.warehouse(at)}"
-        return self.change(at, "warehouse_stock", what)
 
     # -- one sentence a reason ----------------------------------------------------------------------------------
     def _hold(self, place: int, at: int) -> Words:
@@ -257,17 +166,23 @@ class _Teller:
     def _capacity(self, place: int, at: int) -> Words:
         limit = LIMITS[self.survey.tightest[at]]
         owner, _, unit = limit.partition("_capacity_")
-        named = self.warehouse(at) if owner == "warehouse" else f"lane {self.lane(at)}"
-        table, row = (
-            (self.tables.warehouses, self.ways.warehouse[at])
-            if owner == "warehouse"
-            else (self.tables.lanes, self.ways.lane[at])
-        )
+        named, table, row = self._owner(owner, at)
         capacity = table[f"capacity_{unit}"]
         most = capacity[row : row + 1].texts()[0] if unit == "kg" else str(capacity[row])
         rise = {"lines": 1, "shipments": 1, "units": self.lacking(at, limit)}.get(unit)
         change = self.change(at, limit, f"capacity_{unit} of {named} raised by {rise}") if rise else ""
         return Words(f"capacity_{unit} of {named} is used up ({most})", change)
+
+    def _owner(self, owner: str, at: int) -> tuple[str, Table, int]:
+        """Whose capacity it is: in words, and the row of its table."""
+        warehouse, day = int(self.ways.warehouse[at]), self.ways.day[[at]]
+        if owner == "lane":
+            service = self.tables.lanes["service_id"][self.ways.lane[at]]
+            return f"lane {self.warehouse(at)} by {service}", self.tables.lanes, int(self.ways.lane[at])
+        if owner == "day":
+            row = int(self.ledger.batch.calendar.limit_of(self.ways.warehouse[[at]], day)[0])
+            return f"{self.warehouse(at)} on {self.ledger.date(day)[0]}", self.tables.calendar, row
+        return self.warehouse(at), self.tables.warehouses, warehouse
 
     def _split_limit(self, place: int, at: int) -> Words:
         order = self.survey.order[place]

@@ -7,7 +7,6 @@ The question asked of every lane is counterfactual: with everything else as it i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,20 +16,28 @@ from optimizer.solution.ledger import Ledger
 from optimizer.solution.outputs import carried
 from optimizer.solution.plan import Plan
 from optimizer.solution.survey import CODE, GAIN_SLIP, REASONS, Survey
+from optimizer.solution.verdicts import Verdicts
 from optimizer.solution.ways import Ways
-from optimizer.solution.whole_orders import WholeOrder, whole_orders
+from optimizer.solution.whole_orders import whole_orders
 from optimizer.tables.tables import Table
 
 if TYPE_CHECKING:
     from optimizer.model.build import Model
+    from optimizer.solution.least_change import LeastChange
     from optimizer.solution.prices import Prices
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
-def shorts(model: Model, plan: Plan, prices: Prices | None = None) -> Table:
-    """One row per short line, sorted by order and line; columns as in the contract, then the x_ columns."""
+def shorts(
+    model: Model, plan: Plan, prices: Prices | None = None, changes: Mapping[int, LeastChange] | None = None
+) -> Table:
+    """One row per short line, sorted by order and line; columns as in the contract, then the x_ columns.
+
+    ``changes``: proved least changes by line; without them the column holds estimates.
+    """
+    from optimizer.solution.least_words import stated
     from optimizer.solution.reason_text import tell
 
     verdicts = find_reasons(Ledger(model.tables, model.scenario, plan))
@@ -49,32 +56,10 @@ def shorts(model: Model, plan: Plan, prices: Prices | None = None) -> Table:
             "reason": np.array(REASONS, dtype=object)[verdicts.reason],
             "detail": told.detail,
             "taken_by": told.taken_by,
-            "least_change": told.least_change,
+            "least_change": told.least_change if changes is None else stated(told.least_change, line, changes),
         },
         extra=carried(tables, line),
     )
-
-
-@dataclass(frozen=True)
-class Verdicts:
-    """Per short line (``lines``, positions in order_lines) its ``reason`` and the ``way`` that shows it.
-
-    ``reason`` is a position in `REASONS`, ``way`` one in the survey's ways, -1 where none shows it. ``whole_orders``:
-    what shipping an order whole would bring, for orders that must ship complete and whose lines could each be had.
-    """
-
-    survey: Survey
-    reason: Ints
-    way: Ints
-    whole_orders: Mapping[int, WholeOrder]
-
-    @property
-    def ledger(self) -> Ledger:
-        return self.survey.ledger
-
-    @property
-    def lines(self) -> Ints:
-        return self.survey.lines
 
 
 def find_reasons(ledger: Ledger) -> Verdicts:
@@ -85,11 +70,18 @@ def find_reasons(ledger: Ledger) -> Verdicts:
     tried = _best(survey, survey.stocked, np.zeros(len(survey.ways), dtype=np.int64))
     fallback = np.where(served >= 0, served, tried)
     blocked = way >= 0
+    barred = np.asarray(survey.max_by(survey.ways.usable, 0) == 0)
     whole, partly = survey.whole_only, (survey.line_room > 0) & ~survey.servable
     rules: list[tuple[str, Flags, Ints]] = [
         ("hold", survey.held, _none(survey)),
-        ("no_lane", survey.max_by(survey.ways.usable, 0) == 0, _none(survey)),
+        ("frozen", survey.barred_by("frozen"), _none(survey)),
+        ("cancel_date", barred & survey.barred_by("cancel_date"), _none(survey)),
+        ("remaining_life", barred & survey.barred_by("remaining_life"), _none(survey)),
+        ("tariff", barred & survey.barred_by("tariff"), _none(survey)),
+        ("no_lane", barred, _none(survey)),
         ("minimum_or_lot", survey.need > survey.whole_steps, _none(survey)),
+        ("cancel_date", (survey.atp == 0) & survey.stocked_later, _none(survey)),
+        ("remaining_life", (survey.atp == 0) & survey.barred_by("remaining_life"), _none(survey)),
         ("no_stock", survey.atp == 0, _none(survey)),
         ("minimum_or_lot", survey.atp < survey.step, _none(survey)),
         ("delivery_policy", whole & (survey.reach < survey.need), _none(survey)),

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.model import terms
+from optimizer.model.ragged import ranks_of
 from optimizer.solution.ledger import Ledger
-from optimizer.solution.ways import LIMITS, Ways, line_needs, service_money, stock_used, whole_only
+from optimizer.solution.takers import pool_used
+from optimizer.solution.ways import BARRIERS, LIMITS, Ways, line_needs, service_money, whole_only
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -19,18 +21,16 @@ Flags = NDArray[np.bool_]
 
 REASONS = (
     "hold", "no_lane", "no_stock", "stock_taken", "not_worth_freight", "capacity", "split_limit", "delivery_policy",
-    "minimum_or_lot", "contract_quota", "pin", "within_gap",
+    "minimum_or_lot", "contract_quota", "pin", "within_gap", "frozen", "cancel_date", "remaining_life", "tariff",
+    "reserve", "credit_limit", "budget",
 )  # fmt: skip
 CODE = {name: code for code, name in enumerate(REASONS)}
 OF_LIMIT = np.array(
-    [
-        CODE[{"pin": "pin", "contract_quota": "contract_quota", "max_shipments": "split_limit"}.get(name, "capacity")]
-        for name in LIMITS
-    ]
+    [CODE[name if name in REASONS else {"max_shipments": "split_limit"}.get(name, "capacity")] for name in LIMITS]
 )
 STOCK = LIMITS.index("warehouse_stock")
 SPLITS = LIMITS.index("max_shipments")
-OWN_RULES = ("pin", "contract_quota", "split_limit")
+OWN_RULES = ("pin", "contract_quota", "split_limit", "credit_limit")
 GAIN_SLIP = 1e-6
 """Money below which a gain counts as none: far above the rounding of doubles, far below a minor unit."""
 
@@ -41,6 +41,13 @@ class Survey:
 
     ledger: Ledger
     ways: Ways
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """No dates, lots, substitutes or tariffs: a line and a lane are one way."""
+        batch = self.ledger.batch
+        single = batch.supply.single and batch.offers.plain and batch.ship_days.none
+        return single and not batch.banded.any()
 
     # -- lines --------------------------------------------------------------------------------------------------
     @cached_property
@@ -59,6 +66,16 @@ class Survey:
     @cached_property
     def held(self) -> Flags:
         return np.asarray(self.ledger.tables.orders["hold"] != "", dtype=bool)[self.order]
+
+    def barred_by(self, barrier: str) -> Flags:
+        """Lines of which some way is kept off by this barrier and by none before it."""
+        return np.asarray(self.max_by(self.ways.barrier == BARRIERS.index(barrier), 0) > 0)
+
+    @cached_property
+    def stocked_later(self) -> Flags:
+        """Lines for which there is stock, but only so late that it would arrive after the cancel date."""
+        late = self.ways.barrier == BARRIERS.index("cancel_date")
+        return np.asarray(self.max_by(late & (self.ways.atp > 0), 0) > 0)
 
     @cached_property
     def whole_only(self) -> Flags:
@@ -123,8 +140,9 @@ class Survey:
 
     def _line_total(self, room: Ints, pool: Ints) -> Ints:
         """Sum over warehouses; the services of one warehouse share its stock ``pool``."""
-        ways, size = self.ways, len(self.ledger.tables.warehouses)
-        pair, of_way = np.unique(self.place * size + ways.warehouse, return_inverse=True)
+        ways = self.ways
+        size = len(self.ledger.batch.supply.pool_warehouse) + 1  # days and services of a pool share what it has
+        pair, of_way = np.unique(self.place * size + ways.stock % size, return_inverse=True)
         total, cap = np.zeros(len(pair), dtype=np.int64), np.zeros(len(pair), dtype=np.int64)
         np.add.at(total, of_way, room)
         np.maximum.at(cap, of_way, pool)
@@ -216,13 +234,13 @@ class Survey:
 
     def _pays_together(self) -> Flags:
         """Ways whose lane would be worth a shipment of all that the order still lacks; an upper estimate."""
-        ways, n_lanes = self.ways, len(self.ledger.tables.lanes)
+        ways = self.ways
         by_order = self.ledger.scenario.service.measure == "order"
         units = np.minimum(ways.atp - ways.own, ways.short)
         brings = units * ways.unit_worth + (0.0 if by_order else ways.bonus(units))
         adds: Flags = self.stocked & ((brings > 0) | by_order)
-        shipment, of_way = np.unique(ways.order * n_lanes + ways.lane, return_inverse=True)
-        total = np.bincount(of_way, weights=np.where(adds, brings, 0.0), minlength=len(shipment))[of_way]
+        of_way, size = ranks_of(ways.order, ways.lane, ways.day)
+        total = np.bincount(of_way, weights=np.where(adds, brings, 0.0), minlength=size)[of_way]
         once = service_money(self.ledger)[ways.order] if by_order else 0.0
         return np.logical_and(adds, total + once - ways.opening() > GAIN_SLIP)
 
@@ -251,7 +269,7 @@ class Survey:
     @cached_property
     def others_hold_stock(self) -> Flags:
         """Ways whose stock row other lines draw from."""
-        return np.asarray(np.append(stock_used(self.ledger), 0)[self.ways.stock] > self.ways.own)
+        return np.asarray(np.append(pool_used(self.ledger), 0)[self.ways.stock] > self.ways.own_units)
 
     @cached_property
     def blocked_reason(self) -> Ints:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.model.batch import Batch
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import objective_value
 from optimizer.solution.plan import Plan
@@ -37,6 +38,9 @@ def top_up(tables: Tables, scenario: Scenario, plan: Plan) -> Plan:
 
     The value is compared in exact arithmetic each time, so the result is never worth less.
     """
+    batch = Batch.of(tables, scenario)
+    if not (batch.supply.single and batch.offers.plain and batch.ship_days.none):
+        return plan
     value = objective_value(tables, scenario, plan)
     for _ in range(MOST_ROUNDS):
         ledger = Ledger(tables, scenario, plan)

@@ -1,7 +1,7 @@
-"""Every lane that could bring more of a short line: what bars it, what room the plan leaves on it, what it would earn.
+"""Every way that could bring more of a short line: what bars it, what room the plan leaves on it, what it would earn.
 
-A way is a pair (short line, lane into its order's zone), whether or not the model has an arc for it. All arrays are of
-the length of the ways, sorted by (line, lane).
+A way is (short line, lane into its order's zone, day on which goods may leave, product that may be shipped), whether or
+not the model has an arc for it. All arrays are of the length of the ways, sorted so.
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ from numpy.typing import NDArray
 
 from optimizer.exact import Exact
 from optimizer.model import terms
-from optimizer.model.limits import ENDLESS, PinLimits, ServiceMatch, ineligible_pairs, stock_index
-from optimizer.solution.ledger import Ledger
+from optimizer.model.calendar import SPAN
+from optimizer.model.freight import chargeable_kg
+from optimizer.model.limits import ENDLESS, ServiceMatch, ineligible_pairs
+from optimizer.model.ragged import expand
+from optimizer.model.rates import Bands
+from optimizer.solution.ledger import Ledger, quotient
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-KG_SLIP = 1e-9
-"""Relative slip allowed when kilograms are divided as doubles, so that an exact fit counts as a fit."""
-BARRIERS = ("", "closed_warehouse", "service", "ineligible")
+BARRIERS = (
+    "", "frozen", "closed_warehouse", "service", "ineligible", "cancel_date", "remaining_life", "tariff"
+)  # fmt: skip
 LIMITS = (
-    "pin", "contract_quota", "warehouse_stock", "max_shipments",
-    "warehouse_capacity_units", "warehouse_capacity_lines", "warehouse_capacity_shipments", "warehouse_capacity_kg",
+    "pin", "contract_quota", "credit_limit", "budget", "warehouse_stock", "reserve", "max_shipments",
+    *(f"{place}_capacity_{unit}" for place in ("warehouse", "day") for unit in ("units", "lines", "shipments", "kg")),
     "lane_capacity_units", "lane_capacity_kg", "lane_capacity_shipments",
 )  # fmt: skip
 """What may leave no room on a way, in the order in which it is named first."""
@@ -34,24 +38,35 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class Ways:
-    """See the module. ``rooms[k]`` is how many units limit `LIMITS`[k] alone still lets through (exact but for kg)."""
+    """See the module. ``rooms[k]`` is how many units limit `LIMITS`[k] alone still lets through (exact but for kg).
+
+    Units are ordered units. ``stock``: the pool that the way takes from (of a kit that of its scarcest component), -1
+    where the warehouse has none.
+    """
 
     ledger: Ledger
     line: Ints
     lane: Ints
+    day: Ints
+    offer: Ints
     barrier: Ints
     stock: Ints
+    atp: Ints
     rooms: Ints = field(repr=False)
 
     @classmethod
-    def of(cls, ledger: Ledger) -> Ways:
-        tables = ledger.tables
-        line, lane = _pairs(ledger)
-        stock = stock_index(tables).find(tables.lane_warehouse[lane] * len(tables.products) + tables.line_product[line])
+    def of(cls, ledger: Ledger, lines: Ints | None = None) -> Ways:
+        """Of these lines; of all short ones that are not held if not given."""
+        from optimizer.solution.way_rooms import rooms_of, stock_of
+
+        line, lane, day, offer = _possible(ledger, short_lines(ledger) if lines is None else lines)
+        stock = stock_of(ledger, line, lane, day, offer)
         rooms = np.full((len(LIMITS), len(line)), ENDLESS, dtype=np.int64)
-        ways = cls(ledger, line, lane, _barriers(ledger, line, lane), stock, rooms)
-        for name, room in (_rule_rooms(ways) | _stock_room(ways) | _capacity_rooms(ways)).items():
+        barrier = _barriers(ledger, line, lane, day, stock.too_old)
+        ways = cls(ledger, line, lane, day, offer, barrier, stock.pool, stock.atp, rooms)
+        for name, room in (rooms_of(ways) | {"warehouse_stock": stock.room}).items():
             rooms[LIMITS.index(name)] = np.minimum(rooms[LIMITS.index(name)], np.maximum(room, 0))
+        barrier[(barrier == 0) & ~ways.has_tariff] = BARRIERS.index("tariff")
         return ways
 
     def __len__(self) -> int:
@@ -76,7 +91,7 @@ class Ways:
 
     @cached_property
     def step(self) -> Ints:
-        return terms.multiple(self.ledger.tables)[self.line]
+        return self.ledger.batch.offers.multiple[self.offer]
 
     @cached_property
     def need(self) -> Ints:
@@ -84,17 +99,20 @@ class Ways:
         return line_needs(self.ledger)[self.line]
 
     @cached_property
-    def atp(self) -> Ints:
-        return np.append(terms.atp(self.ledger.tables), 0)[self.stock]
+    def own_units(self) -> Ints:
+        """Units of the way's pool that the line itself holds already."""
+        draws, supply = self.ledger.plan.draws, self.ledger.batch.supply
+        size = len(supply.pool_warehouse) + 1
+        held = self.ledger.plan.line[draws.row] * size + supply.pool[draws.source]
+        pair, of_draw = np.unique(held, return_inverse=True)
+        total = np.append(Exact.ints(draws.units).sum_by(of_draw.reshape(-1), len(pair)).num, 0)
+        return total[find(pair, self.line * size + self.stock)]
 
     @cached_property
     def own(self) -> Ints:
-        """Units of the way's stock row that the line itself holds already, over all services."""
-        ledger = self.ledger
-        size = len(ledger.tables.stock)
-        pair, of_row = np.unique(ledger.plan.line * size + row_stock(ledger), return_inverse=True)
-        held = np.append(Exact.ints(ledger.plan.qty).sum_by(of_row, len(pair)).num, 0)
-        return held[find(pair, self.line * size + self.stock)]
+        """The same as ordered units that they serve."""
+        offers = self.ledger.batch.offers
+        return offers.ordered(self.offer, self.own_units // offers.units[self.offer])
 
     @cached_property
     def room(self) -> Ints:
@@ -104,21 +122,23 @@ class Ways:
 
     @cached_property
     def shipment(self) -> Ints:
-        """The plan's shipment of (order, lane), -1 where there is none yet."""
+        """The plan's shipment of (order, lane, day), -1 where there is none yet."""
         ships, n_lanes = self.ledger.shipments, len(self.ledger.tables.lanes)
-        return find(ships.order * n_lanes + ships.lane, self.order * n_lanes + self.lane)
+        codes = (ships.order * n_lanes + ships.lane) * SPAN + ships.day
+        return find(codes, (self.order * n_lanes + self.lane) * SPAN + self.day)
 
     @cached_property
-    def row(self) -> Ints:
-        """The plan's row of (line, lane), -1 where there is none."""
+    def picked(self) -> Flags:
+        """Whether the plan ships the line in that shipment already, whatever product it ships."""
         plan, n_lanes = self.ledger.plan, len(self.ledger.tables.lanes)
-        return find(plan.line * n_lanes + plan.lane, self.line * n_lanes + self.lane)
+        codes = np.unique((plan.line * n_lanes + plan.lane) * SPAN + plan.day)
+        return np.asarray(find(codes, (self.line * n_lanes + self.lane) * SPAN + self.day) >= 0)
 
     # -- what the way earns -------------------------------------------------------------------------------------
     @cached_property
     def unit_worth(self) -> Floats:
-        """Objective money per unit, fixed charges aside: margin + service − cost_per_unit, cost_per_kg and handling."""
-        return unit_worth(self.ledger, self.line, self.lane)
+        """Objective money per unit, fixed charges aside; see `unit_worth`."""
+        return unit_worth(self.ledger, self.offer, self.lane, self.day)
 
     @cached_property
     def unit_earning(self) -> Floats:
@@ -127,19 +147,20 @@ class Ways:
 
     def opening(self) -> Floats:
         """Objective money paid before the first unit: fixed cost of a new shipment, opening cost of a warehouse."""
-        tables, shipping = self.ledger.tables, float(self.ledger.scenario.weights.shipping)
-        fixed = np.where(self.shipment < 0, tables.lanes["fixed_cost"].floats()[self.lane], 0.0)
-        house = np.where(self.ledger.warehouse_opened, 0.0, tables.warehouses["fixed_open_cost"].floats())
+        shipping = float(self.ledger.scenario.weights.shipping)
+        fixed = np.where(self.shipment < 0, self.ledger.batch.lane_cost("fixed_cost").floats()[self.lane], 0.0)
+        cost = self.ledger.tables.warehouses["fixed_open_cost"].floats()
+        house = np.where(self.ledger.warehouse_opened, 0.0, cost)
         return shipping * (fixed + house[self.warehouse])
 
     def gain(self, units: Ints) -> Floats:
         """Objective money gained by ``units`` more on each way, everything else as it is (0 units: 0).
 
         margin + service (with the bonus of a line or order made full) + saved shortfall penalty − freight that comes
-        on top (opening and minimum charge included) − handling − warehouse opening.
+        on top (opening, minimum charge and tariff included) − handling − lateness − substitution − warehouse opening.
         """
-        topup = float(self.ledger.scenario.weights.shipping) * (self.topup(units) - self.topup(np.zeros_like(units)))
-        cost = units * (self.unit_earning - self.unit_worth) + self.opening() + topup
+        charged = float(self.ledger.scenario.weights.shipping) * (self.charged(units) - self.charged(units * 0))
+        cost = units * (self.unit_earning - self.unit_worth) + self.opening() + charged
         gain = self.earned(units) - cost
         return np.where(units > 0, gain, 0.0)
 
@@ -147,24 +168,43 @@ class Ways:
         """The part of `gain` that comes in: margin, service and saved penalties."""
         return units * self.unit_earning + self.bonus(units) + self.saved_penalty(units)
 
-    def topup(self, units: Ints) -> Floats:
-        """Money from the linear freight up to the minimum charge, with ``units`` more; 0 where no shipment is open."""
-        lanes, ships = self.ledger.tables.lanes, self.ledger.shipments
+    def charged(self, units: Ints) -> Floats:
+        """Money of the shipment beside linear freight with ``units`` more: up to the minimum charge, or by tariff."""
+        lanes, ships = self.ledger.batch.lane_cost, self.ledger.shipments
         linear = np.append(ships.linear.floats(), 0.0)[self.shipment]
         is_new = self.shipment < 0
-        linear = np.where(is_new, lanes["fixed_cost"].floats()[self.lane], linear) + units * self.unit_freight
-        return np.where(is_new & (units == 0), 0.0, np.maximum(lanes["min_charge"].floats()[self.lane] - linear, 0.0))
+        linear = np.where(is_new, lanes("fixed_cost").floats()[self.lane], linear) + units * self.unit_freight
+        topup = np.maximum(lanes("min_charge").floats()[self.lane] - linear, 0.0)
+        banded = np.flatnonzero(self.ledger.batch.banded[self.lane])
+        if len(banded):
+            topup[banded] = self._tariff(units, banded)
+        return np.where(is_new & (units == 0), 0.0, topup)
+
+    def _tariff(self, units: Ints, at: Ints) -> Floats:
+        """Charge of the cheapest band with ``units`` more on the ways ``at``, infinite where no band holds them."""
+        more = chargeable_kg(self.ledger.batch, self.offer[at], self.lane[at]).times(units[at])
+        loaded = Exact.concat([self.ledger.shipments.chargeable, Exact.zeros(1)])[self.shipment[at]]
+        band, charge = Bands.of(self.ledger.tables).cheapest(self.lane[at], quotient(more) + loaded)
+        return np.where(band >= 0, charge.floats(), np.inf)
+
+    @cached_property
+    def has_tariff(self) -> Flags:
+        """Ways without a tariff, or with a band for the fewest or for all units that the line lacks."""
+        banded = self.ledger.batch.banded[self.lane]
+        if not banded.any():
+            return np.ones(len(self), dtype=bool)
+        return np.asarray(~banded | np.isfinite(self.charged(self.need)) | np.isfinite(self.charged(self.short)))
 
     @cached_property
     def unit_freight(self) -> Floats:
-        return unit_freight(self.ledger, self.line, self.lane)
+        return unit_freight(self.ledger, self.offer, self.lane)
 
     def free_units(self) -> Ints:
         """Units that ride within the minimum charge: they cost no freight of their own."""
-        lanes, ships = self.ledger.tables.lanes, self.ledger.shipments
+        lanes, ships = self.ledger.batch.lane_cost, self.ledger.shipments
         linear = np.append(ships.linear.floats(), 0.0)[self.shipment]
-        linear = np.where(self.shipment < 0, lanes["fixed_cost"].floats()[self.lane], linear)
-        left = np.maximum(lanes["min_charge"].floats()[self.lane] - linear, 0.0)
+        linear = np.where(self.shipment < 0, lanes("fixed_cost").floats()[self.lane], linear)
+        left = np.maximum(lanes("min_charge").floats()[self.lane] - linear, 0.0)
         rate = np.where(self.unit_freight > 0, self.unit_freight, np.inf)
         return np.asarray(np.floor(left / rate), dtype=np.int64)
 
@@ -194,11 +234,44 @@ class Ways:
         return np.asarray(np.bincount(way, weights=money, minlength=len(self)), dtype=np.float64)
 
 
-def expand(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
-    """For ranges start..stop: which range each element is of, and the element."""
-    count = stop - start
-    owner = np.repeat(np.arange(len(count)), count)
-    return owner, np.arange(len(owner)) + np.repeat(start - (np.cumsum(count) - count), count)
+def short_lines(ledger: Ledger) -> Ints:
+    """Lines that are not full; those of held orders are left out: nothing could bring them more."""
+    held = np.asarray(ledger.tables.orders["hold"] != "", dtype=bool)[ledger.tables.line_order]
+    return np.flatnonzero(~ledger.line_full & ~held)
+
+
+def _possible(ledger: Ledger, lines: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """(line, lane, day, offer) for all lanes into the zone of each line, sorted."""
+    tables, batch = ledger.tables, ledger.batch
+    by_zone = np.argsort(tables.lane_zone, kind="stable")
+    start = np.searchsorted(tables.lane_zone[by_zone], np.arange(len(tables.zones) + 1))
+    zone = tables.order_zone[tables.line_order[lines]]
+    owner, within = expand(start[zone], start[zone + 1])
+    line, lane, day = lines[owner], by_zone[within], np.zeros(len(owner), dtype=np.int64)
+    if not batch.ship_days.none:
+        place, day = batch.ship_days.expand(tables.line_order[line], tables.lane_warehouse[lane])
+        line, lane = line[place], lane[place]
+    place, offer = expand(batch.offers.start[line], batch.offers.start[line + 1])
+    return line[place], lane[place], day[place], offer
+
+
+def _barriers(ledger: Ledger, line: Ints, lane: Ints, day: Ints, too_old: Flags) -> Ints:
+    """Position in `BARRIERS` of the first rule that keeps the lane from the line, 0 where none does."""
+    tables, batch = ledger.tables, ledger.batch
+    order, warehouse = tables.line_order[line], tables.lane_warehouse[lane]
+    bad = ServiceMatch.of(tables).mismatch(order, lane)
+    masks = {
+        "frozen": np.asarray(tables.orders["frozen"], dtype=bool)[order],
+        "closed_warehouse": ~np.asarray(tables.warehouses["is_open"], dtype=bool)[warehouse],
+        "service": np.zeros(len(lane), dtype=bool) if bad is None else bad,
+        "ineligible": find(ineligible_pairs(tables), line * len(tables.warehouses) + warehouse) >= 0,
+        "cancel_date": batch.arrival(lane, day) > batch.cancel_day[order],
+        "remaining_life": too_old,
+    }
+    barrier = np.zeros(len(line), dtype=np.int64)
+    for name, mask in masks.items():
+        barrier[mask & (barrier == 0)] = BARRIERS.index(name)
+    return barrier
 
 
 def find(keys: Ints, wanted: Ints) -> Ints:
@@ -225,19 +298,33 @@ def whole_only(ledger: Ledger) -> Flags:
     return np.asarray(policy != "partial", dtype=bool)[ledger.tables.line_order]
 
 
-def unit_freight(ledger: Ledger, line: Ints, lane: Ints) -> Floats:
-    """Money per unit of the line on the lane: cost_per_unit + cost_per_kg · unit weight."""
-    lanes = ledger.tables.lanes
-    per_kg = lanes["cost_per_kg"].floats()[lane] * terms.unit_weight(ledger.tables).floats()[line]
-    return np.asarray(lanes["cost_per_unit"].floats()[lane] + per_kg)
+def unit_freight(ledger: Ledger, offer: Ints, lane: Ints) -> Floats:
+    """Money per ordered unit on the lane: cost_per_unit · units + cost_per_kg · chargeable kg; 0 under a tariff."""
+    batch = ledger.batch
+    kg = chargeable_kg(batch, offer, lane).floats()
+    per_unit, per_kg = batch.lane_cost("cost_per_unit").floats()[lane], batch.lane_cost("cost_per_kg").floats()[lane]
+    return np.asarray(per_unit * shelf_units(ledger, offer) + per_kg * kg)
 
 
-def unit_worth(ledger: Ledger, line: Ints, lane: Ints) -> Floats:
-    """Objective money per unit of the line on the lane, fixed and minimum charges aside."""
-    tables = ledger.tables
+def shelf_units(ledger: Ledger, offer: Ints) -> Floats:
+    """Units that leave the shelf for one ordered unit of each offer."""
+    offers = ledger.batch.offers
+    return np.asarray(offers.top[offer] / offers.bottom[offer] * offers.units[offer])
+
+
+def unit_worth(ledger: Ledger, offer: Ints, lane: Ints, day: Ints) -> Floats:
+    """Objective money per ordered unit, fixed, minimum and tariff charges aside.
+
+    margin + service − freight − handling − lateness − substitution; what a lot earns by moving is not counted.
+    """
+    tables, batch, weights = ledger.tables, ledger.batch, ledger.scenario.weights
+    line = batch.offers.line[offer]
     handling = tables.warehouses["handling_cost_per_unit"].floats()[tables.lane_warehouse[lane]]
-    cost = unit_freight(ledger, line, lane) + handling
-    return np.asarray(unit_earning(ledger, line) - float(ledger.scenario.weights.shipping) * cost)
+    cost = unit_freight(ledger, offer, lane) + handling * shelf_units(ledger, offer)
+    late = batch.days_late(tables.line_order[line], lane, day)
+    penalty = tables.order_lines["late_penalty_per_unit_day"].floats()[line] * late
+    penalty = penalty + batch.offers.penalty.floats()[offer]
+    return np.asarray(unit_earning(ledger, line) - float(weights.shipping) * cost - float(weights.penalties) * penalty)
 
 
 def unit_earning(ledger: Ledger, line: Ints) -> Floats:
@@ -253,122 +340,3 @@ def service_money(ledger: Ledger) -> Floats:
     """Objective money of one served unit, line or order of each order."""
     service = ledger.scenario.service
     return float(ledger.scenario.weights.service) * float(service.value) * ledger.order_weight.floats()
-
-
-def _pairs(ledger: Ledger) -> tuple[Ints, Ints]:
-    """(short line, lane into its zone), sorted; lines of held orders are left out: nothing could bring them more."""
-    tables = ledger.tables
-    held = np.asarray(tables.orders["hold"] != "", dtype=bool)[tables.line_order]
-    lines = np.flatnonzero(~ledger.line_full & ~held)
-    by_zone = np.argsort(tables.lane_zone, kind="stable")
-    start = np.searchsorted(tables.lane_zone[by_zone], np.arange(len(tables.zones) + 1))
-    zone = tables.order_zone[tables.line_order[lines]]
-    owner, within = expand(start[zone], start[zone + 1])
-    return lines[owner], by_zone[within]
-
-
-def _barriers(ledger: Ledger, line: Ints, lane: Ints) -> Ints:
-    """Position in `BARRIERS` of the first rule that keeps the lane from the line, 0 where none does."""
-    tables = ledger.tables
-    order, warehouse = tables.line_order[line], tables.lane_warehouse[lane]
-    masks = (
-        np.zeros(len(line), dtype=bool),
-        ~np.asarray(tables.warehouses["is_open"], dtype=bool)[warehouse],
-        _mismatch(ledger, order, lane),
-        find(ineligible_pairs(tables), line * len(tables.warehouses) + warehouse) >= 0,
-    )
-    return np.asarray(np.argmax(np.stack(masks), axis=0), dtype=np.int64)
-
-
-def _mismatch(ledger: Ledger, order: Ints, lane: Ints) -> Flags:
-    bad = ServiceMatch.of(ledger.tables).mismatch(order, lane)
-    return np.zeros(len(lane), dtype=bool) if bad is None else bad
-
-
-def _rule_rooms(ways: Ways) -> dict[str, Ints]:
-    """Room under the rules of the order itself and under quotas."""
-    ledger, tables = ways.ledger, ways.ledger.tables
-    made = np.bincount(ledger.shipments.order, minlength=len(tables.orders))
-    spent = tables.orders.given("max_shipments") & (made >= tables.orders["max_shipments"])
-    quota = np.full(len(ledger.ordered), ENDLESS, dtype=np.int64)
-    use = ledger.contracts
-    capped = tables.contracts.given("max_qty")[use.rule]
-    left = tables.contracts["max_qty"] - use.allocated
-    np.minimum.at(quota, use.line[capped], left[use.rule[capped]])
-    return {
-        "pin": _pin_room(ways),
-        "max_shipments": np.where(spent[ways.order] & (ways.shipment < 0), 0, ENDLESS),
-        "contract_quota": quota[ways.line],
-    }
-
-
-def _pin_room(ways: Ways) -> Ints:
-    """Units until the tightest upper pin on the way's warehouse, or on its service there."""
-    ledger, tables, plan = ways.ledger, ways.ledger.tables, ways.ledger.plan
-    size, pins = len(tables.warehouses), PinLimits.of(tables)
-    pair, shipped = np.unique(plan.line * size + ledger.row_warehouse, return_inverse=True)
-    from_house = np.append(Exact.ints(plan.qty).sum_by(shipped, len(pair)).num, 0)
-    by_lane = np.append(plan.qty, 0)[ways.row]
-    code = ways.line * size + ways.warehouse
-    by_service = code * pins.n_services + tables.lane_service[ways.lane]
-    room = np.full(len(ways), ENDLESS, dtype=np.int64)
-    for index, most, wanted, used in (
-        (pins.everywhere, pins.everywhere_qty, code, from_house[find(pair, code)]),
-        (pins.by_service, pins.by_service_qty, by_service, by_lane),
-    ):
-        if len(index):
-            place = index.find(wanted)
-            room = np.where(place >= 0, np.minimum(room, most[place] - used), room)
-    return room
-
-
-def _stock_room(ways: Ways) -> dict[str, Ints]:
-    used = stock_used(ways.ledger)
-    free = np.append(terms.atp(ways.ledger.tables) - used, 0)
-    return {"warehouse_stock": free[ways.stock]}
-
-
-def stock_used(ledger: Ledger) -> Ints:
-    """Units that the plan takes from each stock row."""
-    row = row_stock(ledger)
-    return Exact.ints(ledger.plan.qty).sum_by(row, len(ledger.tables.stock)).num
-
-
-def row_stock(ledger: Ledger) -> Ints:
-    """The stock row that each row of the plan draws from."""
-    tables = ledger.tables
-    return stock_index(tables).find(ledger.row_warehouse * len(tables.products) + tables.line_product[ledger.plan.line])
-
-
-def _capacity_rooms(ways: Ways) -> dict[str, Ints]:
-    """Room under the capacities of the warehouse and of the lane, in units of the line."""
-    ledger, tables, ships = ways.ledger, ways.ledger.tables, ways.ledger.shipments
-    owners = (
-        ("warehouse", tables.warehouses, ways.warehouse, ledger.row_warehouse, ledger.shipment_warehouse),
-        ("lane", tables.lanes, ways.lane, ledger.plan.lane, ships.lane),
-    )
-    rooms: dict[str, Ints] = {}
-    for owner, table, place, of_row, of_shipment in owners:
-        size = len(table)
-        used = {
-            "units": Exact.ints(ledger.plan.qty).sum_by(of_row, size).num,
-            "lines": np.bincount(of_row, minlength=size),
-            "shipments": np.bincount(of_shipment, minlength=size),
-        }
-        started = {"lines": ways.row >= 0, "shipments": ways.shipment >= 0}
-        for unit in (name for name in used if f"capacity_{name}" in table.columns):
-            left = np.where(table.given(f"capacity_{unit}"), table[f"capacity_{unit}"] - used[unit], ENDLESS)[place]
-            if unit in started:
-                left = np.where((left >= 1) | started[unit], ENDLESS, 0)
-            rooms[f"{owner}_capacity_{unit}"] = left
-        if table.given("capacity_kg").any():
-            left_kg: Exact = table["capacity_kg"] - ledger.row_kg.sum_by(of_row, size)
-            rooms[f"{owner}_capacity_kg"] = _kg_room(ways, left_kg.floats()[place], table.given("capacity_kg")[place])
-    return rooms
-
-
-def _kg_room(ways: Ways, left_kg: Floats, limited: Flags) -> Ints:
-    """Whole units that fit into the kilograms left."""
-    weight = terms.unit_weight(ways.ledger.tables).floats()[ways.line]
-    units = np.maximum(left_kg, 0.0) * (1 + KG_SLIP) / np.where(weight > 0, weight, 1.0)
-    return np.where(limited & (weight > 0), np.minimum(units, ENDLESS), ENDLESS).astype(np.int64)

@@ -46,7 +46,7 @@ def whole_orders(survey: Survey, positions: Ints) -> dict[int, WholeOrder]:
     `split_limit`: no allowed number of shipments holds all lines. `not_worth_freight`: shipping all would gain nothing.
     `within_gap`: it would gain and could be done. Else `delivery_policy`: the lines together ask for more than is left.
     """
-    if len(positions) == 0:
+    if len(positions) == 0 or not survey.is_plain:
         return {}
     order = survey.order[positions]
     complete = np.bincount(order, minlength=len(survey.ledger.order_lines)) == survey.ledger.order_lines

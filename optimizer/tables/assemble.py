@@ -11,7 +11,7 @@ from optimizer.tables.digest import table_digest
 from optimizer.tables.findings import Findings
 from optimizer.tables.raw import RawTable
 from optimizer.tables.resolve import Draft, draft_tables
-from optimizer.tables.schema import LATER, LATER_TABLES, TABLES
+from optimizer.tables.schema import PREVIOUS, TABLES
 from optimizer.tables.tables import Source, Tables
 from optimizer.tables.typed import type_table
 from optimizer.tables.validate import validate
@@ -24,34 +24,28 @@ def assemble(
     *,
     unread: Iterable[str] = (),
     changes: Iterable[Mapping[str, Any]] = (),
+    previous: RawTable | None = None,
 ) -> tuple[Tables, list[Issue]]:
     """Type, sort, link and validate; all errors at once as `InputError`, otherwise the tables and the warnings.
 
     ``unread`` names tables that were given and could not be read: what depends on them is not checked, because its
-    findings would only be echoes.
+    findings would only be echoes. ``previous`` holds the allocations of the plan to stay near to.
     """
     found = found or Findings()
-    for name in raws:
-        if name in LATER_TABLES:
-            refuse_table(name, raws[name].source, found)
     typed = {name: type_table(raw, TABLES[name], found) for name, raw in raws.items() if name in TABLES}
-    draft = draft_tables(typed, unread)
+    kept = type_table(previous, PREVIOUS, found) if previous is not None else None
+    draft = draft_tables(typed, unread, kept)
     validate(draft, scenario, found)
     if found.errors:
         raise InputError(found.errors, found.warnings)
-    return _frozen(draft, raws, tuple(changes)), found.warnings
-
-
-def refuse_table(name: str, source: str, found: Findings) -> None:
-    """A table that this version cannot use is refused, never silently ignored."""
-    found.say(source, f"no table {name!r}: {LATER_TABLES[name]} is {LATER}", f"remove {name} from the scenario",
-              "not_available", table=name, value=name)  # fmt: skip
+    given = dict(raws) if previous is None else {**raws, PREVIOUS.name: previous}
+    return _frozen(draft, given, tuple(changes)), found.warnings
 
 
 def _frozen(draft: Draft, raws: Mapping[str, RawTable], changes: tuple[Mapping[str, Any], ...]) -> Tables:
-    sources = tuple(
-        Source(name, raws[name].source, len(draft[name]), table_digest(draft[name])) for name in TABLES if name in raws
-    )
+    tables = draft.tables()
+    read = [getattr(tables, name) for name in (*TABLES, PREVIOUS.name) if name in raws]
     for positions in draft.links.values():
         positions.setflags(write=False)
-    return draft.tables(sources=sources, changes=changes)
+    sources = tuple(Source(table.name, raws[table.name].source, len(table), table_digest(table)) for table in read)
+    return tables.replace(sources=sources, changes=changes)

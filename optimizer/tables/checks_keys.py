@@ -6,10 +6,13 @@ import numpy as np
 
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.findings import Findings, Flags, cached_nearest
-from optimizer.tables.resolve import Draft
-from optimizer.tables.schema import TABLES
+from optimizer.tables.resolve import POLICY_LINKS, Draft
+from optimizer.tables.schema import TABLES, TableSchema
 from optimizer.tables.tables import Table
 from optimizer.tables.typed import TypedTable
+
+MAY_LEAD_NOWHERE = ("substitution_customer", "history_product")
+"""A substitution may be stated for a customer who did not order now; demand may be of products long gone."""
 
 LINKS = {
     "order_customer": ("orders", "customer_id", "customers"),
@@ -20,6 +23,7 @@ LINKS = {
     "lane_warehouse": ("lanes", "warehouse_id", "warehouses"),
     "eligibility_warehouse": ("eligibility", "warehouse_id", "warehouses"),
     "pin_warehouse": ("pins", "warehouse_id", "warehouses"),
+    **{link: place for link, place in POLICY_LINKS.items() if link not in MAY_LEAD_NOWHERE},
 }
 """References that were looked up: link -> (table, column, table it points to)."""
 
@@ -44,30 +48,39 @@ def duplicate_keys(draft: Draft, scenario: Scenario, found: Findings) -> None:
     """No two rows of a table may have the same key."""
     for name, schema in TABLES.items():
         typed = draft.typed[name]
-        if typed.complete and len(typed) > 1:
-            _duplicates(typed, schema.keys, found)
+        if typed.complete and len(typed) > 1 and not schema.adds_up:
+            _duplicates(typed, schema, found)
 
 
-def _duplicates(typed: TypedTable, keys: tuple[str, ...], found: Findings) -> None:
-    """Rows are sorted by key: equal keys stand next to each other. Blank keys are told elsewhere."""
+def _duplicates(typed: TypedTable, schema: TableSchema, found: Findings) -> None:
+    """Rows are sorted by key: equal keys stand next to each other. Blanks that may not be are told elsewhere."""
+    keys = [key for key in schema.keys if typed.table.given(key).any()]
     same = np.ones(len(typed) - 1, dtype=bool)
     for codes in typed.key_codes:
         same &= codes[1:] == codes[:-1]
     blank = np.zeros(len(typed), dtype=bool)
-    for key in keys:
-        blank |= typed.table[key] == ""
+    for column in schema.columns:
+        if column.key and column.required:
+            blank |= ~_key_given(typed, column.name)
     again = np.concatenate(([False], same)) & ~blank
     if not again.any():
         return
     first = np.maximum.accumulate(np.where(again, 0, np.arange(len(typed))))
     words = np.full(len(typed), "", dtype=object)
     for row in np.flatnonzero(again).tolist():
-        words[row] = ", ".join(typed.table[key][row] for key in keys)
+        words[row] = ", ".join(str(typed.table[key][row]) for key in keys)
 
     def remedy(row: int) -> str:
         return f"row {typed.place.rows[first[row]]} has the same key; keep one of them"
 
     found.at(typed.place, keys[-1], again, f"one row for each {', '.join(keys)}", remedy, "duplicate_key", value=words)
+
+
+def _key_given(typed: TypedTable, column: str) -> Flags:
+    """Where a required key is there: not blank, and of its type."""
+    values = typed.table[column]
+    missing = np.isnat(values) if values.dtype.kind == "M" else values == ""
+    return np.asarray(~missing & ~typed.wrong.get(column, np.zeros(len(values), dtype=bool)))
 
 
 def unknown_references(draft: Draft, scenario: Scenario, found: Findings) -> None:

@@ -7,14 +7,20 @@ import numpy as np
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.findings import Findings, Flags, did_you_mean
 from optimizer.tables.resolve import Draft, position
-from optimizer.tables.scope import via
 from optimizer.tables.tables import Ints, Tables
+from optimizer.tables.ways import components, ways_of
 
 
 def dates_in_order(draft: Draft, scenario: Scenario, found: Findings) -> None:
-    """An order is due on or after the day it was placed, and was placed by the day of the snapshot."""
+    """An order was placed by the day of the snapshot, and is due, or cancelled, on or after the day it was placed."""
     typed = draft.typed["orders"]
-    placed, due = typed.table["order_date"], typed.table["due_date"]
+    placed, due, cancel = (typed.table[name] for name in ("order_date", "due_date", "cancel_date"))
+    found.at(typed.place, "cancel_date", cancel < placed, "a cancel date on or after the order date",
+             "correct one of the two dates", "dates_out_of_order", value=cancel)  # fmt: skip
+    found.at(typed.place, "cancel_date", (cancel < np.datetime64(scenario.as_of)) & ~(cancel < placed),
+             f"a cancel date from {scenario.as_of} on, the date of the snapshot",
+             "nothing can arrive in time: it gets nothing; correct the date or remove the order", "cancelled_already",
+             value=cancel, severity="warning")  # fmt: skip
     found.at(typed.place, "due_date", due < placed, "a due date on or after the order date",
              "correct one of the two dates", "dates_out_of_order", value=due)  # fmt: skip
     late = placed > np.datetime64(scenario.as_of)
@@ -30,20 +36,14 @@ def min_fill_within_qty(draft: Draft, scenario: Scenario, found: Findings) -> No
              "min_fill_above_qty", value=least)  # fmt: skip
 
 
-def line_steps(tables: Tables) -> Ints:
-    """Units by which a line's quantity per warehouse can grow: lcm(case_pack of its product, lot_multiple)."""
-    known = tables.line_product >= 0
-    pack = np.ones(len(tables.order_lines), dtype=np.int64)
-    pack[known] = tables.products["case_pack"][tables.line_product[known]]
-    lots = tables.order_lines["lot_multiple"]
-    return np.asarray(np.maximum(pack, 1) // np.gcd(np.maximum(pack, 1), np.maximum(lots, 1)) * np.maximum(lots, 1))
-
-
 def lots_fit(draft: Draft, scenario: Scenario, found: Findings) -> None:
-    """Lines that case packs, lot multiples and least quantities make impossible, in whole or in part."""
+    """Lines that case packs, lot multiples and least quantities make impossible, in whole or in part.
+
+    A line that a substitute can serve is judged by the way that fits it best; what several together make is not tried.
+    """
     tables, typed = draft.tables(), draft.typed["order_lines"]
-    qty, least, step = tables.order_lines["qty"], tables.order_lines["min_fill_qty"], line_steps(tables)
-    most = qty // step * step
+    qty, least = tables.order_lines["qty"], tables.order_lines["min_fill_qty"]
+    most, step = _best_step(tables, qty)
     none = (most < np.maximum(least, 1)) & (qty > 0) & (least <= qty)
     found.at(typed.place, "qty", none, "a qty that its case pack and lot multiple can fill",
              lambda row: f"lots of {step[row]:,} cannot make between {max(least[row], 1):,} and {qty[row]:,} units: "
@@ -53,6 +53,17 @@ def lots_fit(draft: Draft, scenario: Scenario, found: Findings) -> None:
     found.at(typed.place, "qty", whole, "a qty of whole lots, since its order asks for complete delivery",
              lambda row: f"{qty[row]:,} is not a multiple of {step[row]:,}; the line can never be complete",
              "impossible_lot", value=qty, severity="warning")  # fmt: skip
+
+
+def _best_step(tables: Tables, qty: Ints) -> tuple[Ints, Ints]:
+    """For each line the most that one product can fill of it, and that product's step in ordered units."""
+    ways = ways_of(tables)
+    if len(ways.line) == len(qty):
+        return qty // ways.step * ways.step, ways.step
+    most = qty[ways.line] // ways.step * ways.step
+    order = np.lexsort((ways.step, -most, ways.line))
+    best = order[np.unique(ways.line[order], return_index=True)[1]]
+    return most[best], ways.step[best]
 
 
 def _of_orders(tables: Tables, column: str, otherwise: str) -> Ints:
@@ -82,10 +93,15 @@ def margin_known(draft: Draft, scenario: Scenario, found: Findings) -> None:
 
 
 def stock_not_overpromised(draft: Draft, scenario: Scenario, found: Findings) -> None:
-    """More reserved than there is: the availability is 0, which may or may not be meant."""
+    """More reserved than there is, over all lots: the availability is 0, which may or may not be meant."""
     typed = draft.typed["stock"]
     have, promised = typed.table["on_hand_qty"], typed.table["reserved_qty"]
-    found.at(typed.place, "reserved_qty", promised > have, "at most on_hand_qty",
+    begins = np.ones(len(typed), dtype=bool)
+    begins[1:] = np.stack([code[1:] != code[:-1] for code in typed.key_codes[:2]]).any(axis=0)
+    pool = np.cumsum(begins) - 1  # rows are sorted by warehouse and product
+    short = np.zeros(len(typed), dtype=np.int64)
+    np.add.at(short, pool, promised - have)
+    found.at(typed.place, "reserved_qty", (promised > have) & (short > 0)[pool], "at most on_hand_qty",
              "nothing is available here; check both quantities", "reserved_above_on_hand", value=promised,
              severity="warning")  # fmt: skip
 
@@ -150,12 +166,17 @@ def weights_agree(draft: Draft, scenario: Scenario, found: Findings) -> None:
 
 def weights_known(draft: Draft, scenario: Scenario, found: Findings) -> None:
     """Lanes that charge or limit by weight while lines weigh nothing."""
-    tables, typed = draft.tables(), draft.typed["order_lines"]
-    by_weight = (tables.lanes["cost_per_kg"] > 0) | tables.lanes.given("capacity_kg")
-    if not (by_weight.any() or tables.warehouses.given("capacity_kg").any()):
+    if "kits" in draft.unread:
         return
-    product = via(tables.line_product, np.arange(len(tables.products), dtype=np.int64))
-    weighed = np.append(tables.products["unit_weight_kg"] > 0, False)[product]
+    tables, typed = draft.tables(), draft.typed["order_lines"]
+    by_weight = [tables.lanes["cost_per_kg"] > 0, tables.rate_bands["from_kg"] >= 0]
+    by_weight += [table.given("capacity_kg") for table in (tables.lanes, tables.warehouses, tables.calendar)]
+    if not any(where.any() for where in by_weight):
+        return
+    heavy = np.append(tables.products["unit_weight_kg"] > 0, False)
+    at, part = components(tables, tables.line_product)
+    weighed = heavy[tables.line_product]
+    weighed[at[heavy[part]]] = True
     bare = ~weighed & ~tables.order_lines.given("weight_kg")
     if bare.any():
         first = int(np.flatnonzero(bare)[0])

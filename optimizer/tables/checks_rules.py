@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.scenario.schema import Scenario
-from optimizer.tables.findings import Findings, cached_nearest, did_you_mean
+from optimizer.tables.findings import Findings, SettingPath, cached_nearest, did_you_mean
 from optimizer.tables.resolve import Draft, position
 from optimizer.tables.schema import SCOPE_COLUMNS, TABLES
 from optimizer.tables.scope import scope_members, scope_values
 from optimizer.tables.tables import Tables
 
-SCOPED = ("contracts", "eligibility")
+SCOPED = ("contracts", "eligibility", "budgets", "fair_share")
+"""Tables whose rows are about order lines, by the scope columns."""
+
 SCOPE_OWNERS = {"customer_id": "customers", "product_id": "products", "order_id": "orders"}
 
 
@@ -44,15 +46,21 @@ def contract_bounds_agree(draft: Draft, scenario: Scenario, found: Findings) -> 
 
 def scope_references(draft: Draft, scenario: Scenario, found: Findings) -> None:
     """Customers, products and orders that a rule names are in their tables, where these were given."""
-    for name in SCOPED:
-        for column, target in SCOPE_OWNERS.items():
-            if target not in draft.unread and target not in draft.implied:
-                _scope_reference(draft, name, column, target, found)
+    for name, column, target in (
+        *((name, column, target) for name in SCOPED for column, target in SCOPE_OWNERS.items()),
+        ("reserves", "customer_id", "customers"),
+        ("reserves", "product_id", "products"),
+        ("substitutions", "customer_id", "customers"),
+    ):
+        if target not in draft.unread and target not in draft.implied:
+            _scope_reference(draft, name, column, target, found)
 
 
 def _scope_reference(draft: Draft, name: str, column: str, target: str, found: Findings) -> None:
     typed, known = draft.typed[name], draft[target][TABLES[target].keys[0]]
     values = typed.table[column]
+    if not (values != "").any():
+        return
     lost = (values != "") & (position(known, values) < 0)
     if not lost.any():
         return
@@ -76,6 +84,8 @@ def scopes_match(draft: Draft, scenario: Scenario, found: Findings) -> None:
         rule, _ = scope_members(tables, typed.table)
         idle = np.ones(len(typed), dtype=bool)
         idle[rule] = False
+        if name == "budgets":
+            idle &= typed.table["kind"] != "transfer_cost"  # that is about products moved, not about order lines
         if idle.any():
             _idle_rules(draft, tables, name, idle, found)
 
@@ -107,24 +117,24 @@ def floors_have_orders(draft: Draft, scenario: Scenario, found: Findings) -> Non
     """A service floor is stated for somebody who ordered."""
     if draft.unread.intersection(("orders", "customers")):
         return
-    tables = draft.tables()
-    owner = tables.order_customer
-    of_customers = {kind: tables.customers[kind][owner[owner >= 0]] for kind in ("tier", "segment")}
-    members = {
-        **of_customers,
-        "channel": tables.orders["channel"],
-        "customer": tables.orders["customer_id"],
-        "zone": tables.orders["zone_id"],
-    }
     for scope in scenario.service.min_level:
-        kind, _, member = scope.partition(".")
-        if scope == "overall":
-            continue
-        known = sorted(set(members[kind].tolist()) - {""})
-        if member not in known:
-            found.say_setting(("service", "min_level", scope), f"a {kind} that some order has",
-                              did_you_mean(member, known, "correct or remove it"), "floor_without_orders",
-                              value=member)  # fmt: skip
+        say_unknown_scope(draft.tables(), scope, ("service", "min_level", scope), found)
+
+
+def say_unknown_scope(tables: Tables, scope: str, setting: SettingPath, found: Findings) -> None:
+    """A scope such as ``tier.A`` that no order is in."""
+    kind, _, member = scope.partition(".")
+    if scope == "overall":
+        return
+    owner = tables.order_customer
+    if kind in ("tier", "segment"):
+        members = tables.customers[kind][owner[owner >= 0]]
+    else:
+        members = tables.orders[{"channel": "channel", "customer": "customer_id", "zone": "zone_id"}[kind]]
+    known = sorted(set(members.tolist()) - {""})
+    if member not in known:
+        found.say_setting(setting, f"a {kind} that some order has", did_you_mean(member, known, "correct or remove it"),
+                          "floor_without_orders", value=member)  # fmt: skip
 
 
 def weights_have_tiers(draft: Draft, scenario: Scenario, found: Findings) -> None:

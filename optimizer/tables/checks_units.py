@@ -22,7 +22,7 @@ def magnitudes(draft: Draft, scenario: Scenario, found: Findings) -> None:
     """One warning for each column with values orders of magnitude off its median."""
     for name, schema in TABLES.items():
         for column in schema.columns:
-            if column.magnitude and not column.later and len(draft.typed[name]) >= LEAST_VALUES:
+            if column.magnitude and len(draft.typed[name]) >= LEAST_VALUES:
                 _outliers(draft.typed[name], column.name, found)
 
 

@@ -11,9 +11,11 @@ from optimizer.scenario.schema import DataRef
 from optimizer.tables.assemble import assemble
 from optimizer.tables.changes import apply_changes
 from optimizer.tables.findings import Findings, did_you_mean
+from optimizer.tables.previous import read_previous
 from optimizer.tables.raw import RawTable
-from optimizer.tables.schema import TABLES, TableSchema
+from optimizer.tables.schema import PREVIOUS, TABLES, TableSchema
 from optimizer.tables.tables import Tables
+from optimizer.tables.typed import without_refused
 
 FORMATS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 
@@ -31,7 +33,11 @@ def load_tables(loaded: LoadedScenario) -> tuple[Tables, list[Issue]]:
         else:
             raws[name] = raw
     changes = apply_changes(raws, loaded.table_changes, found, unread)
-    return assemble(raws, loaded.scenario, found, unread=unread, changes=changes)
+    raws = {name: without_refused(raw, found) for name, raw in raws.items()}
+    previous = read_previous(loaded, found)
+    if loaded.scenario.stability is not None and previous is None:
+        unread.append(PREVIOUS.name)
+    return assemble(raws, loaded.scenario, found, unread=unread, changes=changes, previous=previous)
 
 
 def read_table(loaded: LoadedScenario, name: str, ref: DataRef, found: Findings) -> RawTable | None:

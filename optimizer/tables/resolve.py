@@ -12,15 +12,42 @@ import pyarrow.compute as pc
 
 from optimizer.tables.findings import Findings, Ints
 from optimizer.tables.raw import RawTable
-from optimizer.tables.schema import TABLES, TableSchema
-from optimizer.tables.tables import Table, Tables, Texts
+from optimizer.tables.schema import PREVIOUS, TABLES, TableSchema
+from optimizer.tables.tables import Table, Tables, Texts, empty_table
 from optimizer.tables.typed import TypedTable, type_table
 
 IMPLIED = {
-    "products": (("order_lines", "product_id"), ("stock", "product_id")),
+    "products": (
+        ("order_lines", "product_id"),
+        ("stock", "product_id"),
+        ("inbound", "product_id"),
+        ("substitutions", "product_id"),
+        ("substitutions", "substitute_id"),
+        ("kits", "product_id"),
+        ("kits", "component_id"),
+        ("transfers", "product_id"),
+    ),
     "customers": (("orders", "customer_id"),),
 }
 """Tables that may be left out, and where their ids are then taken from."""
+
+
+POLICY_LINKS = {
+    "inbound_warehouse": ("inbound", "warehouse_id", "warehouses"),
+    "inbound_product": ("inbound", "product_id", "products"),
+    "reserve_warehouse": ("reserves", "warehouse_id", "warehouses"),
+    "calendar_warehouse": ("calendar", "warehouse_id", "warehouses"),
+    "substitution_product": ("substitutions", "product_id", "products"),
+    "substitution_substitute": ("substitutions", "substitute_id", "products"),
+    "substitution_customer": ("substitutions", "customer_id", "customers"),
+    "kit_product": ("kits", "product_id", "products"),
+    "kit_component": ("kits", "component_id", "products"),
+    "transfer_from": ("transfers", "from_warehouse_id", "warehouses"),
+    "transfer_to": ("transfers", "to_warehouse_id", "warehouses"),
+    "transfer_product": ("transfers", "product_id", "products"),
+    "history_product": ("history", "product_id", "products"),
+}
+"""Plain references of the policies' tables: link -> (table, column, table it points to)."""
 
 
 def position(known: Texts, wanted: Texts) -> Ints:
@@ -56,6 +83,7 @@ class Draft:
     implied: frozenset[str] = frozenset()
     unread: frozenset[str] = frozenset()
     unread_files: frozenset[str] = frozenset()
+    previous: TypedTable | None = None
 
     def __getitem__(self, name: str) -> Table:
         return self.typed[name].table
@@ -63,7 +91,12 @@ class Draft:
     def tables(self, **more: Any) -> Tables:
         """The same as `Tables`; positions are -1 where a reference leads nowhere."""
         parts: dict[str, Any] = {name: self[name] for name in TABLES} | self.links
-        return Tables(**parts, zones=self.zones, services=self.services, **more)
+        return Tables(**parts, zones=self.zones, services=self.services, previous=self.previous_rows, **more)
+
+    @property
+    def previous_rows(self) -> Table:
+        """The rows of the previous plan; none where there is no such plan."""
+        return self.previous.table if self.previous is not None else empty_table(PREVIOUS)
 
 
 def empty_typed(schema: TableSchema) -> TypedTable:
@@ -81,8 +114,10 @@ def imply(name: str, ids: Iterable[str]) -> TypedTable:
     return type_table(raw, TABLES[name], Findings())
 
 
-def draft_tables(typed: Mapping[str, TypedTable], unread: Iterable[str] = ()) -> Draft:
-    """All ten tables, the missing ones implied or empty, with every reference looked up."""
+def draft_tables(
+    typed: Mapping[str, TypedTable], unread: Iterable[str] = (), previous: TypedTable | None = None
+) -> Draft:
+    """All tables, the missing ones implied or empty, with every reference looked up."""
     tables = dict(typed)
     implied = []
     for name, uses in IMPLIED.items():
@@ -90,13 +125,15 @@ def draft_tables(typed: Mapping[str, TypedTable], unread: Iterable[str] = ()) ->
             ids = {word for table, column in uses if table in tables for word in tables[table].table[column].tolist()}
             tables[name] = imply(name, ids)
             implied.append(name)
-    broken = {name for name, table in tables.items() if not table.complete} | set(unread)
+    given = {**tables, PREVIOUS.name: previous} if previous is not None else tables
+    broken = {name for name, table in given.items() if not table.complete} | set(unread)
     for name, schema in TABLES.items():
         if name not in tables:
             tables[name] = empty_typed(schema)
             if schema.required:
                 broken.add(name)
     draft = Draft(tables, implied=frozenset(implied), unread=frozenset(broken), unread_files=frozenset(unread))
+    draft.previous = previous
     _look_up(draft)
     return draft
 
@@ -119,20 +156,56 @@ def _look_up(draft: Draft) -> None:
         "eligibility_warehouse": position(warehouses, draft["eligibility"]["warehouse_id"]),
         "pin_warehouse": position(warehouses, pins["warehouse_id"]),
     }
-    links["pin_line"] = _pin_lines(orders, lines, links["line_order"], pins)
+    links["pin_line"] = _lines_of(orders, lines, links["line_order"], pins)
     draft.links = links
+    links |= _look_up_policies(draft)
 
 
-def _pin_lines(orders: Table, lines: Table, line_order: Ints, pins: Table) -> Ints:
-    """The order line each pin is about: the pair (order, line) looked up among the lines of the pinned orders."""
-    if len(pins) == 0:
+def _look_up_policies(draft: Draft) -> dict[str, Ints]:
+    """The references of the tables of policies and of the previous plan; a blank one is -1."""
+    owners = {
+        "warehouses": draft["warehouses"]["warehouse_id"],
+        "products": draft["products"]["product_id"],
+        "customers": draft["customers"]["customer_id"],
+    }
+    links = {link: position(owners[owner], draft[name][column]) for link, (name, column, owner) in POLICY_LINKS.items()}
+    bands, previous = draft["rate_bands"], draft.previous_rows
+    band_warehouse = position(owners["warehouses"], bands["warehouse_id"])
+    links["band_lane"] = _lanes_of(draft, band_warehouse, position(draft.zones, bands["zone_id"]), bands["service_id"])
+    line = _lines_of(draft["orders"], draft["order_lines"], draft.links["line_order"], previous)
+    order = position(draft["orders"]["order_id"], previous["order_id"])
+    zone = np.append(draft.links["order_zone"], -1)[order]
+    links["previous_line"] = line
+    links["previous_lane"] = _lanes_of(
+        draft, position(owners["warehouses"], previous["warehouse_id"]), zone, previous["service_id"]
+    )
+    links["previous_product"] = position(owners["products"], previous["product_id"])
+    return links
+
+
+def _lanes_of(draft: Draft, warehouse: Ints, zone: Ints, service_id: Texts) -> Ints:
+    """The lane of each (warehouse, zone, service), -1 where there is none."""
+    links, size = draft.links, len(draft.services) + 1
+    service = position(draft.services, service_id)
+    known = (links["lane_warehouse"], links["lane_zone"] * size + links["lane_service"])
+    usable = np.flatnonzero((known[0] >= 0) & (links["lane_zone"] >= 0) & (links["lane_service"] >= 0))
+    wanted = np.where((zone >= 0) & (service >= 0), zone * size + service, -1)
+    if not len(usable):
+        return np.full(len(warehouse), -1, dtype=np.int64)
+    at = pair_position((known[0][usable], known[1][usable]), (warehouse, wanted))
+    return np.where(at >= 0, usable[np.maximum(at, 0)], -1)
+
+
+def _lines_of(orders: Table, lines: Table, line_order: Ints, rows: Table) -> Ints:
+    """The order line that each row names: the pair (order_id, line_id) looked up among the lines of those orders."""
+    if len(rows) == 0:
         return np.zeros(0, dtype=np.int64)
-    wanted_order = position(orders["order_id"], pins["order_id"])
+    wanted_order = position(orders["order_id"], rows["order_id"])
     near = np.flatnonzero(np.isin(line_order, wanted_order[wanted_order >= 0]))
-    names = np.asarray(sorted(set(pins["line_id"].tolist())), dtype=object)
+    names = np.asarray(sorted(set(rows["line_id"].tolist())), dtype=object)
     known = (line_order[near], position(names, lines["line_id"][near]))
     usable = known[1] >= 0
-    wanted = (wanted_order, position(names, pins["line_id"]))
+    wanted = (wanted_order, position(names, rows["line_id"]))
     at = pair_position((known[0][usable], known[1][usable]), wanted)
     return np.where(at >= 0, near[usable][np.maximum(at, 0)] if usable.any() else -1, -1)
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optimizer.exact import Exact
 from optimizer.tables.cells import EXPECTED, Parsed, flags, parse, texts
 from optimizer.tables.findings import Findings, Flags, Ints, Place, did_you_mean
 from optimizer.tables.raw import RawTable
-from optimizer.tables.schema import LATER, MAX_WHOLE, Column, TableSchema
-from optimizer.tables.tables import Table
+from optimizer.tables.schema import LATER, MAX_WHOLE, REFUSED, Column, TableSchema, is_refused
+from optimizer.tables.tables import Table, blank_column
 
 CARRIED = "x_"
 """Columns whose names begin so are the user's own: carried through to the plan untouched."""
@@ -45,9 +44,6 @@ def type_table(raw: RawTable, schema: TableSchema, found: Findings) -> TypedTabl
     filled: dict[str, Flags] = {}
     wrong: dict[str, Flags] = {}
     for column in schema.columns:
-        if column.later:
-            _refuse_later(raw, column, place, found)
-            continue
         text = raw.columns.get(column.name)
         parsed = _absent(column, len(raw)) if text is None else parse(column, text)
         if text is not None:
@@ -88,9 +84,10 @@ def rank_codes(text: pa.Array) -> Ints:
 
 
 def _sorted(raw: RawTable, schema: TableSchema) -> tuple[RawTable, tuple[Ints, ...]]:
-    """The rows in the order of their keys; equal keys stay in the order of the source."""
+    """The rows in the order of their keys; equal keys stay in the order of the source (where an error follows)."""
     columns = dict(raw.columns)
-    present = [_key_text(schema.column(name), columns.get(name), len(raw)) for name in schema.keys]
+    sorted_by = schema.names if schema.adds_up else schema.keys
+    present = [_key_text(schema.column(name), columns.get(name), len(raw)) for name in sorted_by]
     codes = tuple(rank_codes(text) for text in present)
     order = np.lexsort(codes[::-1]).astype(np.int64)
     if np.array_equal(order, np.arange(len(raw))):
@@ -107,33 +104,30 @@ def _key_text(column: Column | None, text: pa.Array | None, size: int) -> pa.Arr
     default = str(column.default or "") if column is not None else ""
     if text is None:
         return pa.array([default] * size, pa.string())
+    if column is not None and column.kind != "text":
+        text = pc.utf8_trim_whitespace(text)
     return pc.if_else(pc.equal(text, ""), default, text) if default else text
 
 
-def _refuse_later(raw: RawTable, column: Column, place: Place, found: Findings) -> None:
+def without_refused(raw: RawTable, found: Findings) -> RawTable:
     """A column that means something this version cannot do is refused, never silently ignored."""
-    text = raw.columns.get(column.name)
-    filled = np.zeros(0, dtype=bool) if text is None else flags(pc.not_equal(text, ""))
-    if text is not None and filled.any():
-        first = int(np.flatnonzero(filled)[0])
-        found.say(place.source, f"no value: {column.name} ({column.meaning}) is {LATER}",
-                  f"leave {column.name} blank or remove the column ({int(filled.sum()):,} cells have a value)",
-                  "not_available", row=int(place.rows[first]) or None, column=column.name, value=text[first].as_py(),
-                  table=place.name)  # fmt: skip
+    refused = [name for name in raw.columns if is_refused(f"{raw.name}.{name}")]
+    for name in refused:
+        text = raw.columns[name]
+        filled = flags(pc.not_equal(text, ""))
+        if filled.any():
+            first = int(np.flatnonzero(filled)[0])
+            found.say(raw.source, f"no value: {name} ({REFUSED[f'{raw.name}.{name}']}) is {LATER}",
+                      f"leave {name} blank or remove the column ({int(filled.sum()):,} cells have a value)",
+                      "not_available", row=int(raw.rows[first]) or None, column=name, value=text[first].as_py(),
+                      table=raw.name)  # fmt: skip
+    return replace(raw, columns={name: text for name, text in raw.columns.items() if name not in refused})
 
 
 def _absent(column: Column, size: int) -> Parsed:
     """What a column that is not there reads as: blanks."""
-    blank: dict[str, Any] = {
-        "text": np.full(size, "", dtype=object),
-        "enum": np.full(size, "", dtype=object),
-        "int": np.zeros(size, dtype=np.int64),
-        "decimal": Exact.zeros(size),
-        "date": np.full(size, np.datetime64("NaT"), dtype="datetime64[D]"),
-        "flag": np.zeros(size, dtype=bool),
-    }
     none = np.zeros(size, dtype=bool)
-    return Parsed(blank[column.kind], none, none)
+    return Parsed(blank_column(column.kind, size), none, none)
 
 
 def _report_cells(column: Column, parsed: Parsed, text: pa.Array, place: Place, found: Findings) -> None:

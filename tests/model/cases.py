@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optimizer.model.build import Model, build_model
-from tests.builders import make_scenario, make_tables
+from tests.builders import AS_OF, make_scenario, make_tables
 from tests.model.solving import Ship
 
 Rows = list[dict[str, Any]]
@@ -15,7 +15,10 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """``absent`` replaces tables, or the settings of the scenario under the name ``scenario``."""
+    """``absent`` replaces tables, or the settings of the scenario under the name ``scenario``.
+
+    ``moves``: units by (from, to) warehouse, in both plans.
+    """
 
     tables: dict[str, Rows]
     kept: Ship
@@ -23,6 +26,7 @@ class Case:
     absent: dict[str, Any]
     scenario: dict[str, Any] = field(default_factory=dict)
     broken_columns: dict[str, float] = field(default_factory=dict)
+    moves: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def model(self, *, absent: bool = False) -> Model:
         changes = dict(self.absent) if absent else {}
@@ -40,6 +44,10 @@ def stock(warehouse: str, qty: int, product: str = "P") -> dict[str, Any]:
 
 def lane(warehouse: str, **more: Any) -> dict[str, Any]:
     return {"warehouse_id": warehouse} | more
+
+
+def today(**more: Any) -> dict[str, Any]:
+    return {"warehouse_id": "W1", "date": AS_OF} | more
 
 
 TWO = {"order_lines": [line("A", 3), line("B", 4)], "stock": [stock("W1", 5), stock("W2", 5)]}
@@ -61,6 +69,17 @@ CASES: dict[str, Case] = {
         broken={("A", "1", "W1"): 3},
         broken_columns={"open_shipment": 0.5},
         absent={"lanes": FREE},
+    ),
+    "line_link": Case(
+        {
+            "order_lines": [line("A", 3)],
+            "stock": [stock("W1", 2) | {"lot_id": name} for name in ("L1", "L2")],
+            "lanes": [lane("W1", fixed_cost=1)],
+        },
+        kept={("A", "1", "W1"): 3},
+        broken={("A", "1", "W1"): 3},
+        broken_columns={"open_shipment": 0.9},
+        absent={"order_lines": [line("A", 4)]},
     ),
     "minimum_charge": Case(
         TWO | {"lanes": [lane("W1", fixed_cost=1, cost_per_unit="0.5", min_charge=3), lane("W2")]},
@@ -93,6 +112,17 @@ CASES: dict[str, Case] = {
         kept={("A", "1", "W1"): 1, ("A", "1", "W1", "express"): 3},
         broken={("A", "1", "W1"): 1, ("A", "1", "W1", "express"): 2},
         absent={"lanes": [lane("W1")]},
+    ),
+    "kit_draw": Case(
+        {
+            "order_lines": [line("A", 2, product="K")],
+            "kits": [{"product_id": "K", "component_id": "P", "qty": 2}],
+            "stock": [stock("W1", 3) | {"lot_id": "L1"}, stock("W1", 3) | {"lot_id": "L2"}],
+        },
+        kept={("A", "1", "W1"): 2},
+        broken={("A", "1", "W1"): 2},
+        broken_columns={"kit_draw": 1},
+        absent={"stock": [stock("W1", 6) | {"lot_id": "L1"}]},
     ),
     "max_shipments": Case(
         {
@@ -141,6 +171,13 @@ CASES: dict[str, Case] = {
         broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 3},
         absent={"stock": [stock("W1", 8), stock("W2", 8)]},
     ),
+    "lot_stock": Case(
+        TWO | {"stock": [stock("W1", 2) | {"lot_id": "L1"}, stock("W1", 4) | {"lot_id": "L2"}, stock("W2", 5)]},
+        kept={("A", "1", "W1"): 2, ("B", "1", "W1"): 4},
+        broken={("A", "1", "W1"): 2},
+        broken_columns={"ship_qty": 2},
+        absent={"stock": [stock("W1", 6) | {"lot_id": "L1"}, stock("W2", 5)]},
+    ),
     "warehouse_capacity_units": Case(
         TWO | {"warehouses": [{"warehouse_id": "W1", "capacity_units": 4}, {"warehouse_id": "W2"}]},
         kept={("A", "1", "W1"): 3, ("B", "1", "W1"): 1},
@@ -183,6 +220,30 @@ CASES: dict[str, Case] = {
         broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 1},
         absent={"lanes": [lane("W1", capacity_shipments=3), lane("W2")]},
     ),
+    "day_capacity_units": Case(
+        TWO | {"calendar": [today(capacity_units=4)]},
+        kept={("A", "1", "W1"): 3, ("B", "1", "W1"): 1, ("B", "1", "W1", "standard", "1"): 1},
+        broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 2},
+        absent={"calendar": [today(capacity_units=8)]},
+    ),
+    "day_capacity_lines": Case(
+        TWO | {"calendar": [today(capacity_lines=1)]},
+        kept={("A", "1", "W1"): 3, ("B", "1", "W1", "standard", "1"): 1},
+        broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 1},
+        absent={"calendar": [today(capacity_lines=3)]},
+    ),
+    "day_capacity_shipments": Case(
+        TWO | {"calendar": [today(capacity_shipments=1)]},
+        kept={("A", "1", "W1"): 3, ("B", "1", "W1", "standard", "1"): 1},
+        broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 1},
+        absent={"calendar": [today(capacity_shipments=3)]},
+    ),
+    "day_capacity_kg": Case(
+        TWO | {"products": HEAVY, "calendar": [today(capacity_kg="1.1")]},
+        kept={("A", "1", "W1"): 3, ("B", "1", "W1"): 1},
+        broken={("A", "1", "W1"): 3, ("B", "1", "W1"): 2},
+        absent={"calendar": [today(capacity_kg=3)]},
+    ),
     "contract_minimum": Case(
         TWO
         | {"contracts": [{"contract_id": "K", "order_id": "B", "min_fill_rate": "0.6", "shortfall_penalty": "2.5"}]},
@@ -210,6 +271,18 @@ CASES: dict[str, Case] = {
         broken={("A", "1", "W1"): 3},
         broken_columns={"open_warehouse": 0.5},
         absent={"warehouses": [{"warehouse_id": "W1", "fixed_open_cost": 0}, {"warehouse_id": "W2"}]},
+    ),
+    "objective_stage": Case(
+        TWO | {"lanes": PAID},
+        scenario={
+            "objective": {
+                "mode": "floor",
+                "floors": [{"kpi": "weighted_service_level", "min": 0.5}, {"kpi": "shipping_cost", "max": 6}],
+            }
+        },
+        kept={("A", "1", "W1"): 1, ("B", "1", "W2"): 3},
+        broken={("A", "1", "W1"): 3, ("A", "1", "W2"): 0, ("B", "1", "W2"): 3, ("B", "1", "W1"): 1},
+        absent={"scenario": {}},
     ),
     "warehouse_opening_units": Case(
         TWO | {"warehouses": [{"warehouse_id": "W1", "fixed_open_cost": 6}, {"warehouse_id": "W2"}]},

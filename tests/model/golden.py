@@ -11,14 +11,14 @@ from optimizer.model.export import write_lp
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import assemble
 from optimizer.model.objective import objective
-from tests.model.cases import CASES
+from tests.model.every_case import CASES
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "model"
 
 
 def family_model(family: str) -> Model:
     model = CASES[family].model()
-    formulation = Formulation.of(model.tables, model.scenario)
+    formulation = Formulation.of(model.tables, model.scenario, 0, model.stages)
     linear = assemble(formulation.variables.blocks, [FAMILIES[family](formulation)], objective(formulation))
     return replace(model, linear=linear)
 

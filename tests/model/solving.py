@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import highspy
@@ -10,16 +11,30 @@ import numpy as np
 from optimizer.model.build import Model
 from optimizer.model.linear_model import LinearModel
 from optimizer.solution.extract import values_from_plan
-from optimizer.solution.plan import Plan
+from optimizer.solution.plan import OWN, MovedStock, Plan
 
 Ship = dict[tuple[str, ...], int]
-"""Units by (order, line, warehouse) or (order, line, warehouse, service)."""
+"""Ordered units by (order, line, warehouse), then (where not the defaults) service, day as text, product shipped."""
 
 
 def optimum(linear: LinearModel) -> float | None:
     """The optimal value, None if infeasible."""
     if not linear.n_cols:
         return None if (linear.row_lower > 0).any() or (linear.row_upper < 0).any() else linear.offset
+    highs = _solved(linear)
+    status = highs.getModelStatus()
+    if status == highspy.HighsModelStatus.kInfeasible:
+        return None
+    assert status == highspy.HighsModelStatus.kOptimal, status
+    return float(highs.getInfo().objective_function_value)
+
+
+def best_values(linear: LinearModel) -> Any:
+    """An optimal point of a model that has one."""
+    return np.array(_solved(linear).getSolution().col_value)
+
+
+def _solved(linear: LinearModel) -> highspy.Highs:
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("mip_rel_gap", 0.0)
@@ -34,11 +49,7 @@ def optimum(linear: LinearModel) -> float | None:
     lp.integrality_ = [kinds[int(whole)] for whole in linear.integral]
     highs.passModel(lp)
     highs.run()
-    status = highs.getModelStatus()
-    if status == highspy.HighsModelStatus.kInfeasible:
-        return None
-    assert status == highspy.HighsModelStatus.kOptimal, status
-    return float(highs.getInfo().objective_function_value)
+    return highs
 
 
 def plan_of(model: Model, ship: Ship) -> Plan:
@@ -53,17 +64,37 @@ def plan_of(model: Model, ship: Ship) -> Plan:
             zip(tables.lanes["warehouse_id"], tables.lanes["zone_id"], tables.lanes["service_id"], strict=True)
         )
     }
-    line, lane = [], []
-    for order, number, warehouse, *service in ship:
+    line, lane, day, product = [], [], [], []
+    products = tables.products["product_id"].tolist()
+    for order, number, warehouse, *more in ship:
+        service, leaves, shipped = [*more, *("standard", "0", "")[len(more) :]]
+        day.append(int(leaves))
+        product.append(products.index(shipped) if shipped else OWN)
         line.append(lines[order, number])
         zone = tables.orders["zone_id"][tables.line_order[line[-1]]]
-        lane.append(lanes[warehouse, zone, service[0] if service else "standard"])
-    return Plan.of(*(np.array(part, dtype=np.int64) for part in (line, lane, list(ship.values()))))
+        lane.append(lanes[warehouse, zone, service])
+    return Plan.of(*(np.array(part, dtype=np.int64) for part in (line, lane, list(ship.values()), day, product)))
 
 
-def values_of(model: Model, ship: Ship, **columns: float) -> Any:
+Moves = dict[tuple[str, str], int]
+"""Units by (from, to) warehouse: of the first lot that can be moved, on the first day."""
+
+
+def moved_stock(model: Model, moves: Moves) -> MovedStock:
+    """Moves from ids."""
+    tables, supply, chosen = model.tables, model.batch.supply, []
+    houses = tables.warehouses["warehouse_id"]
+    ways = list(zip(houses[tables.transfer_from], houses[tables.transfer_to], strict=True))
+    for ends in moves:
+        chosen.append(int(np.flatnonzero(supply.moves.transfer == ways.index(ends))[0]))
+    move = np.array(chosen, dtype=np.int64)
+    source, units = supply.moves.source[move], np.array(list(moves.values()), dtype=np.int64)
+    return MovedStock(supply.moves.transfer[move], source, supply.moves.leave[move], units, supply.product[source])
+
+
+def values_of(model: Model, ship: Ship, moves: Moves | None = None, **columns: float) -> Any:
     """The point of the model that a plan stands for; ``columns`` then overwrites whole column families."""
-    values = values_from_plan(model, plan_of(model, ship))
+    values = values_from_plan(model, replace(plan_of(model, ship), moves=moved_stock(model, moves or {})))
     for family, value in columns.items():
         block = model.linear.columns(family)
         assert len(block), f"no columns {family}"

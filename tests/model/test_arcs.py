@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from optimizer.model.arcs import CHUNK, REASONS, find_arcs
+from optimizer.model.batch import Batch
 from optimizer.model.build import build_model
 from tests.builders import make_scenario, make_tables
-from tests.model.cases import EXPRESS, FREE, TWO, lane, line, stock
+from tests.model.cases import EXPRESS, FREE, HEAVY, TWO, lane, line, stock
+from tests.model.policy_cases import BEFORE, band
 
+SCENARIO = make_scenario(stability={"previous_plan": "previous"})
 ONE = {"order_lines": [line("A", 3)], "stock": [stock("W1", 5)]}
 PIN = {"order_id": "A", "line_id": "1", "warehouse_id": "W1"}
 
@@ -20,9 +23,18 @@ PRUNING: dict[str, dict[str, Any]] = {
     "closed_warehouse": ONE | {"warehouses": [{"warehouse_id": "W1", "is_open": False}]},
     "service_mismatch": ONE | {"orders": [{"order_id": "A", "service_id": "express"}], "lanes": EXPRESS},
     "ineligible": ONE | {"eligibility": [{"rule_id": "R", "warehouse_id": "W1", "mode": "forbid", "product_id": "P"}]},
+    "after_cancel": ONE
+    | {"orders": [{"order_id": "A", "cancel_date": "2026-11-21"}], "lanes": [lane("W1", transit_days=2)]},
     "below_step": ONE | {"order_lines": [line("A", 3, lot_multiple=4)]},
     "pinned_off": ONE | {"pins": [PIN | {"mode": "forbid", "qty": 0}]},
     "no_stock": ONE | {"stock": [stock("W1", 0)]},
+    "expired": ONE
+    | {
+        "customers": [{"customer_id": "C", "min_remaining_life_days": 3}],
+        "stock": [stock("W1", 5) | {"expiry_date": "2026-11-22"}],
+    },
+    "frozen": ONE | {"orders": [{"order_id": "A", "frozen": True}], "previous": [BEFORE[0] | {"order_id": "GONE"}]},
+    "no_rate": ONE | {"products": HEAVY, "rate_bands": [band("R", "5")]},
     "no_capacity": ONE | {"warehouses": [{"warehouse_id": "W1", "capacity_units": 0}]},
     "cannot_complete": ONE
     | {"orders": [{"order_id": "A", "delivery_policy": "line_complete"}], "stock": [stock("W1", 2)]},
@@ -31,7 +43,7 @@ PRUNING: dict[str, dict[str, Any]] = {
 
 
 def arcs_of(tables: dict[str, Any]) -> Any:
-    return find_arcs(make_tables(make_scenario(), **tables))
+    return find_arcs(Batch(make_tables(SCENARIO, **tables), SCENARIO))
 
 
 def test_every_reason_has_a_case() -> None:
@@ -40,8 +52,8 @@ def test_every_reason_has_a_case() -> None:
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_pruned_once_under_its_reason(reason: str) -> None:
-    tables = make_tables(make_scenario(), **PRUNING[reason])
-    arcs = find_arcs(tables)
+    tables = make_tables(SCENARIO, **PRUNING[reason])
+    arcs = find_arcs(Batch(tables, SCENARIO))
     assert {name: count for name, count in arcs.pruned.items() if count} == {reason: 1}
     assert len(arcs) + 1 == len(tables.lanes)
 
@@ -74,7 +86,7 @@ def test_only_rules_of_one_pattern_are_alternatives_and_patterns_add_up() -> Non
         stock=[stock("W1", 9, p) for p in "PQR"],
         eligibility=rules,
     )
-    arcs = find_arcs(tables)
+    arcs = find_arcs(Batch(tables, make_scenario()))
     assert [tables.orders["order_id"][o] for o in arcs.order] == ["A", "B"]
     assert arcs.pruned["ineligible"] == 3
 
@@ -84,7 +96,7 @@ def test_service_level_asked_for_is_matched() -> None:
     tables = make_tables(
         make_scenario(), **(ONE | {"orders": [{"order_id": "A", "service_level": "fast"}], "lanes": lanes})
     )
-    arcs = find_arcs(tables)
+    arcs = find_arcs(Batch(tables, make_scenario()))
     assert tables.lanes["service_id"][arcs.lane].tolist() == ["express"]
 
 
@@ -135,19 +147,19 @@ def test_multiples_beyond_machine_integers_ship_nothing() -> None:
 
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = make_tables(make_scenario(), **(TWO | {"lanes": [*EXPRESS, lane("W2")]}))
-    whole = find_arcs(tables)
+    whole = find_arcs(Batch(tables, make_scenario()))
     assert CHUNK > 1
     monkeypatch.setattr("optimizer.model.arcs.CHUNK", 1)
-    parts = find_arcs(tables)
-    for name in ("line", "lane", "cap", "step", "shipment", "group", "stock"):
+    parts = find_arcs(Batch(tables, make_scenario()))
+    for name in ("line", "lane", "cap", "step", "shipment", "group", "source"):
         assert np.array_equal(getattr(whole, name), getattr(parts, name))
 
 
 def test_lookup_by_search_finds_what_the_table_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = make_tables(make_scenario(), **(TWO | {"lanes": FREE, "pins": [PIN | {"mode": "at_most", "qty": 1}]}))
-    dense = find_arcs(tables)
+    dense = find_arcs(Batch(tables, make_scenario()))
     monkeypatch.setattr("optimizer.model.limits.DENSE", 0)
-    assert np.array_equal(find_arcs(tables).cap, dense.cap)
+    assert np.array_equal(find_arcs(Batch(tables, make_scenario())).cap, dense.cap)
 
 
 def test_shipments_group_the_lines_of_an_order() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from optimizer.model.arcs import REASONS
 from optimizer.model.constraints import FAMILIES
-from tests.model.cases import CASES
+from tests.model.every_case import CASES
 from tests.model.families import ENTRIES, section, stated
 
 ROOT = Path(__file__).parents[2]

@@ -24,6 +24,7 @@ from tests.instances import random_case
 from tests.model.cases import CASES, line, stock
 from tests.model.settings import case_model
 from tests.model.solving import optimum
+from tests.typed_cases import typed
 
 WRITERS: dict[str, Callable[[Model, Path], Path]] = {"mps": write_mps, "lp": write_lp}
 NUMBER = r"(-?[0-9.]+(?:e[+-]?[0-9]+)?)"
@@ -78,6 +79,16 @@ def test_highs_reads_back_the_same_optimum(form: str, seed: int, tmp_path: Path)
     WRITERS[form](model, tmp_path / f"model.{form}")
     want = optimum(model.linear)
     assert by_highs(tmp_path / f"model.{form}") == (None if want is None else pytest.approx(want, abs=1e-6))
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("form", WRITERS)
+def test_names_with_days_lots_and_substitutes_read_back_too(form: str, seed: int, tmp_path: Path) -> None:
+    model = build_model(*typed(random_case(seed + 500, ["lots", "inbound", "substitution", "kits", "calendar"])))
+    WRITERS[form](model, tmp_path / f"model.{form}")
+    want = optimum(model.linear)
+    for read in (by_highs, by_cbc):
+        assert read(tmp_path / f"model.{form}") == (None if want is None else pytest.approx(want, abs=1e-6))
 
 
 @pytest.mark.parametrize("family", [*CASES])

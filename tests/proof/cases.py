@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from optimizer.exact import decimal_text
-from optimizer.proof.prices import AT_LEAST, KEYS
+from optimizer.proof.priced_rows import AT_LEAST, KEYS
 from tests.brute_force import Batch
+from tests.builders import AS_OF
 from tests.instances import Case
 
 LIMITS = ("units", "lines", "shipments", "kg")
@@ -19,7 +20,7 @@ def coupling_rows(case: Case) -> list[tuple[str, tuple[str, ...]]]:
     tables = case["tables"]
     rows: list[tuple[str, tuple[str, ...]]] = []
     for stock in tables["stock"]:
-        rows.append(("warehouse_stock", (stock["warehouse_id"], stock["product_id"])))
+        rows.append(("warehouse_stock", (stock["warehouse_id"], stock["product_id"], AS_OF.isoformat())))
     for unit in LIMITS:
         for house in tables["warehouses"]:
             if house.get(f"capacity_{unit}") is not None:
@@ -46,7 +47,8 @@ def openings(case: Case) -> list[tuple[str, tuple[str, ...]]]:
         for lane in lanes:
             alone = sum(other["warehouse_id"] == lane["warehouse_id"] for other in lanes) == 1
             if alone and batch.warehouses[lane["warehouse_id"]].get("fixed_open_cost"):
-                rows.append(("warehouse_opening", (order, lane["warehouse_id"], lane["service_id"])))
+                key = (order, lane["warehouse_id"], lane["service_id"], AS_OF.isoformat())
+                rows.append(("warehouse_opening", key))
     return rows
 
 
@@ -70,7 +72,7 @@ def price_of_use(certificate: dict[str, Any], order: str) -> dict[Any, Fraction]
             if unit:
                 names[(kind, *key, f"capacity_{unit}")] = Fraction(price)
             elif family == "warehouse_stock":
-                names[("stock", *key)] = Fraction(price)
+                names[("stock", *key[:2])] = Fraction(price)
             elif family == "service_floor":
                 names[("floor", *key)] = Fraction(price)
             elif family == "warehouse_opening":

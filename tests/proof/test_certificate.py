@@ -19,7 +19,13 @@ from tests.proof.cases import random_prices
 from tests.proof.test_bound import best_by_search
 from tests.typed_cases import typed
 
-STOCK = {"warehouse_stock": {"keys": ["warehouse_id", "product_id"], "rows": [["W", "P", "2.5"]]}}
+DAY = "2026-11-20"
+LINK = ["order_id", "warehouse_id", "service_id", "ship_date"]
+STOCK = {"warehouse_stock": {"keys": ["warehouse_id", "product_id", "date"], "rows": [["W", "P", DAY, "2.5"]]}}
+
+
+def stock(rows: list[list[Any]]) -> dict[str, Any]:
+    return {"warehouse_stock": {**STOCK["warehouse_stock"], "rows": rows}}
 
 
 def small(prices: dict[str, Any], **settings: Any) -> Fraction:
@@ -43,9 +49,7 @@ def contract(price: str) -> dict[str, Any]:
 
 def test_by_hand() -> None:
     """No prices: 6 units at 3 and an opening that costs nothing; prices: 2.5·6 + 6·(3 − 2.5); and so on."""
-    opening = {
-        "warehouse_opening": {"keys": ["order_id", "warehouse_id", "service_id"], "rows": [["A", "W", "standard", "5"]]}
-    }
+    opening = {"warehouse_opening": {"keys": LINK, "rows": [["A", "W", "standard", DAY, "5"]]}}
     assert small({}) == 18
     assert small(STOCK) == 15 + 3
     assert small(opening) == 18 - 5
@@ -54,28 +58,29 @@ def test_by_hand() -> None:
     assert small(contract("-6"), weights={"penalties": 2}) == -6 * 8 + 6 * 9
     assert small({"contract_quota": {"keys": ["contract_id"], "rows": [["H", "1"]]}}) == 9 + 6 * 2
     assert (
-        bound_text(small({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "P", "0.123456789"]]}}))
+        bound_text(small({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "P", DAY, "0.123456789"]]}}))
         == "18"
     )
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"no_such_family": {"keys": [], "rows": []}}, "not a family"),
-    ({"warehouse_stock": {"keys": ["product_id", "warehouse_id"], "rows": []}}, "must have keys"),
-    ({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "P", "-1"]]}}, "wrong sign"),
+    ({"warehouse_stock": {"keys": ["product_id", "warehouse_id", "date"], "rows": []}}, "must have keys"),
+    (stock([["W", "P", DAY, "-1"]]), "wrong sign"),
     (contract("1"), "wrong sign"),
-    ({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "X", "1"]]}}, "no such row"),
-    ({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "P", "1"], ["W", "P", "1"]]}}, "priced twice"),
-    ({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "P", "1.0000000001"]]}}, "not a decimal price"),
-    ({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "P", "1e3"]]}}, "not a decimal price"),
-    ({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "P", "NaN"]]}}, "not a decimal price"),
-    ({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "P", 1]]}}, "in quotes"),
-    ({"warehouse_stock": {**STOCK["warehouse_stock"], "rows": [["W", "1"]]}}, "in quotes"),
+    (stock([["W", "X", DAY, "1"]]), "no such row"),
+    (stock([["W", "P", DAY, "1"], ["W", "P", DAY, "1"]]), "priced twice"),
+    (stock([["W", "P", DAY, "1.0000000001"]]), "not a decimal price"),
+    (stock([["W", "P", DAY, "1e3"]]), "not a decimal price"),
+    (stock([["W", "P", DAY, "NaN"]]), "not a decimal price"),
+    (stock([["W", "P", DAY, 1]]), "in quotes"),
+    (stock([["W", "1"]]), "in quotes"),
     ({"warehouse_capacity_units": {"keys": ["warehouse_id"], "rows": [["W", "1"]]}}, "no such row"),
     ({"contract_quota": {"keys": ["contract_id"], "rows": [["K", "1"]]}}, "no such row"),
     ({"service_floor": {"keys": ["scope"], "rows": [["overall", "-1"]]}}, "no such row"),
-    ({"warehouse_opening": {"keys": ["order_id", "warehouse_id", "service_id"], "rows": [["B", "W", "standard", "1"]]}},
-     "no such row"),
+    ({"warehouse_opening": {"keys": LINK, "rows": [["B", "W", "standard", DAY, "1"]]}}, "no such row"),
+    ({"warehouse_opening": {"keys": LINK, "rows": [["A", "W", "standard", "2026-11-21", "1"]]}}, "no such row"),
+    (stock([["W", "P", "2026-11-21", "1"]]), "no such row"),
 ]  # fmt: skip
 
 

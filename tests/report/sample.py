@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from decimal import Decimal
 from fractions import Fraction
@@ -10,17 +11,25 @@ from typing import Any
 import numpy as np
 
 from optimizer.exact import Exact
-from optimizer.model.terms import atp
 from optimizer.report.bundle import RunBundle
 from optimizer.scenario.schema import Scenario
+from optimizer.solution.exceptions import exceptions
+from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import kpis, objective_value
-from optimizer.solution.outputs import plan_tables
+from optimizer.solution.outputs import tables_of
 from optimizer.solution.plan import Plan
+from optimizer.solution.replenishment import replenishment
 from optimizer.tables.tables import Table, Tables
 from tests.builders import make_scenario, make_tables
 
-REASONS = ("no_stock", "more_valuable_orders", "freight", "no_lane", "capacity", "split_limit", "hold")
+REASONS = ("no_stock", "stock_taken", "not_worth_freight", "no_lane", "capacity", "split_limit", "hold")
 OTHER_FAMILIES = ("warehouse_capacity_lines", "contract_minimum", "service_floor")
+
+
+def atp(tables: Tables) -> Any:
+    """What is available to promise of each stock row, where every pool is one."""
+    stock = tables.stock
+    return np.maximum(stock["on_hand_qty"] - stock["reserved_qty"] - stock["safety_stock_qty"], 0)
 
 
 def sample(
@@ -40,9 +49,12 @@ def sample(
 
 def bundle_of(tables: Tables, scenario: Scenario, plan: Plan, short_text: str = "") -> RunBundle:
     """What `solve` would hand over for this plan."""
-    made = plan_tables(tables, scenario, plan)
+    ledger = Ledger(tables, scenario, plan)
+    made = tables_of(ledger)
     made["shorts"] = shorts(tables, plan, short_text)
     made["shadow_prices"] = shadow_prices(tables)
+    made["exceptions"] = exceptions(ledger, made["shorts"])
+    made["replenishment"] = replenishment(ledger, made["shorts"], made["shadow_prices"])
     value = objective_value(tables, scenario, plan)
     run = {
         "schema_version": 1,
@@ -50,7 +62,7 @@ def bundle_of(tables: Tables, scenario: Scenario, plan: Plan, short_text: str = 
         "scenario": {
             "name": scenario.name,
             "settings": ["solve.seed=0"],
-            "resolved": scenario.model_dump(exclude={"data"}),
+            "resolved": json.loads(scenario.model_dump_json(exclude={"data"})),
             "changes": [
                 {"table": "stock", "where": {"warehouse_id": "W2"}, "old": 120, "new": Decimal("96.0"), "rows": 1}
             ],
@@ -242,6 +254,7 @@ def shadow_prices(tables: Tables) -> Table:
             "order_id": _texts([""] * size),
             "contract_id": _texts([""] * stock + ["", "K-1", ""]),
             "scope": _texts([""] * stock + ["", "", "tier.A"]),
+            "date": _texts(["2026-11-20"] * stock + blank),
             "unit": _texts(["units"] * stock + ["lines", "units", "weighted units"]),
             "rhs": Exact.of([*atp(tables).tolist(), 480, 55, Decimal("99.5")]),
             "used": Exact.of([*atp(tables).tolist(), 480, 55, Decimal("99.5")]),

@@ -79,7 +79,7 @@ def test_the_page_says_first_what_the_plan_is_worth_and_how_far_it_is_from_the_b
 def test_the_sections_stand_in_the_order_of_questions() -> None:
     page = Page(render(sample(20)))
     sections = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
-    assert sections == ["value", "fill", "scarce", "flow", "contracts", "shorts", "made"]
+    assert sections == ["value", "look", "fill", "scarce", "buy", "flow", "contracts", "shorts", "made"]
     links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
     assert links == ["#main", *(f"#{section}" for section in sections)]
 
@@ -208,7 +208,7 @@ def test_same_run_same_bytes_under_any_hash_seed(tmp_path) -> None:
         done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
         found.add(done.stdout)
     (files,) = found
-    assert len(json.loads(files)) == 12
+    assert len(json.loads(files)) == 15
 
 
 @needs_browser

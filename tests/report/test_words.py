@@ -1,11 +1,14 @@
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
+from optimizer.exact import Exact
 from optimizer.report import charts, facts, price_words, words
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import objective_value
+from optimizer.tables.tables import Table
 from tests.report.sample import sample
 
 
@@ -92,10 +95,10 @@ def test_fills_count_every_unit_once() -> None:
 
 def test_flows_keep_every_unit_when_small_ones_are_summed() -> None:
     bundle = sample(50)
-    full = facts.flow(bundle.inputs, bundle.plan)
+    full = facts.flow(Ledger(bundle.inputs, bundle.scenario, bundle.plan))
     assert full.units.sum() == bundle.run["kpis"]["units_allocated"]
     assert full.units.shape == (3, 5)
-    small = facts.flow(bundle.inputs, bundle.plan, most_rows=2, most_columns=3)
+    small = facts.flow(Ledger(bundle.inputs, bundle.scenario, bundle.plan), most_rows=2, most_columns=3)
     assert small.warehouses == [full.warehouses[0], "2 others"]
     assert small.zones == [*full.zones[:2], "3 others"]
     assert small.units.sum() == full.units.sum()
@@ -121,7 +124,7 @@ def test_prices_read_as_sentences() -> None:
     assert by_family["warehouse_capacity_lines"].sentence("EUR") == (
         "One more line of capacity of W-Lyon is worth 1.00 EUR, one fewer costs 1.38 EUR; price 1.25 EUR."
     )
-    assert price_words.rhs_text(by_family["service_floor"]) == "99.5 weighted units"
+    assert price_words.rhs_text(by_family["service_floor"], "EUR") == "99.5 weighted units"
     assert [abs(price.price) for price in found] == sorted((abs(price.price) for price in found), reverse=True)
     assert all(price.price or price.gain for price in found)
     unsolved = next(price for price in found if price.gain is None)
@@ -145,3 +148,44 @@ def test_marks_carry_their_words_and_escape_them() -> None:
     assert "<b>" not in mark
     assert 'width="1000.00"' in charts.bar(7.0, "too much")
     assert [charts.heat(value, 100) for value in (0, 1, 50, 100)] == [0, 1, 4, 7]
+
+
+POLICY_ROWS = (
+    ({"family": "warehouse_stock", "warehouse_id": "V", "product_id": "P", "date": "2026-11-20"}, "units",
+     "P at V from 2026-11-20", "7 units"),
+    ({"family": "warehouse_stock", "warehouse_id": "V", "product_id": "P", "date": "2026-11-25"}, "units",
+     "P at V from 2026-11-25", "7 units"),
+    ({"family": "warehouse_stock", "warehouse_id": "W", "product_id": "P", "date": "2026-11-20"}, "units",
+     "P at W", "7 units"),
+    ({"family": "lot_stock", "warehouse_id": "V", "product_id": "P", "lot_id": "L", "date": "2026-11-20"}, "units",
+     "lot L of P at V", "7 units"),
+    ({"family": "day_capacity_kg", "warehouse_id": "V", "date": "2026-11-20"}, "kg",
+     "capacity of V on 2026-11-20", "7 kg"),
+    ({"family": "day_capacity_kg", "warehouse_id": "V", "date": "2026-11-21"}, "kg",
+     "capacity of V on 2026-11-21", "7 kg"),
+    ({"family": "reserve", "reserve_id": "R", "date": "2026-11-20"}, "units",
+     "what reserve R leaves to others", "7 units"),
+    ({"family": "credit_limit", "customer_id": "C"}, "money", "credit of C", "7.00 EUR"),
+    ({"family": "budget", "budget_id": "B"}, "money", "budget B", "7.00 EUR"),
+    ({"family": "transfer_capacity", "from_warehouse_id": "V", "to_warehouse_id": "W"}, "units",
+     "capacity of the transfer V → W", "7 units"),
+    ({"family": "transfer_source", "from_warehouse_id": "V", "product_id": "P", "date": "2026-11-20"}, "units",
+     "P that V may move", "7 units"),
+    ({"family": "objective_stage", "stage": "1"}, "contract_shortfall", "goal of stage 1", "7 contract shortfall"),
+)  # fmt: skip
+
+
+def test_every_policy_is_named_by_what_it_limits() -> None:
+    names = dict.fromkeys(name for keys, *_ in POLICY_ROWS for name in keys)
+    texts = {name: np.array([keys.get(name, "") for keys, *_ in POLICY_ROWS], dtype=object) for name in names}
+    units = np.array([unit for _, unit, *_ in POLICY_ROWS], dtype=object)
+    size = len(POLICY_ROWS)
+    amounts = {"rhs": Exact.full(size, 7), "price": Exact.of(range(size, 0, -1)), "gain_plus_one": Exact.zeros(size)}
+    told = {name: np.full(size, "", dtype=object) for name in ("price_basis", "value_basis", "verified")}
+    found = price_words.prices(Table("shadow_prices", {**texts, "unit": units, **told, **amounts}))
+    assert [(row.subject, price_words.rhs_text(row, "EUR")) for row in found] == [
+        (subject, limit) for _, _, subject, limit in POLICY_ROWS
+    ]
+    sentences = [row.sentence("EUR") for row in found]
+    assert sentences[8] == "One more unit of money of budget B changes nothing; price 4.00 EUR."
+    assert sentences[11] == "One more in the goal of stage 1 changes nothing; price 1.00 EUR."

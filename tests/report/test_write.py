@@ -25,8 +25,9 @@ PLAIN = {"plan": None, "tables": {}, "certificate": None}
 SMALL_OLD, SMALL_NEW = OLD.replace(**PLAIN), NEW.replace(**PLAIN)
 """Runs without a plan: the same way through with a third of the files, for tests that walk every system call."""
 ALL_FILES = {
-    "allocations.csv", "certificate.json", "contracts.csv", "plan.xlsx", "report.html", "run.json", "shadow_prices.csv",
-    "shipments.csv", "shorts.csv", "timing.json", "transfers.csv", "verification.json", "warehouses.csv",
+    "allocations.csv", "certificate.json", "contracts.csv", "exceptions.csv", "orders.csv", "plan.xlsx",
+    "replenishment.csv", "report.html", "run.json", "shadow_prices.csv", "shipments.csv", "shorts.csv", "timing.json",
+    "transfers.csv", "verification.json", "warehouses.csv",
 }  # fmt: skip
 SMALL_FILES = {"report.html", "run.json", "timing.json", "verification.json"}
 STEPS = ("mkdir", "rename", "fsync", "unlink", "rmdir", "open")

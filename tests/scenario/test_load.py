@@ -89,21 +89,16 @@ def test_service_floors_in_each_way_of_writing(write, text, levels):
     ("[solve]\nthreads = 2.5", ("bad_setting", 6, "solve.threads")),
     ("[solve]\nengine = 'cplex'", ("bad_setting", 6, "solve.engine")),
     ("[solve]\ntime_limit_s = 0", ("bad_setting", 6, "solve.time_limit_s")),
-    ("[objective]\nmode = 'lexicographic'", ("not_available", 5, "objective")),
-    ("[stability]\ncost_per_unit = 1", ("not_available", 5, "stability")),
-    ("[finance]\nworking_capital = 1", ("not_available", 5, "finance")),
     ("[[sweep]]\nparameter = 'weights.service'\nvalues = [1]", ("not_available", 5, "sweep")),
     ("[weights]\nmargin = 1\n[weights]\nservice = 1", ("bad_toml", 7, None)),
     ("a = = 1", ("bad_toml", 5, None)),
     ("stocks = 'x.csv'", ("unknown_table", 5, "data.stocks")),
-    ("kits = 'x.csv'", ("not_available", 5, "data.kits")),
     ("stock = { path = 'x.csv', sql = 'select 1' }", ("bad_setting", 5, "data.stock")),
     ("stock = { sql = 'select 1' }", ("bad_setting", 5, "data.stock")),
     ("stock = { path = 'x', sheets = 'y' }", ("unknown_setting", 5, "data.stock.sheets")),
     ("stock = 5", ("bad_setting", 5, "data.stock")),
     ("[[change]]\ntable = 'stock'", ("bad_setting", 5, "change")),
     ("[[change]]\ntable = 'stok'\ndrop = true", ("unknown_table", 5, "change.table")),
-    ("[[change]]\ntable = 'kits'\ndrop = true", ("not_available", 5, "change.table")),
     ("[[change]]\ntable = 'stock'\ndrop = true\nset = { x_a = 1 }", ("bad_setting", 5, "change")),
     ("[[change]]\ntable = 'stock'\n[change.scale]\non_hand_qty = 'x'", ("bad_setting", 8, "change.scale.on_hand_qty")),
     ("[change]\ntable = 'stock'", ("bad_setting", 5, "change")),
@@ -127,8 +122,7 @@ def test_whole_files_that_will_not_do(write, text, fault):
 
 def test_all_faults_are_told_at_once(write):
     text = (
-        MINIMAL
-        + "x = 'a.csv'\n[weights]\nmargin = -1\nservise = 2\n[objective]\n[[change]]\ntable = 'x'\ndrop = true\n"
+        MINIMAL + "x = 'a.csv'\n[weights]\nmargin = -1\nservise = 2\n[[sweep]]\n[[change]]\ntable = 'x'\ndrop = true\n"
     )
     assert len(faults(write(text))) == 5
 
@@ -220,7 +214,7 @@ def test_settings_of_the_command_line(write, setting, get, value):
 @pytest.mark.parametrize(('setting', 'code'), [
     ("weights.service", "bad_setting"), ("=2", "bad_setting"), ("weights.servise=2", "unknown_setting"),
     ("weights.service=two", "bad_setting"), ("change=[]", "bad_setting"), ("base=x.toml", "bad_setting"),
-    ("a b=1", "bad_setting"), ("weights.margin=1\nname='x'", "bad_setting"), ("objective.mode=x", "not_available"),
+    ("a b=1", "bad_setting"), ("weights.margin=1\nname='x'", "bad_setting"), ("sweep=[]", "bad_setting"),
 ])  # fmt: skip
 def test_bad_settings_of_the_command_line(write, setting, code):
     with pytest.raises(InputError) as caught:

@@ -24,7 +24,7 @@ def load(script: Path) -> ModuleType:
 
 def test_every_data_set_has_its_script_and_page() -> None:
     assert {script.parent.name for script in SCRIPTS} == {
-        "apparel-launch", "brunel", "electronics-promotion", "online-retail", "regional-demand-spike",
+        "apparel-launch", "brunel", "chilled-food", "electronics-promotion", "online-retail", "regional-demand-spike",
     }  # fmt: skip
     for folder in DATA.iterdir():
         assert folder.name == "README.md" or (folder / "README.md").exists()

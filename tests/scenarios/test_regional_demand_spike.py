@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.scenarios.stories import DATA, Story, solve_story, text_table
+from tests.scenarios.stories import DATA, Story, pairs, solve_story, text_table
 
 NAME = "regional-demand-spike"
 
@@ -68,3 +68,49 @@ def test_web_orders_double_every_day() -> None:
     orders = text_table(DATA / NAME / "orders.csv")
     web = orders[orders["channel"] == "web"].groupby("order_date").size().tolist()
     assert [later / earlier for earlier, later in pairwise(web)] == [2, 2, 2, 2]
+
+
+def test_delayed_heaters_are_waited_for_and_late(story: Story) -> None:
+    plan = story.output("allocations")
+    later = plan[plan["ship_date"] > "2026-11-20"]
+    receipts = text_table(story.data / "inbound.csv")
+    assert len(later) > 0
+    assert pairs(later, "warehouse_id", "ship_date") <= pairs(receipts, "warehouse_id", "available_date")
+    heaters = later[later["ship_product_id"].isin(receipts["product_id"])]
+    assert len(heaters) > len(later) / 2
+    assert (plan["days_late"].replace("", "0").astype(int) > 0).any()
+    assert story.result["kpis"]["lateness_cost"] > 0
+    cancel = plan["order_id"].map(story.orders["cancel_date"])
+    assert (plan["arrive_date"] <= cancel.where(cancel != "", "9999-12-31")).all()
+
+
+def test_the_plan_tells_partial_deferred_and_alternate_orders_apart(story: Story) -> None:
+    orders = story.output("orders").set_index("order_id")
+    assert {"full", "partial", "deferred", "alternate", "held", "unserved"} == set(orders["status"])
+    assert set(orders.index[orders["status"] == "held"]) == set(story.orders.index[story.orders["hold"] != ""])
+    later = story.output("allocations").query("ship_date > '2026-11-20'")["order_id"]
+    assert set(orders.index[orders["deferred"] == "true"]) == set(later)
+    served = orders["allocated_qty"].astype(int)
+    short = served < orders["ordered_qty"].astype(int)
+    assert set(orders.index[orders["partial"] == "true"]) == set(orders.index[(served > 0) & short])
+
+
+def test_strategic_accounts_come_first(story: Story) -> None:
+    """By weight, and by what is reserved for them: the others leave 90 heaters in Poznan alone on every day."""
+    plan = story.output("allocations")
+    products = text_table(story.data / "products.csv").set_index("product_id")["family"]
+    heaters = plan[(plan["warehouse_id"] == "POZ") & (plan["ship_product_id"].map(products) == "HEATER")]
+    others = heaters[heaters["order_id"].map(story.orders["channel"]) != "strategic"]
+    stock = text_table(story.data / "stock.csv")
+    stock = stock[(stock["warehouse_id"] == "POZ") & (stock["product_id"].map(products) == "HEATER")]
+    columns = ("on_hand_qty", "reserved_qty", "safety_stock_qty")
+    on_hand, reserved, safety = (stock[column].astype(int).sum() for column in columns)
+    tonight = others[others["ship_date"] == "2026-11-20"]["qty"].astype(int).sum()
+    assert tonight <= on_hand - reserved - safety - 90
+    orders = story.output("orders")
+    share = orders.assign(tier=orders["order_id"].map(story.orders["channel"]))
+    share = share[share["status"] != "held"]
+    fill = share.groupby("tier").apply(
+        lambda rows: rows["allocated_qty"].astype(int).sum() / rows["ordered_qty"].astype(int).sum()
+    )
+    assert fill["strategic"] > fill["web"]

@@ -73,7 +73,8 @@ class Row:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return tuple(self[column] for column in ID_COLUMNS if self[column])
+        """The ids of the row; its date, which is `as_of` in every batch here, left out."""
+        return tuple(self[column] for column in ID_COLUMNS if self[column] and column != "date")
 
 
 def best_plan(tables: Tables, scenario: Scenario) -> tuple[Model, Plan, Fraction]:

@@ -17,8 +17,11 @@ from tests.solution.batch import batch
 COLUMNS = {
     "allocations": "order_id, line_id, product_id, ship_product_id, warehouse_id, lot_id, service_id, ship_date, "
     "arrive_date, qty, ordered_qty_served, margin, service_value, variable_cost, days_late",
-    "shipments": "shipment_id, order_id, warehouse_id, service_id, ship_date, lines, units, weight_kg, fixed_cost, "
-    "variable_cost",
+    "orders": "order_id, customer_id, status, partial, deferred, alternate_warehouse, substituted, late, "
+    "home_warehouse_id, ordered_qty, allocated_qty, shipments, first_ship_date, last_arrive_date, days_late, margin, "
+    "service_value, shipping_cost, handling_cost, lateness_cost, substitution_cost, holding_value, margin_short",
+    "shipments": "shipment_id, order_id, warehouse_id, service_id, ship_date, lines, units, weight_kg, chargeable_kg, "
+    "fixed_cost, variable_cost",
     "warehouses": "warehouse_id, opened, used_units, capacity_units, used_lines, capacity_lines, used_shipments, "
     "capacity_shipments, used_kg, capacity_kg, handling_cost, opening_cost",
     "transfers": "from_warehouse_id, to_warehouse_id, product_id, lot_id, qty, ship_date, arrive_date, cost",

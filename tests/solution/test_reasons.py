@@ -143,15 +143,15 @@ class TestStockTaken:
         assert why["C/1"]["detail"] == (
             "8 units of P at W went to 2 order lines worth 4.10 to 9.00 a unit; this line earns 3.20 a unit from there"
         )
-        assert why["C/1"]["taken_by"] == "A/1 (5), B/1 (3); 2 in all"
-        assert why["B/1"]["taken_by"] == "A/1 (5); 1 in all"  # its own units are not taken from it
+        assert why["C/1"]["taken_by"] == "A/1 (5 at 9.00), B/1 (3 at 4.10); 2 in all"
+        assert why["B/1"]["taken_by"] == "A/1 (5 at 9.00); 1 in all"  # its own units are not taken from it
         assert why["C/1"]["least_change"] == "5 more units of P at W; worth about 16.00 (estimate, not verified)"
 
     def test_by_more_lines_than_are_named(self, ask: Any) -> None:
         rich = [line(f"R{i:02}", 1 + i, unit_margin=9) for i in range(12)]
         found = ask(order_lines=[*rich, line("Z")], stock=stock(("W", "P", 78)))["Z/1"]
-        assert found["taken_by"].startswith("R11/1 (12), R10/1 (11), ")
-        assert found["taken_by"].endswith("R02/1 (3); 12 in all")
+        assert found["taken_by"].startswith("R11/1 (12 at 9.00), R10/1 (11 at 9.00), ")
+        assert found["taken_by"].endswith("R02/1 (3 at 9.00); 12 in all")
         assert found["taken_by"].count("(") == 10
 
     def test_freight_counts_into_what_a_line_earns(self, ask: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 import optimizer.tables as package
 from optimizer.errors import InputError
 from optimizer.tables.findings import MAX_FINDINGS_PER_CHECK
+from optimizer.tables.schema import REFUSED, TABLES
 from tests.builders import make_scenario, make_tables, write_case
 from tests.tables.inputs import codes, findings, good, of_case
 
@@ -101,26 +102,6 @@ ROWS: list[tuple] = [
     (put("stock", 0, on_hand="4"), "warning", "unknown_column", "stock.csv", 1, "on_hand", "on_hand", "'on_hand_qty'"),
     (put("stock", 0, colour="4"), "warning", "unknown_column", "stock.csv", 1, "colour", "colour", "x_"),
     (drop("eligibility"), None, None, None, None, None, None, None),
-    # later columns
-    (put("orders", 1, cancel_date="2026-12-01"), "error", "not_available", "orders.csv", 3, "cancel_date",
-     "2026-12-01", "blank"),
-    (put("orders", 1, frozen="true"), "error", "not_available", "orders.csv", 3, "frozen", "true", "not available"),
-    (put("order_lines", 0, late_penalty_per_unit_day="1"), "error", "not_available", "order_lines.csv", 2,
-     "late_penalty_per_unit_day", "1", "blank"),
-    (put("products", 0, order_cost="1"), "error", "not_available", "products.csv", 2, "order_cost", "1", "blank"),
-    (put("products", 0, holding_cost_per_unit_year="1"), "error", "not_available", "products.csv", 2,
-     "holding_cost_per_unit_year", "1", "blank"),
-    (put("customers", 0, credit_limit="1"), "error", "not_available", "customers.csv", 2, "credit_limit", "1", "blank"),
-    (put("customers", 0, min_remaining_life_days="1"), "error", "not_available", "customers.csv", 2,
-     "min_remaining_life_days", "1", "blank"),
-    (put("stock", 0, lot_id="L"), "error", "not_available", "stock.csv", 2, "lot_id", "L", "blank"),
-    (put("stock", 0, expiry_date="2027-01-01"), "error", "not_available", "stock.csv", 2, "expiry_date",
-     "2027-01-01", "bl"),
-    (put("stock", 0, holding_value_per_unit="1"), "error", "not_available", "stock.csv", 2, "holding_value_per_unit",
-     "1", "bl"),
-    (put("pins", 0, ship_date="2026-12-01"), "error", "not_available", "pins.csv", 2, "ship_date", "2026-12-01",
-     "blank"),
-    (put("pins", 0, lot_id="L"), "error", "not_available", "pins.csv", 2, "lot_id", "L", "blank"),
     # orders, lines, stock
     (put("orders", 0, due_date="2026-10-31"), "error", "dates_out_of_order", "orders.csv", 2, "due_date",
      "2026-10-31", "dates"),
@@ -205,6 +186,7 @@ def test_pins_of_two_warehouses_may_not_ask_for_more_than_the_line(tmp_path):
     case = good()
     case["lanes"].append({"warehouse_id": "W2", "zone_id": "north", "service_id": "standard"})
     case["pins"].append({"order_id": "O1", "line_id": "1", "warehouse_id": "W2", "mode": "exactly", "qty": "12"})
+    del case["eligibility"]
     issues = of_case(tmp_path, case)
     assert [(i.code, i.row) for i in issues] == [("pin_beyond_qty", 2), ("pin_beyond_qty", 3)]
     assert "18" in issues[0].remedy
@@ -294,34 +276,38 @@ def test_an_unreadable_table_does_not_echo_through_the_others(tmp_path, table):
     assert [(e.file, e.code) for e in errors] == [(f"{table}.csv", "encoding")]
 
 
-LATER = [
-    "inbound",
-    "rate_bands",
-    "reserves",
-    "calendar",
-    "substitutions",
-    "kits",
-    "transfers",
-    "budgets",
-    "fair_share",
-    "history",
-]
-
-
-@pytest.mark.parametrize("table", LATER)
-def test_tables_of_later_versions_are_refused_by_name(tmp_path, table):
+@pytest.mark.parametrize("table", ["inbound", "rate_bands", "kits", "history"])
+def test_refused_tables_are_named(tmp_path, monkeypatch, table):
+    monkeypatch.setitem(REFUSED, table, "something new")
     errors, _ = findings(write_case(tmp_path, good(), {"data": {table: f"{table}.csv"}}))
     assert [(e.code, e.file, e.column, e.value) for e in errors] == [
         ("not_available", "scenario.toml", f"data.{table}", table)
     ]
     assert errors[0].row is not None
+    assert "something new is not available in this version" in errors[0].expected
 
 
-def test_blank_columns_of_later_versions_are_harmless(tmp_path):
+@pytest.mark.parametrize(("table", "column", "value"), [
+    ("orders", "cancel_date", "2026-12-01"), ("orders", "frozen", "true"), ("stock", "lot_id", "L"),
+    ("lanes", "kg_per_m3", "200"), ("pins", "ship_date", "2026-12-01"),
+])  # fmt: skip
+def test_refused_columns_are_named_where_a_cell_is_filled(tmp_path, monkeypatch, table, column, value):
+    monkeypatch.setitem(REFUSED, f"{table}.{column}", "something new")
     case = good()
-    case["stock"][0]["lot_id"] = ""
-    case["orders"][0]["cancel_date"] = ""
-    assert of_case(tmp_path, case) == []
+    case[table][0][column] = ""
+    assert of_case(tmp_path / "blank", case) == []
+    case[table][0][column] = value
+    issues = of_case(tmp_path / "filled", case)
+    assert [(i.code, i.file, i.row, i.column, i.value) for i in issues] == [
+        ("not_available", f"{table}.csv", 2, column, value)
+    ]
+    assert "something new" in issues[0].expected
+
+
+def test_what_is_refused_exists():
+    for name in REFUSED:
+        table, _, column = name.partition(".")
+        assert name.startswith("[") or (TABLES[table].column(column) if column else table in TABLES), name
 
 
 def test_floors_need_orders_in_their_scope(tmp_path):

@@ -9,19 +9,45 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from optimizer.scenario.load import LATER_SETTINGS, MAX_BASES
+from optimizer.scenario.load import MAX_BASES
 from optimizer.scenario.paths import MARKERS
 from optimizer.scenario.schema import SCOPE_KINDS, Scenario
 from optimizer.tables import read_csv, read_excel, read_parquet, read_sql
-from optimizer.tables.describe import updated
-from optimizer.tables.schema import MAX_WHOLE, TABLES
+from optimizer.tables.describe import BEGIN, REFUSED_BEGIN, reference, refused_sections, updated
+from optimizer.tables.schema import MAX_WHOLE, REFUSED, TABLES
 
 DOCS = Path(__file__).parents[2] / "docs"
 DATA, SCENARIOS = (DOCS / "data.md").read_text(), (DOCS / "scenarios.md").read_text()
 
 
-def test_the_column_reference_is_up_to_date():
+def test_what_is_written_from_the_code_is_up_to_date():
     assert updated(DATA) == DATA
+    assert updated(SCENARIOS) == SCENARIOS
+    assert BEGIN in DATA
+    assert REFUSED_BEGIN in SCENARIOS
+
+
+def test_refused_sections_are_listed(monkeypatch):
+    for name in list(REFUSED):
+        monkeypatch.delitem(REFUSED, name)
+    assert "may be used" in refused_sections()
+    monkeypatch.setitem(REFUSED, "[sweep]", "many values")
+    assert refused_sections().startswith("`[[sweep]]` belongs")
+    monkeypatch.setitem(REFUSED, "[finance]", "figures")
+    assert refused_sections().startswith("`[[sweep]]` and `[finance]` belong")
+
+
+def test_refused_tables_and_columns_are_told_apart(monkeypatch):
+    for name in list(REFUSED):
+        monkeypatch.delitem(REFUSED, name)
+    everything = reference()
+    assert "Not available" not in everything
+    assert all(f"### `{name}`" in everything for name in TABLES)
+    monkeypatch.setitem(REFUSED, "kits", "sets")
+    monkeypatch.setitem(REFUSED, "orders.cancel_date", "a date")
+    assert "- `kits`: sets" in reference()
+    assert "### `kits`" not in reference()
+    assert "refused where a cell is filled: `cancel_date`." in reference()
 
 
 def settings(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -55,7 +81,6 @@ def test_limits_are_those_of_the_code():
     assert str(MAX_BASES) in SCENARIOS
     assert all(f"`{mark}`" in SCENARIOS for mark in MARKERS)
     assert all(f"`{kind}.X`" in SCENARIOS for kind in SCOPE_KINDS)
-    assert all(f"[{key}]" in SCENARIOS for key in LATER_SETTINGS)
 
 
 def test_examples_of_the_pages_are_toml():

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from optimizer.scenario.load import load_scenario
 from optimizer.tables.read import load_tables
+from optimizer.tables.schema import TABLES
 from tests.builders import complete, write_case
-from tests.tables.formats import FORMATS, write_table
+from tests.tables.formats import FORMATS, kind_of, write_table
+from tests.tables.inputs import policies
 
 ROWS = {
     "orders": [
@@ -94,6 +96,34 @@ def test_any_changed_cell_changes_the_digest(tmp_path, table, column, value):
     tables, _ = load(tmp_path / "b", dict.fromkeys(ROWS, "csv"), rows)
     changed = {name for name in ROWS if digests(tables)[name] != digests(reference)[name]}
     assert changed == {table}
+
+
+def typed(table: str, rows):
+    """Rows of text as values of their columns' kinds."""
+    make = {"int": int, "decimal": Decimal, "date": datetime.date.fromisoformat, "flag": lambda word: word == "true"}
+    return [
+        {key: make.get(kind_of(table, key), str)(word) if word else None for key, word in row.items()} for row in rows
+    ]
+
+
+@pytest.mark.usefixtures("everything_available")
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_and_row_order_gives_the_same_policies(tmp_path, form):
+    case = policies()
+    case["history"] += [{"date": "2026-11-01", "product_id": "P1", "qty": "12"}, dict(case["history"][0])]
+    case["orders"][1]["frozen"] = "false"
+    rows = {name: typed(name, content) for name, content in case.items()}
+    reference, _ = load(tmp_path / "a", dict.fromkeys(rows, "csv"), rows)
+    assert reference.history["qty"].tolist() == [12, 7, 7, 2]
+    backwards = {name: content[::-1] for name, content in rows.items()}
+    tables, _ = load(tmp_path / "b", dict.fromkeys(rows, form), backwards)
+    assert digests(tables) == digests(reference)
+    assert set(digests(tables)) == set(rows)
+    for name in ("stock", "calendar", "rate_bands", "kits"):
+        schema = TABLES[name]
+        for key in schema.keys:
+            assert getattr(tables, name)[key].tolist() == getattr(reference, name)[key].tolist()
+    assert tables.kit_component.tolist() == reference.kit_component.tolist()
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=12).filter(lambda t: t.strip() == t)

@@ -23,7 +23,7 @@ from optimizer.tables.read import load_tables
 from optimizer.tables.tables import Tables
 from tests.builders import write_case
 from tests.tables.formats import write_table
-from tests.tables.inputs import GOOD, good
+from tests.tables.inputs import GOOD, NEAR, POLICIES, good, policies, write_last
 
 EXAMPLES = 400
 NASTY = [
@@ -131,6 +131,22 @@ def test_damaged_csv_files(tmp_path, seed):
         (tmp_path / f"{name}.csv").write_bytes(originals[name])
 
 
+@pytest.mark.usefixtures("everything_available")
+@pytest.mark.parametrize("seed", range(8))
+def test_damaged_files_of_policies(tmp_path, seed):
+    rng = random.Random(100 + seed)
+    write_last(tmp_path)
+    path = write_case(tmp_path, policies(), NEAR)
+    files = {name: tmp_path / f"{name}.csv" for name in POLICIES} | {"previous": tmp_path / "last" / "allocations.csv"}
+    originals = {name: file.read_bytes() for name, file in files.items()}
+    for _ in range(EXAMPLES // 16):
+        name = rng.choice(sorted(files))
+        content = rng.choice([damaged_bytes, damaged_cells])(originals[name], rng)
+        files[name].write_bytes(content)
+        judged(path, name, cells_of(content))
+        files[name].write_bytes(originals[name])
+
+
 @pytest.mark.parametrize("form", ["parquet", "xlsx", "duckdb", "sqlite"])
 def test_damaged_binary_files(tmp_path, form):
     rng = random.Random(form)
@@ -169,6 +185,22 @@ def test_damaged_scenarios(tmp_path):
     path = write_case(tmp_path, good(), settings)
     original = path.read_bytes()
     for _ in range(EXAMPLES):
+        path.write_bytes(damaged_bytes(original, rng))
+        tables, issues = outcome(path)
+        assert told_well(issues)
+        assert (tables is None) == bool(issues)
+
+
+@pytest.mark.usefixtures("everything_available")
+def test_damaged_scenarios_of_policies(tmp_path):
+    rng = random.Random(7)
+    stages = [{"kpi": "weighted_service_level[tier.gold]", "tolerance": Decimal("0.1")}, {"kpi": "objective"}]
+    settings = {**NEAR, "objective": {"mode": "lexicographic", "stages": stages}, "finance": {"working_capital": 5}}
+    write_last(tmp_path)
+    path = write_case(tmp_path, policies(), settings)
+    original = path.read_bytes()
+    assert outcome(path)[1] == []
+    for _ in range(EXAMPLES // 4):
         path.write_bytes(damaged_bytes(original, rng))
         tables, issues = outcome(path)
         assert told_well(issues)

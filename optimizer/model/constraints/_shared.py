@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from optimizer.exact import Exact
 from optimizer.model.formulation import Formulation
+from optimizer.model.freight import arc_kg
 from optimizer.model.linear_model import Rows
 from optimizer.model.rows import make_rows, scaled
 from optimizer.model.terms import Ratio
@@ -18,7 +19,7 @@ from optimizer.tables.tables import Table
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Entries = tuple[Ints, Ints, NDArray[np.generic]]
-Place = Literal["warehouse", "lane"]
+Place = Literal["warehouse", "lane", "day"]
 Sense = Literal["<=", ">="]
 
 
@@ -31,10 +32,10 @@ def limit_rows(
     sense: Sense = "<=",
 ) -> Rows:
     """Coupling rows ``Σ entries ≤ (≥) limit``; the first of each entry is its position in the table of the limit."""
-    keep = f.resources.kept[family]
+    keep = np.append(f.resources.kept.get(family, _NO_ROWS), False)
     parts = [_renumbered(keep, entry) for entry in entries]
     lower, upper = _sides(limit, sense)
-    return make_rows(family, keys, parts, lower, upper, coupling=True, dropped=f.resources.dropped[family])
+    return make_rows(family, keys, parts, lower, upper, coupling=True, dropped=f.resources.dropped.get(family, 0))
 
 
 def _sides(limit: Floats, sense: Sense) -> tuple[Floats, Floats]:
@@ -49,62 +50,83 @@ def contract_entries(f: Formulation) -> Entries:
 
 
 def _renumbered(keep: NDArray[np.bool_], entries: Entries) -> Entries:
-    """Entries of kept limits only, with the limit's row in place of its position in the table."""
+    """Entries of kept limits only, with the limit's row in place of its position in the table.
+
+    ``keep`` ends in False, for entries of no limit (-1).
+    """
     owner, column, value = entries
-    if keep.all():
+    if keep[:-1].all() and owner.min(initial=0) >= 0:
         return entries
     chosen = np.flatnonzero(keep[owner])
     return (np.cumsum(keep) - 1)[owner[chosen]], column[chosen], value[chosen]
 
 
 def place_keys(f: Formulation, place: Place, row: Ints) -> dict[str, Ints]:
-    """Keys of rows about a warehouse or a lane."""
+    """Keys of rows about a warehouse, a lane, or a warehouse on a day."""
     tables = f.tables
     if place == "warehouse":
         return {"warehouse": row}
+    if place == "day":
+        return {"calendar": row, "warehouse": tables.calendar_warehouse[row], "day": f.calendar_day[row]}
     warehouse, zone, service = tables.lane_warehouse[row], tables.lane_zone[row], tables.lane_service[row]
     return {"lane": row, "warehouse": warehouse, "zone": zone, "service": service}
 
 
-def place_of_arcs(f: Formulation, place: Place) -> Ints:
-    """Warehouse or lane of each arc."""
-    return f.arcs.warehouse if place == "warehouse" else f.arcs.lane
-
-
 def place_table(f: Formulation, place: Place) -> Table:
     """The table that states the capacities."""
-    return f.tables.warehouses if place == "warehouse" else f.tables.lanes
+    return {"warehouse": f.tables.warehouses, "lane": f.tables.lanes, "day": f.tables.calendar}[place]
 
 
 def counted_rows(f: Formulation, place: Place, unit: str, entries: Entries) -> Rows:
-    """Rows of a capacity in whole units."""
+    """Rows of a capacity in whole units; entries of no row (-1) are left out."""
     family = f"{place}_capacity_{unit}"
-    row = np.flatnonzero(f.resources.kept[family])
+    row = np.flatnonzero(f.resources.kept.get(family, _NO_ROWS))
     upper = place_table(f, place)[f"capacity_{unit}"][row].astype(np.float64)
     return limit_rows(f, family, place_keys(f, place, row), [entries], upper)
 
 
+_NO_ROWS = np.zeros(0, dtype=bool)
+
+
+def place_of(f: Formulation, place: Place, warehouse: Ints, lane: Ints, day: Ints) -> Ints:
+    """The row of the table of capacities that limits what leaves on a lane and a day, -1 where none does."""
+    if place == "day":
+        return f.batch.calendar.limit_of(warehouse, day)
+    return warehouse if place == "warehouse" else lane
+
+
+def place_of_arcs(f: Formulation, place: Place) -> Ints:
+    """The same for each arc."""
+    return place_of(f, place, f.arcs.warehouse, f.arcs.lane, f.arcs.day)
+
+
 def units_rows(f: Formulation, place: Place) -> Rows:
     """Σ units over the arcs of each place ≤ capacity_units."""
-    return counted_rows(f, place, "units", (place_of_arcs(f, place), np.arange(len(f.arcs)), f.arcs.step))
+    return counted_rows(f, place, "units", (place_of_arcs(f, place), np.arange(len(f.arcs)), f.arcs.units))
+
+
+def lines_rows(f: Formulation, place: Place) -> Rows:
+    """Σ picked lines of each place ≤ capacity_lines."""
+    at = place_of_arcs(f, place)[f.pick_first]
+    return counted_rows(f, place, "lines", (at, f.variables.picked, np.ones(len(at))))
 
 
 def shipments_rows(f: Formulation, place: Place) -> Rows:
     """Σ opened shipments of each place ≤ capacity_shipments."""
     lane = f.arcs.shipment_lane
-    at = f.tables.lane_warehouse[lane] if place == "warehouse" else lane
+    at = place_of(f, place, f.tables.lane_warehouse[lane], lane, f.arcs.shipment_day)
     return counted_rows(f, place, "shipments", (at, f.variables.opened, np.ones(len(lane))))
 
 
 def kg_rows(f: Formulation, place: Place) -> Rows:
     """Σ kg over the arcs of each place ≤ capacity_kg."""
     family, at = f"{place}_capacity_kg", place_of_arcs(f, place)
-    keep = f.resources.kept[family]
+    keep = np.append(f.resources.kept.get(family, _NO_ROWS), False)
     row, arc = np.flatnonzero(keep), np.flatnonzero(keep[at])
-    weight = f.unit_weight.take(f.arcs.line[arc]).times(f.arcs.step[arc])
+    weight = arc_kg(f.batch, f.arcs, arc)
     at_row = (np.cumsum(keep) - 1)[at[arc]]
     limit = place_table(f, place)["capacity_kg"].take(row)
-    keys, dropped = place_keys(f, place, row), f.resources.dropped[family]
+    keys, dropped = place_keys(f, place, row), f.resources.dropped.get(family, 0)
     return whole_rows(family, keys, at_row, arc, weight, limit, "<=", coupling=True, dropped=dropped)
 
 

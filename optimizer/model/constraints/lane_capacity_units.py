@@ -11,7 +11,7 @@ def lane_capacity_units(f: Formulation) -> Rows:
     """No lane carries more units in the batch than its capacity.
 
     Index: lanes r (warehouse, zone, service) with capacity_units
-    Formula: Σ_{a on r} step[a] · ship_qty[a] ≤ capacity_units[r]
+    Formula: Σ_{a on r} units[a] · ship_qty[a] ≤ capacity_units[r]
     Dual: λᵘ[r] ≥ 0
     Unit: units
     Absent: where no capacity is stated, or all that could use it stays below it

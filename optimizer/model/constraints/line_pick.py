@@ -7,23 +7,24 @@ import numpy as np
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 from optimizer.model.rows import make_rows
+from optimizer.model.variables import arc_keys
 
 
 def line_pick(f: Formulation) -> Rows:
     """What ships has been picked.
 
-    Index: arcs a with a column `pick_line`
-    Formula: ship_qty[a] ≤ (cap[a] / step[a]) · pick_line[a]
+    Index: arcs a whose (line, shipment) i has a column `pick_line`
+    Formula: ship_qty[a] ≤ (cap[a] / step[a]) · pick_line[i]
     Dual: ζ[a] ≥ 0
     Unit: steps of the arc
-    Absent: where capacity_lines cannot bind; where an arc of one step, or a shipment of one arc, counts itself
+    Absent: where capacity_lines cannot bind; where an arc of one step, or a shipment of one line, counts itself
     Meaning: the share of the scarce pick that the line bears; belongs to the order's block, not published
     """
-    arcs, picked = f.arcs, f.variables.picked
+    arcs, picked = f.arcs, f.variables.picked[f.arcs.pick]
     arc = np.flatnonzero(
         (picked >= 0) & (picked != f.variables.opened[arcs.shipment]) & (picked != np.arange(len(arcs)))
     )
     row = np.arange(len(arc))
-    keys = {"order": arcs.order[arc], "line": arcs.line[arc], "lane": arcs.lane[arc]}
+    keys = {"order": arcs.order[arc], **arc_keys(arcs, arc)}
     entries = [(row, arc, np.ones(len(arc))), (row, picked[arc], -arcs.upper[arc])]
     return make_rows("line_pick", keys, entries, np.full(len(arc), -np.inf), np.zeros(len(arc)))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.model import terms
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import first_of
 from optimizer.model.rows import make_rows
 from optimizer.model.variables import NONE
 
 
 def lot_multiple(f: Formulation) -> Rows:
-    """What a line takes from one warehouse over all services is a whole multiple of lcm(case_pack, lot_multiple).
+    """What a line takes of one lot from one warehouse on one day, over all services, is a whole multiple.
 
-    Index: (line, warehouse) with a column `lots`
-    Formula: Σ_{a of l at w} ship_qty[a] = multiple[l] · lots[l,w]
-    Dual: ν[l,w] free
+    Index: groups (line, warehouse, day, product, lot) with a column `lots`; multiple as in `optimizer.model.offers`
+    Formula: Σ_{a in the group} step[a] · ship_qty[a] = multiple[group] · lots[group]
+    Dual: ν[group] free
     Unit: units
     Absent: where the multiple is 1; where a single service reaches the line, so that its column counts multiples
     Meaning: what one unit bears of the multiple; belongs to the order's block, not published
@@ -24,9 +24,9 @@ def lot_multiple(f: Formulation) -> Rows:
     arcs, lots = f.arcs, f.variables.lots
     arc = np.flatnonzero(lots[arcs.group] != NONE)
     group, row = np.unique(arcs.group[arc], return_inverse=True)
-    first = arc[np.searchsorted(arcs.group[arc], group)]
-    multiple = terms.multiple(f.tables)[arcs.line[first]]
-    entries = [(row, arc, np.ones(len(arc))), (np.arange(len(group)), lots[group], -multiple)]
-    keys = {"order": arcs.order[first], "line": arcs.line[first], "warehouse": arcs.warehouse[first]}
+    first = arc[first_of(row, len(group))]
+    multiple = f.batch.offers.multiple[arcs.offer[first]]
+    entries = [(row, arc, arcs.step[arc]), (np.arange(len(group)), lots[group], -multiple)]
+    keys = {name: getattr(arcs, name)[first] for name in ("order", "line", "warehouse", "day", "product", "source")}
     zero = np.zeros(len(group))
     return make_rows("lot_multiple", keys, entries, zero, zero)

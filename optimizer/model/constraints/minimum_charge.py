@@ -8,6 +8,7 @@ from optimizer.exact import Exact
 from optimizer.model.constraints._shared import whole_rows
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.variables import shipment_keys
 
 
 def minimum_charge(f: Formulation) -> Rows:
@@ -24,6 +25,6 @@ def minimum_charge(f: Formulation) -> Rows:
     shipment = charges.shipment
     row, coefficient = charges.coefficients()
     column = np.concatenate([v.topup[shipment], charges.arc, v.opened[shipment]])
-    keys = {"order": f.arcs.shipment_order[shipment], "lane": f.arcs.shipment_lane[shipment]}
+    keys = shipment_keys(f.arcs, shipment)
     zero = Exact.zeros(len(shipment))
     return whole_rows("minimum_charge", keys, row, column, coefficient, zero, ">=", coupling=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.model.formulation import Formulation
-from optimizer.model.limits import pin_service
+from optimizer.model.limits import PinMatch
 from optimizer.model.linear_model import Rows
 from optimizer.model.rows import make_rows
 
@@ -13,7 +13,7 @@ from optimizer.model.rows import make_rows
 def pins(f: Formulation) -> Rows:
     """A planner's decision on a line at a warehouse is kept: exactly, at least or at most so many units.
 
-    Index: rows n of the table pins, over all services of the warehouse or the one that the pin names
+    Index: rows n of the table pins, over all services, days and lots of the warehouse or those that the pin names
     Formula: Σ_{a of the pin} step[a] · ship_qty[a] = (≥, ≤) qty[n]
     Dual: ρ[n], free for exactly, ≤ 0 for at_least, ≥ 0 for at_most
     Unit: units
@@ -21,11 +21,10 @@ def pins(f: Formulation) -> Rows:
     Meaning: money that one unit of the pin costs or saves; belongs to the order's block, not published
     """
     tables, arcs, table = f.tables, f.arcs, f.tables.pins
-    mode, service = table["mode"], pin_service(tables)
+    mode, match = table["mode"], PinMatch.of(f.batch)
     position, arc = f.arcs_of(tables.pin_line)
-    at_service = (service[position] < 0) | (service[position] == tables.lane_service[arcs.lane[arc]])
-    match = np.flatnonzero((arcs.warehouse[arc] == tables.pin_warehouse[position]) & at_service)
-    position, arc = position[match], arc[match]
+    meant = match.match(position, *(part[arc] for part in (arcs.warehouse, arcs.lane, arcs.day, arcs.source)))
+    position, arc = position[meant], arc[meant]
     reach = np.bincount(position, arcs.cap[arc], len(table))
     kept = (mode == "exactly") | (mode == "at_least") | ((mode == "at_most") & (reach > table["qty"]))
     kept &= (table["qty"] > 0) | (reach > 0)

@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.variables import arc_keys
 
 
 def shipment_link(f: Formulation) -> Rows:
@@ -23,6 +24,6 @@ def shipment_link(f: Formulation) -> Rows:
     shipment = arcs.shipment[arc]
     column = np.stack([arc, v.opened[shipment]], axis=1).ravel()
     value = np.stack([np.ones(len(arc)), -arcs.upper[arc].astype(np.float64)], axis=1).ravel()
-    keys = {"order": arcs.order[arc], "line": arcs.line[arc], "lane": arcs.lane[arc]}
+    keys = {"order": arcs.order[arc], **arc_keys(arcs, arc)}
     indptr = np.arange(0, len(column) + 1, 2)
     return Rows("shipment_link", keys, indptr, column, value, np.full(len(arc), -np.inf), np.zeros(len(arc)))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from optimizer.model.constraints._shared import counted_rows
+from optimizer.model.constraints._shared import lines_rows
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 
@@ -13,10 +11,10 @@ def warehouse_capacity_lines(f: Formulation) -> Rows:
     """No warehouse picks more lines in the batch than its capacity; a line in two shipments is picked twice.
 
     Index: warehouses w with capacity_lines
-    Formula: Σ_{a at w} pick_line[a] ≤ capacity_lines[w]
+    Formula: Σ_{(line, shipment) i at w} pick_line[i] ≤ capacity_lines[w]
     Dual: κˡ[w] ≥ 0
     Unit: order lines
     Absent: where no capacity is stated, or all that could use it stays below it
     Meaning: money gained by one more pick at w
     """
-    return counted_rows(f, "warehouse", "lines", (f.arcs.warehouse, f.variables.picked, np.ones(len(f.arcs))))
+    return lines_rows(f, "warehouse")

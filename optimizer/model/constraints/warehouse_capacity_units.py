@@ -11,7 +11,7 @@ def warehouse_capacity_units(f: Formulation) -> Rows:
     """No warehouse ships more units in the batch than its capacity.
 
     Index: warehouses w with capacity_units
-    Formula: Σ_{a at w} step[a] · ship_qty[a] ≤ capacity_units[w]
+    Formula: Σ_{a at w} units[a] · ship_qty[a] ≤ capacity_units[w]
     Dual: κᵘ[w] ≥ 0
     Unit: units
     Absent: where no capacity is stated, or all that could use it stays below it

@@ -31,5 +31,6 @@ def warehouse_opening(f: Formulation) -> Rows:
         "lane": lane,
         "warehouse": warehouse,
         "service": f.tables.lane_service[lane],
+        "day": f.arcs.shipment_day[shipment],
     }
     return make_rows("warehouse_opening", keys, entries, np.full(len(row), -np.inf), np.zeros(len(row)), coupling=True)

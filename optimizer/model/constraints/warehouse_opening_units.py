@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.model import terms
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import totals
 from optimizer.model.rows import make_rows
 
 
@@ -14,17 +14,16 @@ def warehouse_opening_units(f: Formulation) -> Rows:
     """A warehouse ships what it can ship in all only if it is opened: implied by whole openings, stronger for shares.
 
     Index: warehouses w whose opening costs money and whose capacity or stock is less than all arcs could take
-    Formula: Σ_{a at w} step[a] · ship_qty[a] ≤ most[w] · open_warehouse[w], most from capacity_units, stock and arcs
+    Formula: Σ_{a at w} units[a] · ship_qty[a] ≤ most[w] · open_warehouse[w], most from capacity_units, stock and arcs
     Dual: redundant, carries no price
     Unit: units
     Absent: where it would not be stronger than `warehouse_opening`
     Meaning: none of its own
     """
-    arcs, tables = f.arcs, f.tables
-    n_stock, n_houses = len(tables.stock), len(tables.warehouses)
-    wanted = np.bincount(arcs.stock, arcs.cap, n_stock)
-    reach = np.bincount(arcs.warehouse, arcs.cap, n_houses)
-    most = np.bincount(tables.stock_warehouse, np.minimum(wanted, terms.atp(tables) + f.headroom), n_houses)
+    arcs, tables, supply = f.arcs, f.tables, f.batch.supply
+    n_houses = len(tables.warehouses)
+    reach = totals(arcs.warehouse, arcs.upper * arcs.units, n_houses)
+    most = totals(supply.pool_warehouse, f.pool_reach, n_houses)
     houses = tables.warehouses
     limit = np.where(houses.given("capacity_units"), houses["capacity_units"] + f.headroom, np.inf)
     most = np.minimum(most, limit)
@@ -32,7 +31,7 @@ def warehouse_opening_units(f: Formulation) -> Rows:
     house = np.flatnonzero(kept)
     arc = np.flatnonzero(kept[arcs.warehouse])
     row = (np.cumsum(kept) - 1)[arcs.warehouse[arc]]
-    entries = [(row, arc, arcs.step[arc]), (np.arange(len(house)), f.variables.open_warehouse[house], -most[house])]
+    entries = [(row, arc, arcs.units[arc]), (np.arange(len(house)), f.variables.open_warehouse[house], -most[house])]
     upper = np.zeros(len(house))
     keys = {"warehouse": house}
     return make_rows("warehouse_opening_units", keys, entries, np.full(len(house), -np.inf), upper, redundant=True)

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.model import terms
 from optimizer.model.constraints._shared import limit_rows
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 
 
 def warehouse_stock(f: Formulation) -> Rows:
-    """No warehouse ships more of a product than is available to promise there.
+    """No warehouse ships more of a product, up to any day, than is available to promise there by then.
 
-    Index: stock rows (w, p) that some arc uses
-    Formula: Σ_{a at w of p} step[a] · ship_qty[a] ≤ atp[w,p]
-    Dual: π[w,p] ≥ 0
-    Unit: units
+    Index: periods k of pools (w, p) that some arc uses: from the day d on which the pool's supply changes to the next
+    Formula: Σ_{draws up to k, of lots alive on d} units · ship_qty[a] + Σ kit_draw − arrived + left ≤ atp[w,p,d]
+    Dual: π[w,p,d] ≥ 0
+    Unit: units from the shelf
     Absent: where the lines that could use it want less than atp together
-    Meaning: money gained by one more unit of p at w
+    Meaning: money gained by one more unit of p at w from d on
     """
-    arcs, tables = f.arcs, f.tables
+    supply, flows = f.batch.supply, f.flows
     row = np.flatnonzero(f.resources.kept["warehouse_stock"])
-    keys = {"stock": row, "warehouse": tables.stock_warehouse[row], "product": tables.stock_product[row]}
-    upper = terms.atp(tables)[row].astype(np.float64)
-    return limit_rows(f, "warehouse_stock", keys, [(arcs.stock, np.arange(len(arcs)), arcs.step)], upper)
+    keys = {
+        "period": row,
+        "warehouse": supply.pool_warehouse[supply.period_pool[row]],
+        "product": supply.pool_product[supply.period_pool[row]],
+        "day": supply.period_day[row],
+    }
+    upper = supply.period_atp[row].astype(np.float64)
+    if supply.single:
+        return limit_rows(f, "warehouse_stock", keys, [(flows.source, flows.column, flows.units)], upper)
+    draw, period = supply.periods_of(flows.source, flows.day)
+    return limit_rows(f, "warehouse_stock", keys, [(period, flows.column[draw], flows.units[draw])], upper)

@@ -1,0 +1,187 @@
+"""Which (line, lane, day, product, lot) the tables leave in the running, and why the others are not."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.model import limits
+from optimizer.model.batch import Batch
+from optimizer.model.calendar import FOREVER
+from optimizer.model.kit_parts import Kits, Parts
+from optimizer.model.previous import keep_frozen
+from optimizer.model.ragged import expand
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+REASONS = {
+    "held": "the order is on hold",
+    "closed_warehouse": "the warehouse is not open",
+    "service_mismatch": "the order asks for another service or service level",
+    "ineligible": "an eligibility rule keeps the warehouse from serving the line",
+    "after_cancel": "it would arrive after the cancel date of the order",
+    "below_step": "the line is smaller than one case pack or lot multiple",
+    "pinned_off": "a pin allows nothing here",
+    "no_stock": "less than one step of the product is available to promise at the warehouse",
+    "expired": "the lot would be too old on arrival",
+    "frozen": "the order is frozen, and its previous plan does not ship this way",
+    "no_rate": "no weight band of the lane holds what would ship",
+    "no_capacity": "a capacity or quota has no room for one step",
+    "cannot_complete": "the delivery policy asks for all of it, and not all of it can be had",
+    "below_min_fill": "all that can be had of the line is less than its min_fill_qty",
+}
+
+
+FROZEN_KEYS = ("line", "lane", "day", "source", "product")
+
+
+class Candidates:
+    """Arcs still in the running: named arrays of one length, thinned together, and what was lost by reason."""
+
+    def __init__(self, arrays: dict[str, Ints]) -> None:
+        self.arrays = arrays
+        self.lost = dict.fromkeys(REASONS, 0)
+
+    def __getitem__(self, name: str) -> Ints:
+        return self.arrays[name]
+
+    def __setitem__(self, name: str, array: Ints) -> None:
+        self.arrays[name] = array
+
+    def __len__(self) -> int:
+        return len(self.arrays["line"])
+
+    def keep(self, mask: Flags, reason: str) -> None:
+        lost = len(mask) - int(np.count_nonzero(mask))
+        if lost:
+            self.lost[reason] += lost
+            self.take(np.flatnonzero(mask))
+
+    def take(self, where: Ints) -> None:
+        """These positions only, as often as they are named."""
+        self.arrays = {name: array[where] for name, array in self.arrays.items()}
+
+
+class Filters:
+    """What the tables allow each (line, lane), looked up once and applied to candidates."""
+
+    def __init__(self, batch: Batch, headroom: int) -> None:
+        tables = self.tables = batch.tables
+        self.batch, self.headroom = batch, headroom
+        self.offers, self.supply = batch.offers, batch.supply
+        self.kits = bool(self.offers.recipes.is_kit.any())
+        self.dated = not batch.ship_days.none
+        self.frozen = bool(tables.orders["frozen"].any())
+        ordered = tables.order_lines["qty"][self.offers.line]
+        self.whole = ordered // self.offers.multiple * self.offers.multiple
+        self.services = limits.ServiceMatch.of(tables)
+        blocked = limits.ineligible_pairs(tables)
+        self.ineligible = limits.Index(blocked, len(tables.order_lines) * len(tables.warehouses))
+        self.pins = limits.PinLimits.of(tables)
+        self.quota = limits.quota_room(tables, headroom)
+        self.capacities = limits.Capacities(batch, headroom)
+
+    def sift(self, found: Candidates) -> Candidates:
+        """The candidates that stay: each offer, day and lot by itself, ``want``, ``room`` and ``cap`` in ordered units.
+
+        (``room``: of the stock; nothing is in whole steps yet.)
+        """
+        tables, offers = self.tables, self.offers
+        mismatch = self.services.mismatch(found["order"], found["lane"])
+        if mismatch is not None:
+            found.keep(~mismatch, "service_mismatch")
+        if len(self.ineligible):
+            found.keep(self.ineligible.find(self._pair(found)) < 0, "ineligible")
+        self._leave(found)
+        self._offer(found)
+        found["want"] = self.whole[found["offer"]]
+        found.keep(found["want"] > 0, "below_step")
+        found["want"] = self.pins.apply(self._pair(found), tables.lane_service[found["lane"]], found["want"])
+        found.keep(found["want"] > 0, "pinned_off")
+        self._draw(found)
+        if self.frozen:
+            found.keep(keep_frozen(self.batch, *(found[name] for name in FROZEN_KEYS)), "frozen")
+        found["room"] = self._room(found)
+        found.keep(found["room"] >= offers.multiple[found["offer"]], "no_stock")
+        found["want"] = np.minimum(found["want"], self.quota[found["line"]])
+        found["cap"] = np.minimum(np.minimum(found["want"], found["room"]), self.capacities.room(found))
+        found.keep(found["cap"] > 0, "no_capacity")
+        return found
+
+    def _pair(self, found: Candidates) -> Ints:
+        return found["line"] * len(self.tables.warehouses) + found["warehouse"]
+
+    def _offer(self, found: Candidates) -> None:
+        """Once for each product that may be shipped."""
+        if self.offers.plain:
+            found["offer"] = found["line"]
+        else:
+            start = self.offers.start
+            owner, offer = expand(start[found["line"]], start[found["line"] + 1])
+            found.take(owner)
+            found["offer"] = offer
+        found["product"] = self.offers.product[found["offer"]]
+
+    def _leave(self, found: Candidates) -> None:
+        """Once for each day on which it may leave."""
+        batch = self.batch
+        if self.dated:
+            owner, day = batch.ship_days.expand(found["order"], found["warehouse"])
+            found.take(owner)
+            found["day"] = day
+        else:
+            found["day"] = np.zeros(len(found), dtype=np.int64)
+        if batch.cancel_day.min(initial=FOREVER) < FOREVER:
+            arrive = batch.arrival(found["lane"], found["day"])
+            found.keep(arrive <= batch.cancel_day[found["order"]], "after_cancel")
+
+    def _draw(self, found: Candidates) -> None:
+        """Once for each lot that it may come from; kits have none of their own."""
+        supply, batch = self.supply, self.batch
+        pool = supply.find_pool(found["warehouse"], found["product"])
+        if self.kits:
+            kit = self._is_kit(found)
+            pool = np.where(kit, -1, pool)
+            stocked = (pool >= 0) | kit
+        else:
+            stocked = pool >= 0
+        found["source"] = pool
+        found.keep(stocked, "no_stock")
+        if supply.has_lots:
+            pool = found["source"]
+            start, stop = supply.source_start[pool], supply.source_start[pool + 1]
+            kit = pool < 0
+            owner, source = expand(np.where(kit, -1, start), np.where(kit, 0, stop))
+            found.take(owner)
+            found["source"] = source
+        if supply.expiry.min(initial=FOREVER) < FOREVER:
+            good = batch.good_for(found["source"], found["order"], found["lane"], found["day"])
+            found.keep(good | (found["source"] < 0), "expired")
+
+    def _is_kit(self, found: Candidates) -> Flags:
+        return self.offers.recipes.is_kit[found["product"]]
+
+    def _room(self, found: Candidates) -> Ints:
+        """Most ordered units that the stock could serve."""
+        room = self.supply.room(found["source"], found["day"]) + self.headroom
+        if self.kits:
+            kit = np.flatnonzero(self._is_kit(found))
+            room[kit] = Parts.of(self.batch, Kits.of(found, kit), self.headroom).room(len(kit))
+        return room if self.offers.plain else self.offers.ordered(found["offer"], room)
+
+
+def apply_narrow_pins(batch: Batch, found: Candidates) -> None:
+    """Pins that name a day or a lot: they limit only what leaves then, or comes from there."""
+    pins = batch.tables.pins
+    narrow = limits.narrow_pins(batch.tables) & (pins["mode"] != "at_least")
+    if not narrow.any():
+        return
+    pin, match = np.flatnonzero(narrow), limits.PinMatch.of(batch)
+    start = np.searchsorted(found["line"], match.line[pin])
+    place, arc = expand(start, np.searchsorted(found["line"], match.line[pin], side="right"))
+    meant = match.match(pin[place], *(found[name][arc] for name in ("warehouse", "lane", "day", "source")))
+    pin, arc = pin[place[meant]], arc[meant]
+    np.minimum.at(found["want"], arc, np.where(pins["mode"][pin] == "forbid", 0, pins["qty"][pin]))
+    found["cap"] = np.minimum(found["cap"], found["want"])
+    found.keep(found["cap"] > 0, "pinned_off")

@@ -1,0 +1,36 @@
+"""The family `frozen`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.model.formulation import Formulation
+from optimizer.model.linear_model import Rows
+from optimizer.model.previous import FrozenRows
+from optimizer.model.rows import make_rows
+
+
+def frozen(f: Formulation) -> Rows:
+    """A frozen order ships what it did in the previous plan: the same units of each lot, by the same way and day.
+
+    Index: (line l, lane r, day d, source s) of the previous plan, of frozen orders
+    Formula: Σ_{a of l on r, d} units that a takes from s = previous[l,r,d,s]
+    Dual: ϖ[l,r,d,s] free
+    Unit: shipped units
+    Absent: where no order is frozen; all other arcs of a frozen order are pruned
+    Meaning: what keeping a unit costs or saves; belongs to the order's block, not published
+    """
+    tables, arcs = f.tables, f.arcs
+    kept = FrozenRows.of(f.batch)
+    draws, needs = arcs.draws, arcs.needs
+    by_choice = needs.arc[needs.option]
+    drawn = kept.find(arcs.line[draws.arc], arcs.lane[draws.arc], arcs.day[draws.arc], draws.source)
+    chosen = kept.find(arcs.line[by_choice], arcs.lane[by_choice], arcs.day[by_choice], needs.source)
+    taken, picked = np.flatnonzero(drawn >= 0), np.flatnonzero(chosen >= 0)
+    entries = [
+        (drawn[taken], draws.arc[taken], draws.units[taken]),
+        (chosen[picked], f.variables.kit_draw[picked], np.ones(len(picked))),
+    ]
+    units = kept.units.astype(np.float64)
+    keys = {"order": tables.line_order[kept.line], "line": kept.line, "previous": kept.row}
+    return make_rows("frozen", keys, entries, units, units)

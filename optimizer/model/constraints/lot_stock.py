@@ -1,0 +1,35 @@
+"""The family `lot_stock`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.model.constraints._shared import limit_rows
+from optimizer.model.formulation import Formulation
+from optimizer.model.linear_model import Rows
+
+
+def lot_stock(f: Formulation) -> Rows:
+    """No more leaves a lot, up to any day, than the lot itself has by then.
+
+    Index: (lot s, period k of its pool from day d) in pools (w, p) of several lots, as long as the lot is alive
+    Formula: Σ_{draws of s up to k} units · ship_qty[a] + Σ kit_draw − arrived + left ≤ own[s,d]
+    Dual: ϖ[s,d] ≥ 0
+    Unit: units from the shelf
+    Absent: where all that could use the lot want less; where a later period of the lot has the same limit
+    Meaning: money gained by one more unit in the lot from d on
+    """
+    supply, flows = f.batch.supply, f.flows
+    lots = supply.lot_rows
+    row = np.flatnonzero(f.resources.kept["lot_stock"])
+    source, period = lots.source[row], lots.period[row]
+    keys = {
+        "lot_row": row,
+        "source": source,
+        "warehouse": supply.warehouse[source],
+        "product": supply.product[source],
+        "day": supply.period_day[period],
+    }
+    draw, at = lots.of_draws(supply, flows.source, flows.day)
+    entries = [(at, flows.column[draw], flows.units[draw])]
+    return limit_rows(f, "lot_stock", keys, entries, lots.own[row].astype(np.float64))

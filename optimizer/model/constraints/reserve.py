@@ -1,0 +1,61 @@
+"""The family `reserve`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.model.formulation import Formulation
+from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import expand, first_of, ranks_of, totals
+from optimizer.model.reserves import Reserves
+from optimizer.model.rows import make_rows, no_rows
+
+Ints = NDArray[np.int64]
+
+
+def reserve(f: Formulation) -> Rows:
+    """What is held back for some is not taken by others, whether or not those it is for use it.
+
+    Index: (reserve g, day d from which the stock that g is about is the same)
+    Formula: Σ_{a of orders outside g, leaving before the next d} units from the stock of g ≤ max(0, atp[g,d] − qty[g])
+    Dual: ρ[g,d] ≥ 0
+    Unit: units
+    Absent: where the others want less than is left to them; where a later day of g leaves them no more
+    Meaning: money gained by one unit less held back
+    """
+    tables, supply, arcs = f.tables, f.batch.supply, f.arcs
+    if not len(tables.reserves):
+        return no_rows("reserve")
+    rows = Reserves.of(tables, supply)
+    arc, pool, units = taken(f)
+    place, which = rows.outside(tables, arcs.order[arc], pool)
+    entry, row = rows.rows_from(which, arcs.day[arc[place]])
+    row, arc, units = _added(row, arc[place[entry]], units[place[entry]])
+    wanted = totals(row, -(-arcs.want[arc] // arcs.step[arc]) * units, len(rows))
+    asked = np.bincount(row, minlength=len(rows)) > 0
+    kept = asked & (f.part | (wanted + 1 > rows.limit)) & ~rows.followed()
+    chosen, place = np.flatnonzero(kept[row]), np.flatnonzero(kept)
+    entries = [((np.cumsum(kept) - 1)[row[chosen]], arc[chosen], units[chosen])]
+    keys = {"reserve": rows.reserve[place], "day": rows.day[place]}
+    upper, dropped = rows.limit[place].astype(np.float64), int(np.count_nonzero(asked & ~kept))
+    return make_rows("reserve", keys, entries, np.full(len(place), -np.inf), upper, coupling=True, dropped=dropped)
+
+
+def _added(row: Ints, arc: Ints, units: Ints) -> tuple[Ints, Ints, Ints]:
+    """Entries of one row and arc, of a kit with several components there, as one."""
+    at, size = ranks_of(row, arc)
+    first = first_of(at, size)
+    return row[first], arc[first], totals(at, units, size)
+
+
+def taken(f: Formulation) -> tuple[Ints, Ints, Ints]:
+    """(arc, pool, units): what a step of each arc takes from each pool, whichever lots it comes from; no pair twice."""
+    arcs, supply = f.arcs, f.batch.supply
+    recipes = f.batch.offers.recipes
+    shipped = f.batch.offers.shipped(arcs.offer, arcs.step)
+    if not recipes.is_kit.any():
+        return np.arange(len(arcs)), supply.pool[arcs.source], shipped
+    arc, row = expand(recipes.start[arcs.product], recipes.start[arcs.product + 1])
+    pool = supply.find_pool(arcs.warehouse[arc], recipes.component[row])
+    return arc, pool, shipped[arc] * recipes.qty[row]

@@ -1,0 +1,45 @@
+"""What quantities add to the freight of their shipment, where the lane has no tariff: money by unit and by kg."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.exact import Exact
+from optimizer.model.terms import Ratio
+
+if TYPE_CHECKING:
+    from optimizer.model.arcs import Arcs
+    from optimizer.model.batch import Batch
+
+Ints = NDArray[np.int64]
+
+
+def chargeable_kg(batch: Batch, offer: Ints, lane: Ints) -> Ratio:
+    """Kg per ordered unit of an offer that freight on a lane counts: max(kg, kg_per_m3 · m³)."""
+    kg, lanes = batch.offers.kg.take(offer), batch.tables.lanes
+    if "kg_per_m3" not in lanes.columns or not lanes.given("kg_per_m3").any():
+        return kg
+    by_volume = batch.offers.volume.take(offer).times(lanes["kg_per_m3"].take(lane))
+    bulky = by_volume.top * kg.bottom > kg.top * by_volume.bottom
+    return Ratio(by_volume.top.where(bulky, kg.top), np.where(bulky, by_volume.bottom, kg.bottom))
+
+
+def arc_kg(batch: Batch, arcs: Arcs, arc: Ints) -> Ratio:
+    """Kg of a step of each arc."""
+    return batch.offers.kg.take(arcs.offer[arc]).times(arcs.step[arc])
+
+
+def arc_chargeable_kg(batch: Batch, arcs: Arcs, arc: Ints) -> Ratio:
+    """Kg that freight counts for a step of each arc."""
+    return chargeable_kg(batch, arcs.offer[arc], arcs.lane[arc]).times(arcs.step[arc])
+
+
+def arc_freight(batch: Batch, arcs: Arcs, arc: Ints) -> Ratio:
+    """Money that a step of each arc adds to the freight of its shipment: cost_per_unit and cost_per_kg."""
+    lane = arcs.lane[arc]
+    kg = arc_chargeable_kg(batch, arcs, arc)
+    by_unit: Exact = batch.lane_cost("cost_per_unit").take(lane) * arcs.units[arc]
+    return Ratio(by_unit * kg.bottom + batch.lane_cost("cost_per_kg").take(lane) * kg.top, kg.bottom)

@@ -1,0 +1,248 @@
+"""The shared limits that a line runs into, as bounds that might rise: stock, capacities, quotas and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.engines.resolve_least import Rises
+from optimizer.exact import Exact
+from optimizer.model.batch import Batch
+from optimizer.model.linear_model import Block, LinearModel
+from optimizer.model.supply import Supply
+from optimizer.solution.edits import Edit, rows_with
+from optimizer.solution.ledger import Ledger
+from optimizer.solution.part import Part, rows_of
+from optimizer.solution.plan import Draws, Plan
+from optimizer.solution.prices_rows import AT_LEAST, KEYS, LINKS, key_texts
+from optimizer.solution.ways import Ways
+from optimizer.tables.tables import Table
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+MOST_RISES = 12
+"""Limits tried for one line, those with least room first."""
+MOST_MONEY = 10**7
+"""Money by which a credit limit or a budget may rise."""
+DATED = frozenset({"date", "day", "period"})
+"""Keys that only tell apart the dates of one limit."""
+STATED = {
+    "contract_quota": ("contracts", "max_qty", "max_qty of {contract_id} raised by {steps}"),
+    "credit_limit": ("customers", "credit_limit", "credit_limit of {customer_id} raised by {steps}"),
+    "budget": ("budgets", "limit", "limit of budget {budget_id} raised by {steps}"),
+    "reserve": ("reserves", "qty", "qty of reserve {reserve_id} lowered by {steps}"),
+}
+"""Limits that are a cell of a table: the table, the column, and how a rise is said."""
+MONEY = frozenset({"credit_limit", "budget"})
+LOWERED = frozenset({"reserves"})
+"""Tables whose number is lowered to give more."""
+
+
+class Rise(NamedTuple):
+    """A limit that might rise: how it is said, and the cell that states it.
+
+    ``first``: how much the cell must rise before the limit does: units that are promised beyond what there is.
+    """
+
+    words: str
+    unit: str
+    edit: Edit
+    first: int = 0
+
+    def by(self, steps: int) -> tuple[str, Edit]:
+        """The rise by so many steps, in words and as an edit."""
+        steps += self.first
+        return self.words.format(steps=steps, units=f"unit{'' if steps == 1 else 's'}"), replace(
+            self.edit, value=-steps if self.edit.table in LOWERED else steps
+        )
+
+
+class RisesOf(NamedTuple):
+    """The limits of one line: named for people, and as the engine is asked about them."""
+
+    named: tuple[Rise, ...]
+    asked: Rises
+
+
+def with_empty_stock(ledger: Ledger, lines: Ints) -> Ledger:
+    """The same plan where every warehouse with a lane to one of the lines has a stock row, maybe of 0."""
+    tables, ways = ledger.tables, Ways.of(ledger, np.sort(lines))
+    chosen = np.flatnonzero(ways.stock < 0)
+    size = len(tables.products)
+    pair = np.unique(ways.warehouse[chosen] * size + tables.line_product[ways.line[chosen]])
+    own = ledger.batch.supply.find_pool(pair // size, pair % size) < 0
+    pair = pair[own & ~ledger.batch.offers.recipes.is_kit[pair % size]]
+    if not len(pair):
+        return ledger
+    warehouse, product = pair // size, pair % size
+    texts = {
+        "warehouse_id": tables.warehouses["warehouse_id"][warehouse],
+        "product_id": tables.products["product_id"][product],
+    }
+    added = {name: texts.get(name, _blanks(column, len(pair))) for name, column in tables.stock.columns.items()}
+    columns = {name: _joined(column, added[name]) for name, column in tables.stock.columns.items()}
+    none = np.zeros(len(pair), dtype=bool)
+    filled = {name: np.concatenate([flags, none]) for name, flags in tables.stock.filled.items()}
+    houses = np.concatenate([tables.stock_warehouse, warehouse])
+    products = np.concatenate([tables.stock_product, product])
+    order = np.lexsort((columns["lot_id"].astype(str), products, houses))
+    stock = rows_of(Table("stock", columns, filled), order)
+    changed = tables.replace(stock=stock, stock_warehouse=houses[order], stock_product=products[order])
+    return Ledger(changed, ledger.scenario, _renumbered(ledger, Batch.of(changed, ledger.scenario).supply))
+
+
+def _renumbered(ledger: Ledger, supply: Supply) -> Plan:
+    """The plan with its lots as they are numbered in another supply that has them all."""
+    plan, old = ledger.plan, ledger.batch.supply
+    place = supply.find_source(old.warehouse, old.product, old.lot)
+    draws = Draws.of(plan.draws.row, place[plan.draws.source], plan.draws.units)
+    return replace(plan, draws=draws, moves=replace(plan.moves, source=place[plan.moves.source]))
+
+
+def _blanks(column: Any, size: int) -> Any:
+    if isinstance(column, Exact):
+        return Exact.zeros(size)
+    blank = {"O": "", "M": np.datetime64("NaT", "D")}.get(column.dtype.kind, 0)
+    return np.full(size, blank, dtype=column.dtype)
+
+
+def _joined(column: Any, added: Any) -> Any:
+    return Exact.concat([column, added]) if isinstance(column, Exact) else np.concatenate([column, added])
+
+
+def rises_of(part: Part, linear: LinearModel, line: int, most: int) -> RisesOf:
+    """The limits that arcs and shipments of the line (of the part) count in and that have too little room for it."""
+    used = _used(linear, part.values)
+    found: list[tuple[float, Rise, Ints, Floats, int]] = []
+    for name, rows, scale in _limits(part, linear, line):
+        room = float(((linear.row_upper[rows] - used[rows]) / scale).min())
+        steps = MOST_MONEY if name.unit == "money" else most
+        if room < steps:
+            found.append((room, name, rows, scale, steps))
+    found = sorted(found, key=lambda one: one[0])[:MOST_RISES]
+    asked = Rises(
+        row=_flat([rows for _, _, rows, _, _ in found], np.int64),
+        unit=_flat([scale for _, _, _, scale, _ in found], np.float64),
+        of_row=np.repeat(np.arange(len(found)), [len(rows) for _, _, rows, _, _ in found]).astype(np.int64),
+        most=np.array([steps for *_, steps in found], dtype=np.int64),
+        kind=np.array([-1 if one[1].edit.table == "stock" else at for at, one in enumerate(found)], dtype=np.int64),
+    )
+    return RisesOf(tuple(name for _, name, *_ in found), asked)
+
+
+def _flat(parts: list[NDArray[Any]], dtype: type) -> NDArray[Any]:
+    return np.concatenate([np.zeros(0, dtype=dtype), *parts]).astype(dtype)
+
+
+def _used(linear: LinearModel, values: Floats) -> Floats:
+    row = np.repeat(np.arange(linear.n_rows), np.diff(linear.indptr))
+    used: Floats = np.bincount(row, linear.data * values[linear.indices], minlength=linear.n_rows).astype(np.float64)
+    return used
+
+
+def _limits(part: Part, linear: LinearModel, line: int) -> Iterator[tuple[Rise, Ints, Floats]]:
+    """Each shared upper limit that the line counts in, with its rows and what one step adds to each."""
+    batch = part.model.batch
+    for block, rows in _touched(part, linear, line):
+        if block.family == "lot_stock":
+            continue  # rises with its pool
+        for group in _groups(block, rows):
+            rise, at = _named(batch, block, int(group[0])), block.start + group
+            scale = np.ones(len(group)) if block.scale is None else block.scale[group]
+            if block.family == "warehouse_stock":
+                rise, at = _lot_of(batch, linear, block, group, rise)
+                scale, rise = np.ones(len(at)), rise._replace(first=_promised(part, rise))
+                if rise.first and len(group) > 1:
+                    continue  # what a receipt covers later is not what is lacking now: no one number says it
+            if len(at):
+                yield rise, at, scale
+
+
+def _promised(part: Part, rise: Rise) -> int:
+    """Units by which what is reserved and kept back of a product at a warehouse exceeds what is there on day 0."""
+    tables, key, supply = part.ledger.tables, rise.edit.key, part.model.batch.supply
+    where = {name: key[name] for name in ("warehouse_id", "product_id")}
+    stock, rows = tables.stock, rows_with(tables.stock, where)
+    free = stock["on_hand_qty"][rows] - stock["reserved_qty"][rows] - stock["safety_stock_qty"][rows]
+    pool = supply.find_pool(tables.stock_warehouse[rows[:1]], tables.stock_product[rows[:1]])
+    arrived = supply.receipt_qty[np.isin(supply.receipt_pool, pool) & (supply.receipt_day == 0)]
+    return max(0, -int(free.sum() + arrived.sum()))
+
+
+def _lot_of(batch: Batch, linear: LinearModel, block: Block, group: Ints, rise: Rise) -> tuple[Rise, Ints]:
+    """More of the lot of the pool that keeps longest: rows of the pool while it is alive, and those of the lot."""
+    supply, pool = batch.supply, int(batch.supply.period_pool[block.keys["period"][group[0]]])
+    sources = np.arange(supply.source_start[pool], supply.source_start[pool + 1])
+    source = int(sources[np.argmax(supply.last_period[sources])])
+    alive = group[block.keys["period"][group] <= supply.last_period[source]]
+    lots = linear.rows("lot_stock")
+    own = np.flatnonzero(supply.lot_rows.source[lots.keys["lot_row"]] == source) if len(lots) else alive[:0]
+    lot = str(supply.lot[source])
+    if len(sources) > 1:
+        rise = rise._replace(edit=replace(rise.edit, key={**rise.edit.key, "lot_id": lot}))
+    if lot:
+        words = rise.words.replace(" at ", f" (lot {_safe(lot)}) at ", 1)
+        rise = rise._replace(words=words)
+    return rise, np.concatenate([block.start + alive, lots.start + own])
+
+
+def _touched(part: Part, linear: LinearModel, line: int) -> Iterator[tuple[Block, Ints]]:
+    """Shared upper limits with the rows (positions in the block) that columns of the line, or its shipments, are in."""
+    order = int(part.ledger.tables.line_order[line])
+    mine = np.zeros(linear.n_cols, dtype=bool)
+    for block in linear.column_blocks:
+        for key, wanted in (("line", line), ("order", order)):
+            if key in block.keys:
+                mine[block.start : block.stop] = block.keys[key] == wanted
+                break
+    row = np.repeat(np.arange(linear.n_rows), np.diff(linear.indptr))
+    touched = np.unique(row[mine[linear.indices]])
+    for block in linear.row_blocks:
+        rows = touched[(touched >= block.start) & (touched < block.stop)] - block.start
+        if block.coupling and block.family not in AT_LEAST | LINKS and len(rows):
+            yield block, rows
+
+
+def _groups(block: Block, rows: Ints) -> list[Ints]:
+    """The rows by what they are about: the rows of one limit on several dates rise together."""
+    keys = [values for name, values in block.keys.items() if name not in DATED]
+    if len(keys) == len(block.keys):
+        return [rows[[place]] for place in range(len(rows))]
+    _, group = np.unique(np.stack(keys), axis=1, return_inverse=True)
+    group = group.reshape(-1)
+    return [np.flatnonzero(group == one) for one in np.unique(group[rows]).tolist()]
+
+
+def _named(batch: Batch, block: Block, row: int) -> Rise:
+    """The limit of a row in words, with the cell that states it."""
+    one = replace(block, keys={name: values[[row]] for name, values in block.keys.items()})
+    ids = {name: str(texts[0]) for name, texts in key_texts(batch, one).items()}
+    name = {column: _safe(text) for column, text in ids.items()}
+    if block.family == "warehouse_stock":
+        key = {column: ids[column] for column in ("warehouse_id", "product_id")}
+        words = f"{{steps}} more {{units}} of {name['product_id']} at {name['warehouse_id']}"
+        return Rise(words, "units", Edit("stock", key, "add", "on_hand_qty"))
+    for family, (table, column, words) in STATED.items():
+        if block.family == family:
+            key = {key: ids[key] for key in KEYS[family] if key != "date"}
+            unit = "money" if family in MONEY else "units"
+            return Rise(words.format(**name, steps="{steps}"), unit, Edit(table, key, "add", column))
+    place, _, unit = block.family.partition("_capacity_")
+    where = {
+        "warehouse": "{warehouse_id}",
+        "lane": "lane {warehouse_id} by {service_id}",
+        "day": "{warehouse_id} on {date}",
+    }[place].format(**name)
+    table = {"warehouse": "warehouses", "lane": "lanes", "day": "calendar"}[place]
+    key = {key: ids[key] for key in KEYS[block.family]}
+    return Rise(f"capacity_{unit} of {where} raised by {{steps}}", unit, Edit(table, key, "add", f"capacity_{unit}"))
+
+
+def _safe(name: str) -> str:
+    """An id inside a pattern for ``str.format``."""
+    return name.replace("{", "{{").replace("}", "}}")

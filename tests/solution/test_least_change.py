@@ -1,0 +1,189 @@
+"""What least changes claim, tried out: the batch is built anew from changed tables and solved by another engine."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from optimizer.engines.base import SolveServer
+from optimizer.engines.result import SolveOptions
+from optimizer.model.build import Model, build_model
+from optimizer.model.linear_model import LinearModel
+from optimizer.solution.edits import Edit
+from optimizer.solution.least_change import Change, LeastEffort, least_changes
+from optimizer.solution.ledger import Ledger
+from optimizer.solution.plan import Plan
+from tests.instances import Case, Row
+from tests.policy_instances import POLICIES
+from tests.solution.solving import Solver
+from tests.typed_cases import random_cases, typed
+
+CENT = Fraction(1, 100)
+SLIP = 1e-5
+"""Money within which two engines' values are the same."""
+
+
+def matches(row: Row, key: dict[str, str]) -> bool:
+    return all(str(row.get(name, "standard" if name == "service_id" else "")) == wanted for name, wanted in key.items())
+
+
+def edited(case: Case, edits: tuple[Edit, ...]) -> Case:
+    """The case with the edits made in its plain rows."""
+    case = copy.deepcopy(case)
+    for edit in edits:
+        rows = case["tables"].setdefault(edit.table, [])
+        chosen = [row for row in rows if matches(row, dict(edit.key))]
+        if edit.action == "drop":
+            assert chosen
+            case["tables"][edit.table] = [row for row in rows if row not in chosen]
+            continue
+        if not chosen and edit.table == "stock":
+            rows.append({**edit.key, "on_hand_qty": 0})
+            chosen = rows[-1:]
+        assert len(chosen) == 1, edit
+        if edit.action == "set":
+            chosen[0][edit.column] = edit.value
+        else:
+            chosen[0][edit.column] = Fraction(chosen[0][edit.column]) + Fraction(str(edit.value))
+    return case
+
+
+def with_fills(model: Model, least: np.ndarray, line: int, low: float, high: float) -> LinearModel:
+    """The model where every line gets at least so many units, and ``line`` between low and high."""
+    linear, arcs = model.linear, model.arcs
+    lower, upper = least.astype(float), np.full(len(least), np.inf)
+    lower[line], upper[line] = low, high
+    entry = np.argsort(arcs.line, kind="stable")
+    counts = np.bincount(arcs.line, minlength=len(least))
+    return replace(
+        linear,
+        indptr=np.concatenate([linear.indptr, linear.indptr[-1] + np.cumsum(counts)]),
+        indices=np.concatenate([linear.indices, entry]).astype(np.int32),
+        data=np.concatenate([linear.data, arcs.step[entry]]).astype(float),
+        row_lower=np.concatenate([linear.row_lower, lower]),
+        row_upper=np.concatenate([linear.row_upper, upper]),
+    )
+
+
+class Judge:
+    """Solves whole batches with an engine that the product does not use for this."""
+
+    def __init__(self, server: SolveServer) -> None:
+        self.server = server
+
+    def best(self, linear: LinearModel) -> float:
+        if linear.n_cols == 0:
+            possible = (linear.row_lower <= 0).all() and (linear.row_upper >= 0).all()
+            return linear.offset if possible else -np.inf
+        result = self.server.solve(linear, SolveOptions(gap=0.0))
+        assert result.termination.reason in ("OPTIMAL", "INFEASIBLE"), result.termination
+        if result.values is None:
+            return -np.inf
+        values = np.where(linear.integral, np.rint(result.values), result.values)
+        return float(linear.objective @ values) + linear.offset
+
+    def fills(self, case: Case, least: np.ndarray, line: int) -> tuple[float, float]:
+        """Best value with the line filled, and with it not filled, all others as well served as ``least``."""
+        model = build_model(*typed(case))
+        ordered = int(model.tables.order_lines["qty"][line])
+        full = self.best(with_fills(model, least, line, ordered, np.inf))
+        return full, self.best(with_fills(model, least, line, -np.inf, ordered - 1))
+
+
+def lesser(change: Change) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """The change with slightly less of one thing at a time."""
+    for place, edit in enumerate(change.edits):
+        rest = change.edits[:place] + change.edits[place + 1 :]
+        if edit.action != "add":
+            continue
+        if edit.column == "unit_margin":
+            yield "pay", (*rest, replace(edit, value=str(Fraction(edit.value) - CENT)))
+        else:
+            yield "limit", (*rest, replace(edit, value=int(edit.value) - (1 if edit.value > 0 else -1)))
+    if change.rule:
+        yield "rule", tuple(edit for edit in change.edits if edit.action == "add")
+
+
+def check(judge: Judge, case: Case, model: Model, plan: Plan, tried: Counter[str], most: int) -> None:
+    ledger = Ledger(model.tables, model.scenario, plan)
+    for line, found in least_changes(model, plan, LeastEffort(60)).items():
+        assert found.complete
+        tried["lines"] += 1
+        for change in found.changes:
+            about = (model.tables.order_lines["order_id"][line], model.tables.order_lines["line_id"][line], change)
+            full, rest = judge.fills(edited(case, change.edits), ledger.allocated, line)
+            assert full >= rest - SLIP, about
+            for what, edits in lesser(change):
+                full, rest = judge.fills(edited(case, edits), ledger.allocated, line)
+                assert full < rest or full == -np.inf, (what, full, rest, about)
+                tried[what] += 1
+            tried["changes"] += 1
+        if tried["lines"] >= most:
+            return
+
+
+def run(engine: Solver, first: int, lines: int) -> Counter[str]:
+    tried: Counter[str] = Counter()
+    with SolveServer("cbc") as server:
+        for seed, case in random_cases(10_000, 0.25, first):
+            model = build_model(*typed(case))
+            plan = engine.plan(model)
+            if plan is not None:
+                try:
+                    check(Judge(server), case, model, plan, tried, lines)
+                except AssertionError as error:
+                    raise AssertionError(f"seed {seed}: {error}") from error
+            if tried["lines"] >= lines:
+                return tried
+    raise AssertionError("too few batches")
+
+
+def test_each_stated_change_fills_its_line_and_slightly_less_does_not(engine: Solver) -> None:
+    tried = run(engine, 0, 20)
+    assert min(tried[what] for what in ("pay", "limit", "rule")) >= 3, tried
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_each_stated_change_of_many_lines(engine: Solver) -> None:
+    tried = run(engine, 5000, 200)
+    assert min(tried[what] for what in ("pay", "limit", "rule")) >= 30, tried
+
+
+# -- where policies mix ----------------------------------------------------------------------------------------------
+def run_mixed(engine: Solver, first: int, lines: int) -> Counter[str]:
+    """The same for batches with days, lots, substitutes, kits, moves, reserves, money limits and tariffs."""
+    tried: Counter[str] = Counter()
+    with SolveServer("cbc") as server:
+        for seed in range(first, first + 10_000):
+            policies = random.Random(seed).sample(sorted(POLICIES), 2)
+            for _, case in random_cases(1, tuple(policies), seed):
+                model = build_model(*typed(case))
+                plan = engine.plan(model)
+                if plan is not None:
+                    try:
+                        check(Judge(server), case, model, plan, tried, lines)
+                    except AssertionError as error:
+                        raise AssertionError(f"seed {seed}, {policies}: {error}") from error
+            if tried["lines"] >= lines:
+                return tried
+    raise AssertionError("too few batches")
+
+
+def test_changes_of_lines_under_policies(engine: Solver) -> None:
+    tried = run_mixed(engine, 0, 12)
+    assert tried["limit"] >= 3, tried
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_changes_of_many_lines_under_policies(engine: Solver) -> None:
+    tried = run_mixed(engine, 700, 150)
+    assert min(tried[what] for what in ("pay", "limit", "rule")) >= 10, tried
