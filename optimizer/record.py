@@ -25,6 +25,7 @@ from optimizer.exact import decimal_text, money_text
 from optimizer.model.build import Model, build_model
 from optimizer.proof import bound_text, certified_bound
 from optimizer.report.bundle import SCHEMA_VERSION, RunBundle
+from optimizer.report.words import share_words
 from optimizer.solution.contract_prices import priced
 from optimizer.solution.exceptions import exceptions
 from optimizer.solution.least_change import LeastChange, LeastEffort, least_changes
@@ -37,6 +38,7 @@ from optimizer.solution.plan import Plan
 from optimizer.solution.prices import Prices, price_plan
 from optimizer.solution.reasons import shorts
 from optimizer.solution.replenishment import replenishment
+from optimizer.solution.share_costs import share_costs
 from optimizer.solution.stage_reasons import with_goals
 from optimizer.tables.soften import soften, soften_log
 
@@ -100,7 +102,13 @@ class Story:
         slug = re.sub(r"[^a-z0-9]+", "-", self.loaded.scenario.name.lower()).strip("-") or "run"
         return f"{slug[:60]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
-    def with_plan(self, answer: Answer, prices: Prices, changes: Mapping[int, LeastChange] | None = None) -> RunBundle:
+    def with_plan(
+        self,
+        answer: Answer,
+        prices: Prices,
+        changes: Mapping[int, LeastChange] | None = None,
+        fairness: Mapping[int, dict[str, Any]] | None = None,
+    ) -> RunBundle:
         """Everything about a run that has a plan; the bound is recomputed from the prices by the independent proof."""
         assert answer.plan is not None
         tables, scenario = self.model.tables, self.scenario
@@ -116,6 +124,7 @@ class Story:
             "relaxation_bound": _decimal(prices.lp_bound),
             **self._closing(answer),
             "kpis": figures,
+            **told_shares(ledger, fairness or {}),
             "least_changes": as_data((changes or {}).values(), tables.order_lines),
         }
         outputs = tables_of(ledger)
@@ -285,6 +294,25 @@ def least_changes_of(
     return least_changes(model, answer.plan, effort, memory_limit_mb=settings.memory_limit_mb, stop=stop)
 
 
+def share_costs_of(model: Model, answer: Answer, stop: threading.Event) -> dict[int, dict[str, Any]]:
+    """What each fair share costs, within half of the time that the scenario gives a solve."""
+    return share_costs(model, answer, stop, float(model.scenario.solve.time_limit_s) / 2)
+
+
+def told_shares(ledger: Ledger, costs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    """Fair shares as `run.json` states them: how many parties, the least and largest fill, and what sharing costs."""
+    table, shares = ledger.tables.fair_share, ledger.batch.shares
+    told = []
+    for group in np.unique(shares.group).tolist():
+        fills = shares.fills(group, ledger.allocated)
+        told.append({
+            "group_id": table["group_id"][group], "rule": table["rule"][group],
+            "tolerance": int(table["tolerance"][group]), "parties": len(fills),
+            "least_fill": min(fills), "most_fill": max(fills), "cost": costs.get(group),
+        })  # fmt: skip
+    return {"fair_share": told} if told else {}
+
+
 def rejected(bundle: RunBundle, verification: dict[str, Any]) -> RunBundle:
     """The folder of a run whose plan the checker refused: what failed, and no plan."""
     run = {key: value for key, value in bundle.run.items() if key not in ("objective_value", "kpis")}
@@ -360,6 +388,7 @@ def summary(bundle: RunBundle, folder: Path, exit_code: int) -> list[str]:
         *_to_look_at(bundle),
         *(f"softened  {repair['words']}" for repair in run.get("softened", ())),
         *(f"goal      {stage['words']}" for stage in run.get("stages", ())),
+        *(f"shared    {share_words(share, currency)}" for share in run.get("fair_share", ())),
         f"folder    {folder}",
         f"report    {folder / 'report.html'}",
     ]

@@ -100,9 +100,10 @@ def run(
         prices = record.prices_of(story.model, answer, stop)
     with phases("explain"):
         left = float(story.scenario.solve.time_limit_s) - phases.seconds["price"]
+        fairness = record.share_costs_of(story.model, answer, stop)
         changes = record.least_changes_of(story.model, answer, stop, left)
     with phases("prove"):
-        bundle = story.with_plan(answer, prices, changes)
+        bundle = story.with_plan(answer, prices, changes, fairness)
     copied = tables if bundle_inputs else None
     return publish(bundle, target, story.exit_code(bundle, answer), phases, warnings, fmt, copied)
 

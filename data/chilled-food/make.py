@@ -207,6 +207,14 @@ def rule_tables(demand: dict[str, int]) -> dict[str, pd.DataFrame]:
                  "product_id": "SALMON", "qty": 15, "rank": 1},
             ]
         ),
+        "fair_share": pd.DataFrame(
+            [
+                {"group_id": "HAM-BISTROS", "tier": "B", "product_id": "HAM", "between": "customer", "rule": "max_min",
+                 "tolerance": 1},
+                {"group_id": "SALMON-TIERS", "tier": "", "product_id": "SALMON", "between": "tier",
+                 "rule": "proportional", "tolerance": 2},
+            ]
+        ),
         "budgets": pd.DataFrame(
             [
                 {"budget_id": "FREIGHT-CHAINS", "kind": "shipping_cost", "tier": "A", "limit": 260},

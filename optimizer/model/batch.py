@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.model.calendar import FOREVER, Calendar, days_since
 from optimizer.model.offers import Offers
+from optimizer.model.shares import Shares
 from optimizer.model.ship_days import ShipDays
 from optimizer.model.supply import Supply
 from optimizer.tables.tables import Tables
@@ -55,6 +56,10 @@ class Batch:
     @cached_property
     def ship_days(self) -> ShipDays:
         return ShipDays.of(self.tables, self.calendar, self.supply, self.offers)
+
+    @cached_property
+    def shares(self) -> Shares:
+        return Shares.of(self.tables)
 
     @cached_property
     def cancel_day(self) -> Ints:

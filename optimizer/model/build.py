@@ -83,7 +83,7 @@ def build_model(
     orders use the shared limits too, so that none is left out for being more than these could use.
     """
     stages = floor_rows(scenario) if stages is None else stages
-    formulation = Formulation.of(tables, scenario, headroom, stages, part)
+    formulation = Formulation.of(tables, scenario, headroom, stages, part, goal[0])
     families = [family(formulation) for family in FAMILIES.values()]
     linear = assemble(formulation.variables.blocks, families, _objective(formulation, *goal))
     pruned = {f"arcs.{reason}": count for reason, count in formulation.arcs.pruned.items() if count}

@@ -14,7 +14,7 @@ from optimizer.model import policies, terms
 from optimizer.model.arcs import Arcs, find_arcs, must_complete
 from optimizer.model.batch import Batch
 from optimizer.model.calendar import FOREVER, days_since
-from optimizer.model.goals import StageRow, with_columns
+from optimizer.model.goals import OBJECTIVE, StageRow, with_columns
 from optimizer.model.ragged import first_of, totals
 from optimizer.model.resources import Resources, find_resources
 from optimizer.model.variables import NONE, Variables, define_variables
@@ -60,12 +60,16 @@ class Formulation:
         headroom: int = 0,
         stages: tuple[StageRow, ...] = (),
         part: bool = False,
+        goal: str = OBJECTIVE,
     ) -> Formulation:
-        """``stages`` are what floors and earlier stages of the objective leave; ``scenario`` states the weights."""
+        """``stages`` are what floors and earlier stages of the objective leave, ``goal`` is the KPI that is optimized.
+
+        ``scenario`` states the weights.
+        """
         batch = Batch.of(tables, with_columns(scenario))
         arcs = find_arcs(batch, headroom)
         resources = find_resources(batch, arcs, part)
-        variables = define_variables(batch, arcs, resources, headroom)
+        variables = define_variables(batch, arcs, resources, headroom, [*(stage.kpi for stage in stages), goal])
         return cls(batch, arcs, resources, variables, headroom, scenario, stages, part)
 
     @property
@@ -84,6 +88,14 @@ class Formulation:
     def upper(self) -> NDArray[np.float64]:
         """Upper bound of each column."""
         return np.concatenate([np.zeros(0), *(block.upper for block in self.variables.blocks)])
+
+    @cached_property
+    def grid(self) -> NDArray[np.float64]:
+        """Of what each column is a multiple: 1 for whole ones, 0 for those of any value."""
+        steps = (
+            np.ones(len(block)) if block.granularity is None else block.granularity for block in self.variables.blocks
+        )
+        return np.concatenate([np.zeros(0), *steps])
 
     @cached_property
     def order_of_column(self) -> Ints:

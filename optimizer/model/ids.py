@@ -38,6 +38,8 @@ def id_texts(batch: Batch, key: str) -> dict[str, Texts]:
     if key in COLUMNS:
         table, columns = COLUMNS[key]
         return {column: getattr(tables, table)[column] for column in columns}
+    if key == "party":
+        return {"group_id": tables.fair_share["group_id"][batch.shares.group], "party": batch.shares.name}
     lists: dict[str, Callable[[], tuple[str, Texts]]] = {
         "source": lambda: ("lot_id", np.append(batch.supply.lot, "")),  # -1: a kit has no lot
         "component": lambda: ("component_id", tables.products["product_id"]),
@@ -46,6 +48,7 @@ def id_texts(batch: Batch, key: str) -> dict[str, Texts]:
         "service": lambda: ("service_id", tables.services),
         "scope": lambda: ("scope", np.array(list(batch.scenario.service.min_level), dtype=object)),
         "side": lambda: ("side", np.array(["min", "max"], dtype=object)),
+        "off": lambda: ("side", np.array(["above", "below"], dtype=object)),
     }
     if key not in lists:
         return {}

@@ -19,7 +19,8 @@ from optimizer.exact import Exact
 from optimizer.model import objective as money
 from optimizer.model import policy_terms as policy
 from optimizer.model import terms
-from optimizer.model.goals import OBJECTIVE
+from optimizer.model.goals import OBJECTIVE, share_level
+from optimizer.model.shares import share_columns
 from optimizer.model.terms import Ratio
 from optimizer.scenario.schema import kpi_scope
 
@@ -67,6 +68,8 @@ TERMS: Mapping[str, tuple[Term, ...]] = {
 def kpi_columns(f: Formulation, kpi: str) -> Ratio:
     """What one unit of each column adds to the KPI."""
     name = kpi.partition("[")[0]
+    if share_level(kpi):
+        return _lowest_fills(f, kpi)
     if name == OBJECTIVE:
         return money.value_by_column(f)
     if name == "service_value":
@@ -76,6 +79,20 @@ def kpi_columns(f: Formulation, kpi: str) -> Ratio:
     else:
         found = [(term(f), Decimal(1)) for term in TERMS[name]]
     return money.added([(term, weight) for term, weight in found if len(term[0])], f.n_cols)
+
+
+def _lowest_fills(f: Formulation, kpi: str) -> Ratio:
+    """Level · level_fill − Σ level_gap: at best the sum of so many of the lowest fills of a group, in wholes."""
+    level, group_id = share_level(kpi) or (0, "")
+    columns, shares = share_columns(f), f.batch.shares
+    group = int(np.flatnonzero(f.tables.fair_share["group_id"] == group_id)[0])
+    at = int(np.flatnonzero((columns.group == group) & (columns.level == level))[0])
+    parts = np.ones(f.n_cols, dtype=np.int64)
+    amount = np.zeros(f.n_cols, dtype=np.int64)
+    gap = columns.gap[columns.which == at]
+    amount[columns.fill[at]], amount[gap] = level, -1
+    parts[columns.fill[at]] = parts[gap] = max(int(shares.parts[group]), 1)
+    return Ratio(Exact.ints(amount), parts)
 
 
 def _service_level(f: Formulation, scope: str) -> tuple[Ints, Ratio]:

@@ -38,11 +38,16 @@ KEY_COLUMNS = (
     "reserve_id",
     "budget_id",
     "group_id",
+    "level",
+    "party",
     "scope",
     "mode",
     "side",
     "stage",
 )
+NUMBERS = ("stage", "level")
+"""Keys that are shown as the numbers they are."""
+
 LONGEST = 120
 """Characters of a name before it is cut: CBC crashes on MPS names of more than 160, LP readers stop at 255."""
 
@@ -74,8 +79,9 @@ def block_ids(model: Model, block: Block) -> dict[str, Texts]:
         ids |= {column: texts[positions] for column, texts in id_texts(model.batch, key).items()}
     if "day" in block.keys:
         ids["date"] = date_texts(model.scenario, block.keys["day"])
-    if "stage" in block.keys:
-        ids["stage"] = block.keys["stage"].astype(str).astype(object)
+    for number in NUMBERS:
+        if number in block.keys:
+            ids[number] = block.keys[number].astype(str).astype(object)
     if "line" in block.keys and "product" in block.keys:
         ids["ship_product_id"] = ids.pop("product_id")
     return {column: ids[column] for column in KEY_COLUMNS if column in ids}

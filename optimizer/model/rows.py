@@ -21,6 +21,9 @@ WHOLE_LIMIT = 10_000_000
 """Rows are multiplied up to whole numbers as long as no coefficient exceeds this: an integer solution then violates a
 row by a whole number or not at all, beyond the tolerance of every engine."""
 
+DUST = 1e-12
+"""Relative rounding error of a product of doubles."""
+
 DIGIT_BITS = 16
 DIGIT = (1 << DIGIT_BITS) - 1
 
@@ -93,15 +96,22 @@ def reduced(ratio: Ratio) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
     return num // shared, den // shared
 
 
-def scaled(row: Ints, coefficient: Ratio, rhs: Exact, sense: str) -> tuple[Floats, Floats, Floats]:
+def scaled(
+    row: Ints, coefficient: Ratio, rhs: Exact, sense: str, grid: Floats | None = None
+) -> tuple[Floats, Floats, Floats]:
     """Coefficients, right-hand sides and factors of rows made whole where possible.
 
     A right-hand side of whole rows is rounded to the side that loses no integer point: down for ``<=``, up for ``>=``.
+    ``grid``: by entry of what its column is a multiple (0: of nothing) where not all are whole; a row that counts parts
+    of a unit is not rounded.
     """
     factor = whole_scale(row, coefficient, len(rhs))
     whole = factor > 0
     factor = np.where(whole, factor, 1)
     value = coefficient.times(factor[row]).floats()
+    if grid is not None:
+        counted = value * grid
+        whole[row[(grid == 0) | (np.abs(counted - np.rint(counted)) > DUST * np.abs(counted))]] = False
     lifted = rhs * factor
     exact = Ratio(lifted, np.ones(len(rhs), dtype=np.int64)).floats()
     unit = 10**lifted.scale

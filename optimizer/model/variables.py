@@ -6,7 +6,7 @@ so, and no binary stands beside it: a shipment of one arc of one step is open ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from optimizer.model.linear_model import Columns
 from optimizer.model.policies import COLUMNS, Opened
 from optimizer.model.ragged import first_of, totals
 from optimizer.model.resources import Resources
+from optimizer.model.shares import ShareColumns
 from optimizer.model.terms import NEVER
 from optimizer.tables.tables import Tables
 
@@ -59,8 +60,10 @@ class Variables:
     policies: Mapping[str, Any]
 
 
-def define_variables(batch: Batch, arcs: Arcs, resources: Resources, headroom: int = 0) -> Variables:
-    """All columns, family after family."""
+def define_variables(
+    batch: Batch, arcs: Arcs, resources: Resources, headroom: int = 0, kpis: Sequence[str] = ()
+) -> Variables:
+    """All columns, family after family; ``kpis`` are kept or optimized and may need columns of their own."""
     stack, tables = Stack(), batch.tables
     stack.add("ship_qty", {name: getattr(arcs, name) for name in ARC_KEYS}, arcs.upper)
     opened, own_open = _open_shipment(batch, arcs, resources, stack)
@@ -81,14 +84,15 @@ def define_variables(batch: Batch, arcs: Arcs, resources: Resources, headroom: i
         open_warehouse=_open_warehouse(arcs, resources, stack),
         shortfall=_contract_shortfall(resources, stack),
         atomic=atomic,
-        policies=_policies(stack, batch, arcs, resources, Opened(opened, own_open), headroom),
+        policies=_policies(stack, batch, arcs, resources, Opened(opened, own_open), headroom)
+        | {"shares": ShareColumns.define(stack, batch.tables, batch.shares, kpis)},
         blocks=tuple(stack.blocks),
     )
 
 
 def _policies(
     stack: Stack, batch: Batch, arcs: Arcs, resources: Resources, opened: Opened, headroom: int
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """What each policy keeps of the columns that it adds."""
     return {name: define(stack, batch, arcs, resources, opened, headroom) for name, define in COLUMNS.items()}
 

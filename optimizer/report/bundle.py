@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 
 PLAN_TABLES = (
     "allocations", "orders", "shipments", "transfers", "shorts", "exceptions", "replenishment",
-    "warehouses", "contracts", "shadow_prices",
+    "warehouses", "contracts", "fair_share", "shadow_prices",
 )  # fmt: skip
 """The tables of a run folder that holds a plan, in the order in which people read them."""
 

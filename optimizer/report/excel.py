@@ -37,11 +37,12 @@ SHEETS = (
     ("Transfers", "transfers"),
     ("Short lines", "shorts"),
     ("Contracts", "contracts"),
+    ("Fair shares", "fair_share"),
     ("Prices", "shadow_prices"),
     ("Warehouses", "warehouses"),
     ("Replenishment", "replenishment"),
 )
-IF_ANY = frozenset(["exceptions", "orders", "transfers", "replenishment"])
+IF_ANY = frozenset(["exceptions", "orders", "transfers", "fair_share", "replenishment"])
 """Tables that have a sheet only if they have rows."""
 MONEY_COLUMNS = (
     "margin", "service_value", "variable_cost", "fixed_cost", "handling_cost", "opening_cost",

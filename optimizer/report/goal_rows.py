@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from optimizer.exact import decimal_text
+from optimizer.model.goals import kpi_words, share_level
 from optimizer.report import words
 
 
@@ -26,8 +27,7 @@ def goal_rows(run: Mapping[str, Any]) -> list[GoalRow]:
 
 def _row(stage: Mapping[str, Any]) -> GoalRow:
     """``best``: what the stage's own plan reached; ``open``: what is not proven of it."""
-    name, _, scope = str(stage["kpi"]).partition("[")
-    label = words.title(name) + (f" of {scope.removesuffix(']')}" if scope else "")
+    label = _label(str(stage["kpi"]))
     side = "at least" if stage["sense"] == "max" else "at most"
     kept = f"{side} {_figure(stage['kept'])}" if stage["kept"] is not None else "not kept: nothing was proven"
     is_floor = stage["kind"] == "floor"
@@ -38,6 +38,13 @@ def _row(stage: Mapping[str, Any]) -> GoalRow:
         kept,
         _figure(stage["reached"]),
     )
+
+
+def _label(kpi: str) -> str:
+    if share_level(kpi):
+        return words.title(kpi_words(kpi))
+    name, _, scope = kpi.partition("[")
+    return words.title(name) + (f" of {scope.removesuffix(']')}" if scope else "")
 
 
 def _figure(value: Any) -> str:

@@ -173,6 +173,7 @@ def _policy_parts(bundle: RunBundle, kpis: Mapping[str, Any]) -> dict[str, Any]:
         "swaps_total": swaps_total,
         "moves": moves,
         "moves_total": moves_total,
+        "shares": plan_sections.share_groups(bundle),
         "replenish": replenish,
         "replenish_total": replenish_total,
         "capital": plan_sections.capital_rows(kpis, bundle.scenario.currency),

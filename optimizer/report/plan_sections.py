@@ -28,6 +28,11 @@ OUTCOMES = {
     "held": "on hold",
 }
 """The status of an order in `orders`, in words, the best first."""
+RULES = {
+    "max_min": "the least served as well as possible, then the next",
+    "proportional": "the same share for everybody",
+}
+"""The rules of fair shares, in words."""
 Rows = list[dict[str, Any]]
 
 
@@ -171,6 +176,29 @@ def transfer_rows(bundle: RunBundle) -> tuple[Rows, int]:
         for row in largest.tolist()
     ]
     return rows, len(table)
+
+
+def share_groups(bundle: RunBundle) -> Rows:
+    """Each fair share with the fill of its parties, the lowest first, and what it costs in words."""
+    table, currency = table_of(bundle, "fair_share"), bundle.scenario.currency
+    groups = []
+    for told in bundle.run.get("fair_share") or ():
+        mine = np.flatnonzero(table["group_id"] == told["group_id"])
+        fills = [(Fraction(int(table["allocated_qty"][row]), int(table["ordered_qty"][row])), row) for row in mine]
+        rows = [
+            {
+                "label": str(table["party"][row]),
+                "rate": fill,
+                "allocated": int(table["allocated_qty"][row]),
+                "ordered": int(table["ordered_qty"][row]),
+            }
+            for fill, row in sorted(fills)
+        ]
+        groups.append({
+            "name": told["group_id"], "rule": RULES[told["rule"]], "cost": words.share_cost(told["cost"], currency),
+            "rows": rows[:MOST_ROWS], "total": len(rows),
+        })  # fmt: skip
+    return groups
 
 
 def replenish_rows(bundle: RunBundle) -> tuple[Rows, int]:

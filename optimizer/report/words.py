@@ -124,6 +124,27 @@ def soft_words(run: Mapping[str, Any]) -> str:
     return f"The hard rules could not all hold, so this plan keeps lower ones: {lowered}." if lowered else ""
 
 
+def share_cost(cost: Mapping[str, Any] | None, currency: str) -> str:
+    """What a fair share costs, against the best plan found without it, and how sure that is."""
+    if cost is None:
+        return "what it costs was not looked for in time"
+    text = f"it costs {money(cost['cost'], currency)} of value, {money(cost['margin_cost'], currency)} of it margin"
+    minor = Fraction(1, 10 ** MINOR_UNITS.get(currency, 2))
+    most, least = cost["at_most"], cost["at_least"]
+    if most is None:
+        return f"{text}; no bound says how much it could be at most"
+    if most - least <= minor:
+        return text
+    return f"{text}; by the bounds of both plans between {amount(least, currency)} and {amount(most, currency)}"
+
+
+def share_words(share: Mapping[str, Any], currency: str) -> str:
+    """A fair share in one line."""
+    least, most = percent(share["least_fill"]), percent(share["most_fill"])
+    fills = least if least == most else f"{least} to {most}"
+    return f"{share['group_id']}: {share['parties']} parties, fill {fills}; {share_cost(share['cost'], currency)}"
+
+
 def status(run: Mapping[str, Any], has_plan: bool, verification: Mapping[str, Any] | None) -> tuple[str, str, str]:
     """``(level, word, sentence)``: good, warn or bad; a word for the badge; what it means, empty if all is well."""
     termination = run.get("termination") or {}

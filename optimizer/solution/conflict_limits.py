@@ -34,6 +34,7 @@ LIMIT_WORDS = {
     "credit_limit": "credit limit of customer {customer_id}",
     "budget": "budget {budget_id}",
     "reserve": "what reserve {reserve_id} leaves to others",
+    "fair_share": "the share of {party} in {group_id}",
     "transfer_capacity": "transfers from {from_warehouse_id} to {to_warehouse_id}",
 }
 

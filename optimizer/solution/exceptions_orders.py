@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 RULES = frozenset(
     (
         "capacity", "split_limit", "delivery_policy", "minimum_or_lot", "contract_quota", "pin",
-        "frozen", "cancel_date", "remaining_life", "tariff", "reserve", "credit_limit", "budget",
+        "frozen", "cancel_date", "remaining_life", "tariff", "reserve", "credit_limit", "budget", "fair_share",
     )
 )  # fmt: skip
 """Reasons of `shorts` that are a rule, and not a lack of stock."""

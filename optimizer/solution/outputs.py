@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,8 @@ def plan_tables(tables: Tables, scenario: Scenario, plan: Plan) -> dict[str, Tab
 
 def tables_of(ledger: Ledger) -> dict[str, Table]:
     """All tables that follow from a plan whose ledger exists already, by name."""
-    makers = (allocations, orders, shipments, warehouses, transfers, contracts)
+    makers = [allocations, orders, shipments, warehouses, transfers, contracts]
+    makers += [fair_share] if len(ledger.tables.fair_share) else []
     return {table.name: table for table in (make(ledger) for make in makers)}
 
 
@@ -167,6 +169,22 @@ def contracts(ledger: Ledger) -> Table:
         },
         filled={"shadow_price": np.zeros(len(table), dtype=bool)},
     )
+
+
+def fair_share(ledger: Ledger) -> Table:
+    """One row per party of a fair share that takes part: what it ordered, what it gets, and its fill."""
+    table, shares = ledger.tables.fair_share, ledger.batch.shares
+    got = shares.allocated(ledger.allocated)
+    fills = map(Fraction, got.tolist(), shares.ordered.tolist())
+    columns: dict[str, Column] = {
+        "group_id": table["group_id"][shares.group],
+        "rule": table["rule"][shares.group],
+        "party": shares.name,
+        "ordered_qty": shares.ordered,
+        "allocated_qty": got,
+        "fill": Exact.of(fills),
+    }
+    return Table("fair_share", columns)
 
 
 def transfers(ledger: Ledger) -> Table:

@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 Change = Callable[[Tables], Tables]
 
-WHOLE_ONLY = frozenset({"objective_stage", "fair_share"})
+WHOLE_ONLY = frozenset({"objective_stage", "fair_share", "fair_level"})
 """Families of which a part says nothing: what all orders together reach, or how they share."""
 
 
@@ -107,7 +107,7 @@ class Part:
 def can_be_parted(linear: LinearModel) -> bool:
     """Whether what others use can be counted off every shared row of the model."""
     shared = {block.family for block in linear.row_blocks if block.coupling}
-    return shared <= (KEYS.keys() - WHOLE_ONLY) | LINKS
+    return shared <= (KEYS.keys() | LINKS) - WHOLE_ONLY
 
 
 def _rows_of_lines(plan: Plan, lines: Ints, size: int) -> Plan:

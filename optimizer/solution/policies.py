@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.model.budgets import members, orders_in_scope, product_cost, products_in_scope
 from optimizer.model.calendar import SPAN
+from optimizer.model.limits import ENDLESS
 from optimizer.model.linear_model import Block
 from optimizer.model.lookup import expand_matches, find_sorted
 from optimizer.model.previous import PreviousUnits
@@ -124,6 +126,50 @@ def moved_out(ledger: Ledger) -> Ints:
     return totals(period, moves.units[place], len(supply.period_day))
 
 
+def common_fill(ledger: Ledger, group: int) -> tuple[Fraction, Fraction]:
+    """The least and the largest common fill that every party of a proportional group is near enough to."""
+    shares, off = ledger.batch.shares, int(ledger.tables.fair_share["tolerance"][group])
+    fills = shares.fills(group, ledger.allocated)
+    room = [Fraction(off, int(units)) for units in shares.ordered[shares.of_group(group)].tolist()]
+    low = max(Fraction(0), *(fill - some for fill, some in zip(fills, room, strict=True)))
+    return low, min(Fraction(1), *(fill + some for fill, some in zip(fills, room, strict=True)))
+
+
+SHARE_PLACES = 12
+"""Decimals of how far a party is off its share, in the table of prices."""
+
+
+def share_used(ledger: Ledger, party: Ints, below: Ints) -> tuple[Exact, Exact]:
+    """Units by which parties may be off their share, and by how many they are: from the middle of all common fills."""
+    shares = ledger.batch.shares
+    middle = {group: sum(common_fill(ledger, group)) / 2 for group in np.unique(shares.group[party]).tolist()}
+    got = shares.allocated(ledger.allocated)
+    used = []
+    for at, side in zip(party.tolist(), below.tolist(), strict=True):
+        off = int(got[at]) - middle[int(shares.group[at])] * int(shares.ordered[at])
+        off = (-off if side else off) * 10**SHARE_PLACES
+        used.append(Fraction(off.numerator // off.denominator, 10**SHARE_PLACES))
+    return Exact.ints(ledger.tables.fair_share["tolerance"][shares.group[party]]), Exact.of(used)
+
+
+def share_room(ledger: Ledger) -> Ints:
+    """Units that each line could get more before its party has more than its share, all others as they are."""
+    shares, table = ledger.batch.shares, ledger.tables.fair_share
+    room = np.full(len(ledger.tables.order_lines), ENDLESS, dtype=np.int64)
+    got = shares.allocated(ledger.allocated)
+    for group in np.unique(shares.group[(table["rule"] == "proportional")[shares.group]]).tolist():
+        mine, off = shares.of_group(group), int(table["tolerance"][group])
+        asked = shares.ordered[mine].tolist()
+        high = [Fraction(has + off, all_) for has, all_ in zip(got[mine].tolist(), asked, strict=True)]
+        lowest = sorted(range(len(mine)), key=high.__getitem__)[:2]
+        for at, party in enumerate(mine.tolist()):
+            common = min(Fraction(1), high[lowest[1] if at == lowest[0] else lowest[0]])
+            more = math.floor(off + common * asked[at]) - int(got[party])
+            lines = shares.line[shares.party == party]
+            room[lines] = np.minimum(room[lines], more)
+    return room
+
+
 def limit_of_policy(ledger: Ledger, block: Block) -> tuple[str, Exact, Exact]:
     """Unit, right-hand sides, and what the plan uses of them, of rows of a policy that carry prices."""
     tables, keys, family = ledger.tables, block.keys, block.family
@@ -135,6 +181,8 @@ def limit_of_policy(ledger: Ledger, block: Block) -> tuple[str, Exact, Exact]:
         rows, used = reserve_used(ledger)
         place = find_sorted(rows.reserve * SPAN + rows.day, keys["reserve"] * SPAN + keys["day"])
         return "units", Exact.ints(rows.limit[place]), Exact.ints(used[place])
+    if family == "fair_share":
+        return "units", *share_used(ledger, keys["party"], keys["off"])
     if family == "transfer_source":
         period = keys["period"]
         return "units", Exact.ints(ledger.batch.supply.period_atp[period]), Exact.ints(moved_out(ledger)[period])
@@ -142,5 +190,5 @@ def limit_of_policy(ledger: Ledger, block: Block) -> tuple[str, Exact, Exact]:
     return "units", Exact.ints(capacity[row]), Exact.ints(moved_by_transfer(ledger)[row])
 
 
-PRICED = frozenset({"credit_limit", "budget", "reserve", "transfer_source", "transfer_capacity"})
+PRICED = frozenset({"credit_limit", "budget", "reserve", "fair_share", "transfer_source", "transfer_capacity"})
 """Families of policies that carry prices."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from optimizer.model.calendar import SPAN
 from optimizer.model.linear_model import Block
 from optimizer.model.lookup import find_sorted
 from optimizer.model.tariff_columns import TariffColumns
-from optimizer.solution.policies import moved_units
+from optimizer.solution.policies import common_fill, moved_units
 
 if TYPE_CHECKING:
     from optimizer.solution.ledger import Ledger
@@ -83,6 +85,39 @@ def _transfer_used(model: Model, ledger: Ledger, block: Block) -> NDArray[Any]:
     return np.isin(keys["transfer"] * SPAN + keys["day"], moves.transfer * SPAN + moves.day)
 
 
+def _common_fill(model: Model, ledger: Ledger, block: Block) -> NDArray[Any]:
+    """The least common fill that all parties are near enough to."""
+    group = block.keys["fair_share"]
+    return _in_parts(ledger, group, [common_fill(ledger, row)[0] for row in group.tolist()])
+
+
+def _level_fill(model: Model, ledger: Ledger, block: Block) -> NDArray[Any]:
+    """The highest of the lowest fills that each level counts."""
+    group = block.keys["fair_share"]
+    return _in_parts(
+        ledger, group, list(map(partial(_threshold, ledger), group.tolist(), block.keys["level"].tolist()))
+    )
+
+
+def _level_gap(model: Model, ledger: Ledger, block: Block) -> NDArray[Any]:
+    """How far each party stays below that."""
+    shares, party = ledger.batch.shares, block.keys["party"]
+    group, got = shares.group[party], shares.allocated(ledger.allocated)[party]
+    threshold = map(partial(_threshold, ledger), group.tolist(), block.keys["level"].tolist())
+    fills = map(Fraction, got.tolist(), shares.ordered[party].tolist())
+    return _in_parts(ledger, group, [max(top - fill, Fraction(0)) for top, fill in zip(threshold, fills, strict=True)])
+
+
+def _threshold(ledger: Ledger, group: int, level: int) -> Fraction:
+    return sorted(ledger.batch.shares.fills(group, ledger.allocated))[level - 1]
+
+
+def _in_parts(ledger: Ledger, group: Ints, fills: list[Fraction]) -> NDArray[Any]:
+    """Fills as their columns count them."""
+    parts = np.maximum(ledger.batch.shares.parts[group], 1)
+    return np.array([float(fill * count) for fill, count in zip(fills, parts.tolist(), strict=True)])
+
+
 IMPLIED: dict[str, Callable[[Model, Ledger, Block], NDArray[Any] | Exact]] = {
     "band_used": _band_used,
     "band_weight": _band_weight,
@@ -90,5 +125,8 @@ IMPLIED: dict[str, Callable[[Model, Ledger, Block], NDArray[Any] | Exact]] = {
     "moved": _moved,
     "transfer_qty": _transfer_qty,
     "transfer_used": _transfer_used,
+    "common_fill": _common_fill,
+    "level_fill": _level_fill,
+    "level_gap": _level_gap,
 }
 """By family of columns."""

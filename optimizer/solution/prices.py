@@ -45,6 +45,9 @@ QUANTITIES = frozenset(
         "band_topup",
         "moved",
         "transfer_qty",
+        "common_fill",
+        "level_fill",
+        "level_gap",
     }
 )
 """Columns that a re-solve at fixed shipments may change; all others are its switches."""

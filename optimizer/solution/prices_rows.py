@@ -38,14 +38,16 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "budget": ("budget_id",),
     "transfer_capacity": ("from_warehouse_id", "to_warehouse_id", "product_id"),
     "transfer_source": ("from_warehouse_id", "product_id", "date"),
+    "fair_share": ("group_id", "party", "side"),
+    "fair_level": ("group_id", "level", "party"),
     "objective_stage": ("stage",),
 }
 """Every family of shared rows, and the columns that name one row of it."""
 
-AT_LEAST = frozenset({"contract_minimum", "service_floor", "objective_stage"})
+AT_LEAST = frozenset({"contract_minimum", "service_floor", "fair_level", "objective_stage"})
 """Families whose right-hand side is a minimum: one unit more of it can only cost, so their prices are at most 0."""
 
-LINKS = frozenset({"warehouse_opening"})
+LINKS = frozenset({"warehouse_opening", "fair_level"})
 """Families without a right-hand side of their own: priced in the certificate, no row in the table."""
 
 
@@ -58,6 +60,8 @@ def key_texts(batch: Batch, block: Block) -> dict[str, Texts]:
         for column, texts in id_texts(batch, key).items():
             if column not in found:
                 found[column] = texts[position]
+    if "level" in block.keys:
+        found["level"] = block.keys["level"].astype(str).astype(object)
     if "day" in block.keys:
         found["date"] = found["ship_date"] = date_texts(batch.scenario, block.keys["day"])
     return {column: found[column] for column in KEYS[block.family]}

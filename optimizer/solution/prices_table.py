@@ -28,7 +28,7 @@ DECIMALS = 9
 BASES = {FIXED: "fixed_shipments", LOCAL: "local", GLOBAL: "global"}
 ID_COLUMNS = (
     *("warehouse_id", "product_id", "zone_id", "service_id", "contract_id", "scope", "lot_id", "date", "stage"),
-    *("reserve_id", "customer_id", "budget_id", "from_warehouse_id", "to_warehouse_id"),
+    *("reserve_id", "customer_id", "budget_id", "from_warehouse_id", "to_warehouse_id", "group_id", "party", "side"),
 )
 TEXTS = ("family", *ID_COLUMNS, "unit")
 EXACT = ("rhs", "used", "slack", "price")

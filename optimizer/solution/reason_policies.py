@@ -51,6 +51,22 @@ class PolicyWords(Names):
         room = int(self.ways.rooms[LIMITS.index("credit_limit"), at])
         return Words(f"the credit limit of {name} ({limit}) leaves room for {units(room)}")
 
+    def _fair_share(self, place: int, at: int) -> Words:
+        """The groups in which the line's party has all that its share lets it have."""
+        shares, line = self.ledger.batch.shares, self.verdicts.lines[place]
+        proportional = self.tables.fair_share["rule"] == "proportional"
+        party = [each for each in shares.party[shares.line == line].tolist() if proportional[shares.group[each]]]
+        got = shares.allocated(self.ledger.allocated)
+        said = [
+            f"{shares.name[each]} has {got[each]} of {shares.ordered[each]} units in fair share "
+            f"{self.tables.fair_share['group_id'][shares.group[each]]}"
+            for each in party
+        ]
+        room = int(self.ways.rooms[LIMITS.index("fair_share"), at])
+        more = "no more" if room <= 0 else f"only {units(room)} more"
+        detail = f"{listed(said)}; the others' shares leave room for {more}"
+        return Words(detail, "a larger tolerance of the fair share (not verified)")
+
     def _budget(self, place: int, at: int) -> Words:
         room = int(self.ways.rooms[LIMITS.index("budget"), at])
         return Words(f"a budget leaves room for {units(room)} from {self.lane(at)}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from optimizer.exact import decimal_text
-from optimizer.model.goals import StageRow
+from optimizer.model.goals import StageRow, kpi_words
 from optimizer.tables.tables import Table
 
 REASON = "objective_stage"
@@ -19,13 +19,13 @@ def with_goals(shorts: Table, stages: tuple[StageRow, ...]) -> Table:
     if not stages or not left.any():
         return shorts
     kept = "; ".join(
-        f"{stage.kpi} {'at least' if stage.sense == 'max' else 'at most'} {decimal_text(stage.kept, 6)}"
+        f"{kpi_words(stage.kpi)} {'at least' if stage.sense == 'max' else 'at most'} {decimal_text(stage.kept, 6)}"
         for stage in stages
     )
     words = {
         "reason": REASON,
         "detail": f"it could ship and would gain, but the objective keeps other things first: {kept}",
-        "least_change": "a lower floor or a larger tolerance in [objective] (not verified)",
+        "least_change": "a lower floor, or a larger tolerance of a stage or share (not verified)",
     }
     columns = {name: np.where(left, text, shorts[name]).astype(object) for name, text in words.items()}
     return replace(shorts, columns={**shorts.columns, **columns})

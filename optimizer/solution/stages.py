@@ -19,8 +19,10 @@ from optimizer.engines.base import choose_engine, solve
 from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
 from optimizer.errors import EngineError
 from optimizer.exact import decimal_text
+from optimizer.model.batch import Batch
 from optimizer.model.build import Model, build_model
-from optimizer.model.goals import OBJECTIVE, StageRow, floor_rows
+from optimizer.model.goals import OBJECTIVE, StageRow, floor_rows, kpi_words, share_kpi, share_level
+from optimizer.model.shares import levels
 from optimizer.solution.extract import plan_from_values, values_from_plan
 from optimizer.solution.kpi_values import kpi_value
 from optimizer.solution.ledger import Ledger
@@ -96,6 +98,24 @@ def stage_goals(scenario: Scenario) -> tuple[Goal, ...]:
     return tuple(goals[:-1] if goals and goals[-1].kpi == OBJECTIVE else goals)
 
 
+def share_goals(batch: Batch) -> tuple[Goal, ...]:
+    """The levels of every max_min group, each within what its tolerance in units is to the party that ordered most."""
+    table, shares, goals = batch.tables.fair_share, batch.shares, list[Goal]()
+    for group in np.unique(shares.group[(table["rule"] == "max_min")[shares.group]]).tolist():
+        ordered = shares.ordered[shares.of_group(group)]
+        tolerance = Fraction(int(table["tolerance"][group]), int(ordered.max()))
+        goals += [Goal(share_kpi(level, table["group_id"][group]), "max", tolerance) for level in levels(len(ordered))]
+    return tuple(goals)
+
+
+def nothing_to_raise(batch: Batch, goal: Goal, plan: Plan) -> bool:
+    """Whether a goal is about a level of a group in which everybody is served in full."""
+    if not (share := share_level(goal.kpi)):
+        return False
+    group = batch.tables.fair_share["group_id"].tolist().index(share[1])
+    return min(batch.shares.fills(group, Ledger(batch.tables, batch.scenario, plan).allocated)) == 1
+
+
 def optimize_in_stages(
     model: Model, start: Plan | None, on_progress: Callable[[Progress], None] | None, stop: threading.Event
 ) -> Answer:
@@ -103,13 +123,15 @@ def optimize_in_stages(
 
     ``model`` holds the floors. The time limit is for all stages together, each gets an equal share of what is left.
     """
-    goals = stage_goals(model.scenario)
+    goals = share_goals(model.batch) + stage_goals(model.scenario)
     if not goals:
         answer = optimize(model, start, on_progress, stop)
         return replace(answer, model=model, stages=_told(model, (), answer))
     ends = time.monotonic() + float(model.scenario.solve.time_limit_s)
     rows, results, plan = model.stages, list[StageResult](), start
     for number, goal in enumerate(goals):
+        if results and plan is not None and nothing_to_raise(model.batch, goal, plan):
+            continue
         share = max((ends - time.monotonic()) / (len(goals) + 1 - number), LEAST_S)
         stage = build_model(model.tables, model.scenario, 0, rows, (goal.kpi, goal.sense))
         options = replace(_options(stage, plan, goal), time_limit_s=share)
@@ -128,8 +150,9 @@ def optimize_in_stages(
 
 
 def _options(stage: Model, plan: Plan | None, goal: Goal) -> SolveOptions:
-    """To the proven optimum of the stage, or as near as its tolerance."""
-    return replace(options_of(stage, plan), gap=0.0, abs_gap=float(goal.tolerance))
+    """To the proven optimum of the stage, or as near as its tolerance; a share always to its optimum."""
+    near = 0.0 if share_level(goal.kpi) else float(goal.tolerance)
+    return replace(options_of(stage, plan), gap=0.0, abs_gap=near)
 
 
 def _without_plan(model: Model, answer: Answer, options: SolveOptions, stop: threading.Event) -> Answer:
@@ -211,11 +234,11 @@ def _told(last: Model, results: tuple[StageResult, ...], answer: Answer) -> tupl
 
 def _words(entry: dict[str, Any]) -> str:
     """A floor or stage in a sentence."""
-    side = "at least" if entry["sense"] == "max" else "at most"
+    side, name = "at least" if entry["sense"] == "max" else "at most", kpi_words(entry["kpi"])
     reached = "" if entry["reached"] is None else f"; this plan: {decimal_text(entry['reached'], 6)}"
     if entry["kind"] == "floor":
-        return f"floor: {entry['kpi']} {side} {decimal_text(entry['kept'], 6)}{reached}"
+        return f"floor: {name} {side} {decimal_text(entry['kept'], 6)}{reached}"
     if entry["kept"] is None:
-        return f"stage: {entry['kpi']} {decimal_text(entry['value'], 6)}, nothing proven and so not kept{reached}"
+        return f"stage: {name} {decimal_text(entry['value'], 6)}, nothing proven and so not kept{reached}"
     value, kept = decimal_text(entry["value"], 6), decimal_text(entry["kept"], 6)
-    return f"stage: {entry['kpi']} {value}, kept {side} {kept}{reached}"
+    return f"stage: {name} {value}, kept {side} {kept}{reached}"

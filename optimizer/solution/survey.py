@@ -22,7 +22,7 @@ Flags = NDArray[np.bool_]
 REASONS = (
     "hold", "no_lane", "no_stock", "stock_taken", "not_worth_freight", "capacity", "split_limit", "delivery_policy",
     "minimum_or_lot", "contract_quota", "pin", "within_gap", "frozen", "cancel_date", "remaining_life", "tariff",
-    "reserve", "credit_limit", "budget",
+    "reserve", "credit_limit", "budget", "fair_share",
 )  # fmt: skip
 CODE = {name: code for code, name in enumerate(REASONS)}
 OF_LIMIT = np.array(
@@ -30,7 +30,7 @@ OF_LIMIT = np.array(
 )
 STOCK = LIMITS.index("warehouse_stock")
 SPLITS = LIMITS.index("max_shipments")
-OWN_RULES = ("pin", "contract_quota", "split_limit", "credit_limit")
+OWN_RULES = ("pin", "contract_quota", "fair_share", "split_limit", "credit_limit")
 GAIN_SLIP = 1e-6
 """Money below which a gain counts as none: far above the rounding of doubles, far below a minor unit."""
 

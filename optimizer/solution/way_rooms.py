@@ -12,7 +12,7 @@ from optimizer.model.budgets import members, orders_in_scope, product_cost
 from optimizer.model.calendar import FOREVER
 from optimizer.model.limits import ENDLESS, PinLimits
 from optimizer.model.ragged import expand, totals
-from optimizer.solution.policies import budget_used, credit_used, reserve_used
+from optimizer.solution.policies import budget_used, credit_used, reserve_used, share_room
 from optimizer.solution.prices_rows import taken
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def _rule_rooms(ways: Ways) -> dict[str, Ints]:
         "pin": _pin_room(ways),
         "max_shipments": np.where(spent[ways.order] & (ways.shipment < 0), 0, ENDLESS),
         "contract_quota": quota[ways.line],
+        "fair_share": share_room(ledger)[ways.line],
     }
 
 

@@ -29,7 +29,7 @@ BARRIERS = (
     "", "frozen", "closed_warehouse", "service", "ineligible", "cancel_date", "remaining_life", "tariff"
 )  # fmt: skip
 LIMITS = (
-    "pin", "contract_quota", "credit_limit", "budget", "warehouse_stock", "reserve", "max_shipments",
+    "pin", "contract_quota", "fair_share", "credit_limit", "budget", "warehouse_stock", "reserve", "max_shipments",
     *(f"{place}_capacity_{unit}" for place in ("warehouse", "day") for unit in ("units", "lines", "shipments", "kg")),
     "lane_capacity_units", "lane_capacity_kg", "lane_capacity_shipments",
 )  # fmt: skip

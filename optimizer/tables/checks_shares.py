@@ -8,13 +8,10 @@ from optimizer.scenario.schema import Scenario
 from optimizer.tables.findings import Findings, Flags
 from optimizer.tables.resolve import Draft, distinct, position
 from optimizer.tables.schema import SCOPE_COLUMNS
-from optimizer.tables.scope import scope_members, scope_values, via
+from optimizer.tables.scope import PARTIES, scope_members, scope_values, via
 from optimizer.tables.tables import Table, Tables
 
 RESERVE_WHO = ("channel", "segment", "tier", "customer_id")
-
-PARTIES = {"customer": "customer_id", "channel": "channel", "order": "order_id", "zone": "zone_id", "tier": "tier"}
-"""What makes a party of a fair share: the scope column of the lines."""
 
 
 def reserves_hold_something(draft: Draft, scenario: Scenario, found: Findings) -> None:

@@ -8,6 +8,9 @@ from optimizer.tables.resolve import distinct, position
 from optimizer.tables.schema import SCOPE_COLUMNS
 from optimizer.tables.tables import Ints, Table, Tables, Texts
 
+PARTIES = {"customer": "customer_id", "channel": "channel", "order": "order_id", "zone": "zone_id", "tier": "tier"}
+"""What makes a party of a fair share: the scope column of the lines."""
+
 
 def scope_values(tables: Tables, column: str) -> tuple[Texts, Ints]:
     """A scope column of the order lines as (values of its owners, the owner of each line); -1 where there is none."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optimizer.model.build import Model, build_model
+from optimizer.model.goals import StageRow
 from tests.builders import AS_OF, make_scenario, make_tables
 from tests.model.solving import Ship
 
@@ -17,7 +18,7 @@ Rows = list[dict[str, Any]]
 class Case:
     """``absent`` replaces tables, or the settings of the scenario under the name ``scenario``.
 
-    ``moves``: units by (from, to) warehouse, in both plans.
+    ``moves``: units by (from, to) warehouse, in both plans. ``stages``: what stages that are behind keep.
     """
 
     tables: dict[str, Rows]
@@ -27,11 +28,13 @@ class Case:
     scenario: dict[str, Any] = field(default_factory=dict)
     broken_columns: dict[str, float] = field(default_factory=dict)
     moves: dict[tuple[str, str], int] = field(default_factory=dict)
+    stages: tuple[StageRow, ...] | None = None
 
     def model(self, *, absent: bool = False) -> Model:
         changes = dict(self.absent) if absent else {}
         scenario = make_scenario(**changes.pop("scenario", self.scenario))
-        return build_model(make_tables(scenario, **(self.tables | changes)), scenario)
+        stages = None if absent else self.stages
+        return build_model(make_tables(scenario, **(self.tables | changes)), scenario, stages=stages)
 
 
 def line(order: str, qty: int, number: str = "1", product: str = "P", **more: Any) -> dict[str, Any]:

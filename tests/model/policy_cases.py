@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+from optimizer.model.goals import StageRow
 from tests.model.cases import FREE, HEAVY, PAID, TWO, Case, lane, line, stock
 
 PRICED = [line("A", 3, unit_price=2), line("B", 4, unit_price=2)]
@@ -17,6 +20,7 @@ BANDS = [band("light", "0", flat_cost=2, min_charge=3, cost_per_kg=1), band("hea
 """Below 0.7 kg at least 3, else 2 and 1 a kg; from 0.7 kg on 2.5 a kg."""
 SHIPPED_BY_WEIGHT = TWO | {"products": HEAVY, "lanes": FREE, "rate_bands": BANDS}
 
+SHARED = {"group_id": "G", "between": "order"}
 MOVED = {
     "order_lines": [line("A", 4)],
     "stock": [stock("W1", 5), stock("W2", 1)],
@@ -91,6 +95,20 @@ POLICY_CASES: dict[str, Case] = {
         kept={("A", "1", "W1"): 3, ("B", "1", "W1"): 1},
         broken={("A", "1", "W1"): 3, ("B", "1", "W2"): 1},
         absent={"budgets": [{"budget_id": "F", "kind": "shipping_cost", "limit": 99}]},
+    ),
+    "fair_share": Case(
+        TWO | {"fair_share": [SHARED | {"rule": "proportional"}]},
+        kept={("A", "1", "W1"): 3, ("B", "1", "W2"): 2},
+        broken={("A", "1", "W1"): 3, ("B", "1", "W2"): 1},
+        absent={"fair_share": [SHARED | {"rule": "max_min"}]},
+    ),
+    "fair_level": Case(
+        TWO | {"fair_share": [SHARED | {"rule": "max_min"}]},
+        stages=(StageRow("fair_share[1:G]", "max", Fraction(1, 4)), StageRow("fair_share[2:G]", "max", Fraction(1))),
+        kept={("A", "1", "W1"): 2, ("B", "1", "W2"): 2},
+        broken={("A", "1", "W1"): 2, ("B", "1", "W2"): 1},
+        broken_columns={"level_gap": 0},
+        absent={},
     ),
     "transfer_source": Case(
         MOVED | {"stock": [*MOVED["stock"], stock("W3", 1)], "transfers": [ROUTE, ONWARD]},

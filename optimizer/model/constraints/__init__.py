@@ -13,6 +13,8 @@ from optimizer.model.constraints.day_capacity_lines import day_capacity_lines
 from optimizer.model.constraints.day_capacity_shipments import day_capacity_shipments
 from optimizer.model.constraints.day_capacity_units import day_capacity_units
 from optimizer.model.constraints.delivery_policy import delivery_policy
+from optimizer.model.constraints.fair_level import fair_level
+from optimizer.model.constraints.fair_share import fair_share
 from optimizer.model.constraints.frozen import frozen
 from optimizer.model.constraints.kit_draw import kit_draw
 from optimizer.model.constraints.lane_capacity_kg import lane_capacity_kg
@@ -98,6 +100,8 @@ FAMILIES: Mapping[str, Family] = {
         credit_limit,
         budget,
         service_floor,
+        fair_share,
+        fair_level,
         warehouse_opening,
         objective_stage,
         # implied by the above for whole numbers, stronger for fractions

@@ -20,11 +20,18 @@ Entries = tuple[Ints, Ints, Ratio]
 
 
 def money_rows(
-    family: str, key: str, entries: Entries, limit: Exact, stated: Flags, most: Floats, part: bool = False
+    family: str,
+    key: str,
+    entries: Entries,
+    limit: Exact,
+    stated: Flags,
+    most: Floats,
+    part: bool = False,
+    grid: Floats | None = None,
 ) -> Rows:
     """Rows Σ entries ≤ limit, for the limits that are stated and can bind: ``most`` is all that could be spent.
 
-    ``part``: others spend of it too, so all of them stay.
+    ``part``: others spend of it too, so all of them stay. ``grid``: by column, as in `optimizer.model.rows.scaled`.
     """
     owner, column, money = entries
     kept = stated & (part | (most * (1 + ROUNDING) + 1 > limit.floats()))
@@ -32,7 +39,8 @@ def money_rows(
     row = (np.cumsum(kept) - 1)[owner[chosen]]
     dropped = int(np.count_nonzero(stated & ~kept))
     entry = (row, column[chosen], money.take(chosen))
-    return whole_rows(family, {key: place}, *entry, limit.take(place), "<=", coupling=True, dropped=dropped)
+    steps = None if grid is None else grid[entry[1]]
+    return whole_rows(family, {key: place}, *entry, limit.take(place), "<=", coupling=True, dropped=dropped, grid=steps)
 
 
 def joined(parts: list[Entries]) -> Entries:

@@ -141,9 +141,13 @@ def whole_rows(
     *,
     coupling: bool,
     dropped: int = 0,
+    grid: Floats | None = None,
 ) -> Rows:
-    """Rows with decimal data, each multiplied up to whole numbers where that stays small; remembers the factor."""
-    value, side, scale = scaled(row, coefficient, rhs, sense)
+    """Rows with decimal data, each multiplied up to whole numbers where that stays small; remembers the factor.
+
+    ``grid`` by entry where columns are not all whole, as in `optimizer.model.rows.scaled`.
+    """
+    value, side, scale = scaled(row, coefficient, rhs, sense, grid)
     lower, upper = _sides(side, sense)
     entries = [(row, column, value)]
     return make_rows(family, keys, entries, lower, upper, coupling=coupling, scale=scale, dropped=dropped)

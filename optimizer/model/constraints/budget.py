@@ -32,7 +32,7 @@ def budget(f: Formulation) -> Rows:
     owner, column, money = joined([*_freight(f), _goods(f), *_moves(f)])
     most = np.bincount(owner, np.maximum(money.floats(), 0) * f.upper[column], len(table))
     stated, entries = np.ones(len(table), dtype=bool), (owner, column, money)
-    return money_rows("budget", "budget", entries, table["limit"], stated, most.astype(np.float64), f.part)
+    return money_rows("budget", "budget", entries, table["limit"], stated, most.astype(np.float64), f.part, f.grid)
 
 
 def _freight(f: Formulation) -> list[Entries]:

@@ -35,4 +35,4 @@ def objective_stage(f: Formulation) -> Rows:
     kept = Exact.of([stage.kept * stage.sign for stage in f.stages])
     row, column = np.concatenate([none, *rows]), np.concatenate([none, *columns])
     keys = {"stage": np.arange(1, len(f.stages) + 1)}
-    return whole_rows("objective_stage", keys, row, column, coefficient, kept, ">=", coupling=True)
+    return whole_rows("objective_stage", keys, row, column, coefficient, kept, ">=", coupling=True, grid=f.grid[column])

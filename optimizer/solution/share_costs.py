@@ -1,0 +1,70 @@
+"""What each fair share costs: the batch planned once more without it, and the difference in objective and margin."""
+
+from __future__ import annotations
+
+import threading
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optimizer.model.build import Model, build_model
+from optimizer.solution.ledger import Ledger
+from optimizer.solution.metrics import objective_terms
+from optimizer.solution.part import rows_of
+from optimizer.solution.stages import optimize_in_stages
+
+if TYPE_CHECKING:
+    from optimizer.solution.optimize import Answer
+    from optimizer.solution.plan import Plan
+
+LEAST_S = 0.5
+"""Seconds below which a plan without a share is not looked for."""
+
+
+def share_costs(model: Model, answer: Answer, stop: threading.Event, time_limit_s: float) -> dict[int, dict[str, Any]]:
+    """By row of `fair_share`: ``cost`` and ``margin_cost`` against the best plan found without that row, and the range.
+
+    The weighted objective lost is at least ``at_least`` and, where a bound is known, at most ``at_most``; both follow
+    from what the two plans reach and what no plan could beat. Rows for which there was no time are left out.
+    """
+    assert answer.plan is not None
+    groups = np.unique(model.batch.shares.group).tolist()
+    found: dict[int, dict[str, Any]] = {}
+    share = time_limit_s / max(len(groups), 1)
+    for group in groups:
+        if share < LEAST_S or stop.is_set():
+            break
+        other = optimize_in_stages(_without(model, group, share), answer.plan, None, stop)
+        if other.plan is not None:
+            found[group] = _difference(model, answer, other)
+    return found
+
+
+def _without(model: Model, group: int, time_limit_s: float) -> Model:
+    """The batch without one row of `fair_share`."""
+    kept = np.flatnonzero(np.arange(len(model.tables.fair_share)) != group)
+    tables = model.tables.replace(fair_share=rows_of(model.tables.fair_share, kept))
+    solve = model.scenario.solve.model_copy(update={"time_limit_s": round(time_limit_s, 3)})
+    return build_model(tables, model.scenario.model_copy(update={"solve": solve}))
+
+
+def _difference(model: Model, answer: Answer, other: Answer) -> dict[str, Any]:
+    mine, theirs = answer.value or Fraction(0), other.value or Fraction(0)
+    margins = [_margin(model, each.plan) for each in (answer, other)]
+    return {
+        "cost": theirs - mine,
+        "margin_cost": margins[1] - margins[0],
+        "at_least": theirs - _exact(answer.bound, mine),
+        "at_most": None if not np.isfinite(other.bound) else _exact(other.bound, theirs) - mine,
+    }
+
+
+def _margin(model: Model, plan: Plan | None) -> Fraction:
+    assert plan is not None
+    return objective_terms(Ledger(model.tables, model.scenario, plan))["margin"]
+
+
+def _exact(bound: float, value: Fraction) -> Fraction:
+    """A bound as a fraction, never below the plan's own value; without one nothing is known."""
+    return max(Fraction(repr(float(bound))), value) if np.isfinite(bound) else value
