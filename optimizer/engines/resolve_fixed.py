@@ -98,7 +98,7 @@ class FixedSwitches:
             return np.nan if self.is_full[place] and not asked.loosens(place, step) else 0.0
         if not self.can_bind[row]:
             return 0.0  # nothing here can reach the bound, with one unit more or fewer
-        mine = np.isin(self.label, self.label[part.entry_column[part.row == row]])
+        mine = self._parts_of(np.arange(len(part.rows)) == row)
         if not self._make_whole(mine):
             return np.nan
         rows, is_upper = np.array([row]), asked.is_upper[[place]]
@@ -142,33 +142,45 @@ class FixedSwitches:
         part, found = self.part, relaxed.values
         if (np.abs(found - np.rint(found))[mine & part.integral] > WHOLE).any():
             return np.nan
-        found = np.where(mine, part.exact(np.where(mine, found, self.base)), self.base)
+        found = np.where(mine, part.exact(np.where(mine, found, self.base), lower, upper), self.base)
         change = part.difference(found, self.base)
         noise = max(MEETS, 1e-10 * abs(self.value_of_relaxation))
         return change if abs(relaxed.change - change) <= noise and part.holds(found, lower, upper) else np.nan
 
     def _search(self, relaxed: Relaxed, mine: Flags, row: int, lower: Floats, upper: Floats, loosens: bool) -> float:
-        """By whole programs over the row's own part.
+        """By whole programs over the row's own part, and those that a row it would break belongs to.
 
         No plan is better than the linear program by ``most``; one that gives up more than ``reach`` of that is of no
         use, and only columns with a reduced cost up to ``reach`` can differ from the linear solution in the others.
         """
-        part = self.part
-        open_before = self._lead(mine)
-        most = relaxed.change + open_before
         joins = self.joins.copy()
         joins[row] = True
         for wider in (1.0,) if loosens else WIDER:
-            reach = most if loosens else wider * (open_before + 2 * abs(relaxed.change))
-            found = self._around(relaxed, mine, reach + MEETS, joins, lower, upper)
-            if found is None:
-                return np.nan
-            value = part.difference(found, self.base) if part.holds(found, lower, upper) else IMPOSSIBLE
+            while True:
+                open_before = self._lead(mine)
+                most = relaxed.change + open_before
+                reach = most if loosens else wider * (open_before + 2 * abs(relaxed.change))
+                found = self._around(relaxed, mine, reach + MEETS, joins, lower, upper)
+                if found is None:
+                    return np.nan
+                broken = self.part.broken(found, lower, upper)
+                if not (broken & ~joins).any():
+                    break
+                joins |= broken
+                mine = mine | self._parts_of(broken)
+                if not self._make_whole(mine):
+                    return np.nan
+            value = IMPOSSIBLE if broken.any() else self.part.difference(found, self.base)
             if loosens:
                 return max(value, 0.0)  # the plan itself is still one
             if most - value <= reach + MEETS:
                 return value
         return np.nan
+
+    def _parts_of(self, rows: Flags) -> Flags:
+        """All columns of the parts that these rows touch."""
+        part = self.part
+        return np.isin(self.label, self.label[part.entry_column[rows[part.row]]])
 
     def _lead(self, mine: Flags) -> float:
         """How much the linear program is ahead of the best whole solution in these columns."""
@@ -190,7 +202,7 @@ class FixedSwitches:
         if np.isnan(gain):
             return None
         point[free] = best
-        return part.exact(point)
+        return part.exact(point, lower, upper)
 
 
 def without_idle(problem: Program, columns: Ints, asked: Ints) -> Program:

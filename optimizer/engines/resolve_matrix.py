@@ -133,8 +133,13 @@ class Program:
     def activity(self, values: Floats) -> Floats:
         return _sums(self.row, self.value * values[self.entry_column], len(self.rows))
 
-    def exact(self, values: Floats) -> Floats:
-        """Whole numbers made whole; each continuous column that only costs as low as its rows then let it be."""
+    def exact(self, values: Floats, lower: Floats | None = None, upper: Floats | None = None) -> Floats:
+        """Whole numbers made whole; each continuous column that only costs as low as its rows then let it be.
+
+        ``lower``, ``upper``: bounds of the rows in place of their own.
+        """
+        lower = self.row_lower if lower is None else lower
+        upper = self.row_upper if upper is None else upper
         values = np.where(self.integral, np.rint(values), values)
         loose = ~self.integral & (self.objective <= 0)
         entry = np.flatnonzero(loose[self.entry_column])
@@ -142,17 +147,21 @@ class Program:
             return values
         column, row, value = self.entry_column[entry], self.row[entry], self.value[entry]
         rest = self.activity(values)[row] - value * values[column]
-        bound = np.where(value > 0, self.row_lower[row], self.row_upper[row])
+        bound = np.where(value > 0, lower[row], upper[row])
         least = np.where(loose, self.lower, values)
         np.maximum.at(least, column, (bound - rest) / value)
         return least
 
     def holds(self, values: Floats, lower: Floats, upper: Floats) -> bool:
         """Whether the point satisfies the rows, with these bounds, and the columns."""
+        in_columns = (values <= self.upper + FEASIBLE) & (values >= self.lower - FEASIBLE)
+        return bool(in_columns.all() and not self.broken(values, lower, upper).any())
+
+    def broken(self, values: Floats, lower: Floats, upper: Floats) -> Flags:
+        """The rows, with these bounds, that the point does not satisfy."""
         activity = self.activity(values)
         slack = FEASIBLE * np.maximum(1.0, np.abs(activity))
-        in_rows = ((activity <= upper + slack) & (activity >= lower - slack)).all()
-        return bool(in_rows and ((values <= self.upper + FEASIBLE) & (values >= self.lower - FEASIBLE)).all())
+        return np.asarray((activity > upper + slack) | (activity < lower - slack), dtype=bool)
 
     def difference(self, values: Floats, base: Floats) -> float:
         """Change of the objective from ``base`` to ``values``, summed exactly over the columns that differ."""

@@ -88,7 +88,7 @@ class Work:
             return IMPOSSIBLE, part.values
         if not is_status(engine, "kOptimal"):
             return unknown
-        found = part.exact(np.array(engine.getSolution().col_value))
+        found = part.exact(np.array(engine.getSolution().col_value), lower, upper)
         return (part.difference(found, part.values), found) if part.holds(found, lower, upper) else unknown
 
     @staticmethod
