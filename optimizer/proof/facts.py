@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,8 @@ from optimizer.proof.freight import Tariffs
 from optimizer.proof.limits import MoneyLimits, Reserves
 from optimizer.proof.previous import Previous
 from optimizer.proof.rates import Rates
-from optimizer.proof.scope import SCOPE_COLUMNS, codes_of, floor_members, scope_pairs
+from optimizer.proof.scope import SCOPE_COLUMNS, Scopes, codes_of, floor_members, scope_pairs
+from optimizer.proof.shares import Shares
 from optimizer.proof.supply import Lots, Supply
 from optimizer.proof.ways import Ways
 from optimizer.tables.tables import Tables
@@ -38,21 +38,6 @@ def mapped(values: Any, numbers: dict[Any, Any], default: Number) -> Exact:
     """``numbers[value]`` of each value, ``default`` where it is not listed."""
     codes, known = codes_of(values)
     return Exact.of(numbers.get(value, default) for value in known).take(codes) if known else Exact.zeros(0)
-
-
-@dataclass(frozen=True)
-class Scopes:
-    """Which lines each contract covers: ``line[i]`` belongs to ``rule[i]``, sorted by both; ``size`` rules."""
-
-    rule: Ints
-    line: Ints
-    size: int
-
-    def totals(self, of_line: Ints) -> Ints:
-        """Sum of a whole number per line over the lines of each rule."""
-        total = np.zeros(self.size, dtype=np.int64)
-        np.add.at(total, self.rule, of_line[self.line])
-        return total
 
 
 class Facts:
@@ -248,6 +233,11 @@ class Facts:
         share = np.array([math.ceil(value) for value in (rate * ordered).fractions()], dtype=np.int64)
         least = np.where(table.given("min_qty"), table["min_qty"], 0)
         return np.minimum(np.maximum(least, share), ordered)
+
+    @cached_property
+    def shares(self) -> Shares:
+        """Who shares fairly with whom."""
+        return Shares.of(self)
 
     @cached_property
     def floors(self) -> list[tuple[str, Flags, Fraction]]:

@@ -148,6 +148,21 @@ def service_floor(tally: Tally) -> Iterator[RuleResult]:
     yield judge("service_floor", Exact.of(missing), lambda at: facts.floors[at][0])
 
 
+def fair_share(tally: Tally) -> Iterator[RuleResult]:
+    """One common fill is near enough to that of every party [by how much the fills that two parties allow miss]."""
+    table, shares = tally.facts.tables.fair_share, tally.facts.shares
+    if not len(table):
+        return
+    missed, where = [], []
+    for group in shares.even:
+        low, high = tally.fills[group].allowed(int(table["tolerance"][group]))
+        most, least = low.index(max(low)), high.index(min(high))
+        names = shares.names["party"][shares.parties(group)]
+        missed.append(low[most] - high[least])
+        where.append(f"group {table['group_id'][group]}: {names[most]} has more than {names[least]}")
+    yield judge("fair_share", Exact.of(missed), lambda at: where[at])
+
+
 SUPPLY = 4
 """Where the rules on stock, days and limits stand among the families."""
 
@@ -163,4 +178,5 @@ FAMILIES: tuple[Callable[[Tally], Iterator[RuleResult]], ...] = (
     pins,
     contract_rules,
     service_floor,
+    fair_share,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,21 @@ from optimizer.tables.tables import Table, Tables, Texts
 Ints = NDArray[np.int64]
 
 SCOPE_COLUMNS = ("customer_id", "segment", "tier", "channel", "zone_id", "order_id", "product_id", "family")
+
+
+@dataclass(frozen=True)
+class Scopes:
+    """Which lines each of ``size`` rules covers: ``line[i]`` belongs to ``rule[i]``, sorted by rule."""
+
+    rule: Ints
+    line: Ints
+    size: int
+
+    def totals(self, of_line: Ints) -> Ints:
+        """Sum of a whole number per line over the lines of each rule."""
+        total = np.zeros(self.size, dtype=np.int64)
+        np.add.at(total, self.rule, of_line[self.line])
+        return total
 
 
 def codes_of(values: Iterable[str]) -> tuple[Ints, dict[str, int]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.proof.facts import Facts
 from optimizer.proof.plan import Rows
+from optimizer.proof.shares import Fills
 from optimizer.proof.tally_stock import StockTally
 
 Ints = NDArray[np.int64]
@@ -277,6 +278,18 @@ class Tally:
         table = self.facts.tables.contracts
         penalty: Exact = table["shortfall_penalty"]
         return penalty.where(table.given("shortfall_penalty"), 0) * self.shortfall
+
+    # -- fair shares ---------------------------------------------------------------------------------------------
+    @cached_property
+    def party_allocated(self) -> Ints:
+        return self.facts.shares.lines.totals(self.allocated)
+
+    @cached_property
+    def fills(self) -> dict[int, Fills]:
+        """How each group fills its parties."""
+        shares = self.facts.shares
+        parts = {group: shares.parties(group) for group in (*shares.even, *shares.lifted)}
+        return {group: Fills(self.party_allocated[part], shares.ordered[part]) for group, part in parts.items()}
 
     # -- money --------------------------------------------------------------------------------------------------
     @cached_property

@@ -78,6 +78,12 @@ def budget(kind: str, limit: int, **scope: str) -> dict[str, Any]:
     return {"budgets": [{"budget_id": "K", "kind": kind, "limit": limit, **scope}]}
 
 
+def shared(**settings: Any) -> dict[str, Any]:
+    return {"fair_share": [{"group_id": "G", "between": "customer", "rule": "proportional", **settings}]}
+
+
+THREE = {"orders": [*BATCH["orders"], {"order_id": "H", "customer_id": "E", "hold": "audit"}],
+         "order_lines": [*BATCH["order_lines"], {"order_id": "H", "product_id": "P", "qty": 4, "unit_margin": 1}]}  # fmt: skip
 KEPT = {
     "previous": [{"order_id": "A", "warehouse_id": "V", "product_id": "P", "qty": 3}],
     **order_a(frozen=True),
@@ -169,6 +175,16 @@ BROKEN: list[tuple[str, dict[str, Any], dict[str, Any], tuple[Ship, list[Move]],
      ([], [("W", "V", "P", 0, 3), ("V", "U", "P", 0, 6)]), 1),
     ("transfer_capacity", {"transfers": [{**ROUTE, "capacity_units": 4}]}, {}, ([], [("V", "W", "P", 0, 4)]),
      ([], [("V", "W", "P", 0, 3), ("V", "W", "Q", 0, 3)]), 2),
+    ("fair_share", shared(), {}, ([("A", "V", 3), ("B", "V", 1)], []), ([("A", "V", 4), ("B", "W", 1)], []),
+     Fraction(1, 10)),
+    ("fair_share", shared(tolerance=0), {}, ([("A", "V", 3), ("B", "V", 3)], []), ([("B", "V", 1)], []),
+     Fraction(1, 10)),
+    ("fair_share", shared(between="order", tolerance=2, product_id="P"), {}, ([("A", "V", 9), ("B", "W", 5)], []),
+     ([("A", "V", 9), ("B", "W", 4)], []), Fraction(1, 10)),
+    ("fair_share", {**shared(), **THREE}, {}, ([("A", "V", 9), ("B", "V", 8)], []), ([("A", "V", 3)], []),
+     Fraction(1, 10)),
+    ("fair_share", {**shared(customer_id="C"), **THREE}, {}, ([("A", "V", 9)], []), None, 0),
+    ("fair_share", shared(rule="max_min"), {}, ([("A", "V", 9)], []), None, 0),
     ("frozen_orders", KEPT, STAY, ([("A", "V", 3), ("B", "V", 1)], []), ([("A", "V", 4)], []), 2),
     ("frozen_orders", KEPT, STAY, ([("A", "V", 3)], []), ([("B", "W", 1)], []), 1),
 ]  # fmt: skip
