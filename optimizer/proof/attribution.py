@@ -19,6 +19,7 @@ from optimizer.exact import Exact
 from optimizer.proof.bound import Bound, openings_paid
 from optimizer.proof.facts import Facts
 from optimizer.proof.prices import PriceBook
+from optimizer.proof.share_blocks import above_level, off_common, shares_earned
 from optimizer.proof.stages import stage_values
 from optimizer.proof.tally import Tally
 from optimizer.proof.transfer_blocks import transfers_earned
@@ -44,20 +45,31 @@ class Attribution:
     """per warehouse"""
     transfers: Exact
     """per row of `transfers`"""
+    shares: Exact
+    """per group of `fair_share`, then per priced level"""
     tally: Tally
     book: PriceBook
 
     @property
     def total(self) -> Fraction:
         """The sum of all parts: bound − value."""
-        rows = sum((part.sum() for part in self.leftovers.values()), Fraction(0))
-        return self.orders.sum() + rows + self.shortfalls.sum() + self.openings.sum() + self.transfers.sum()
+        return sum((part.sum() for part in self._parts), Fraction(0))
 
     @property
     def least(self) -> Fraction:
         """The smallest part; at least 0 for a plan that keeps every rule."""
-        parts = [self.orders, *self.leftovers.values(), self.shortfalls, self.openings, self.transfers]
-        return min((part.item(int(np.argmin(part.num))) for part in parts if len(part)), default=Fraction(0))
+        return min((part.item(int(np.argmin(part.num))) for part in self._parts if len(part)), default=Fraction(0))
+
+    @property
+    def _parts(self) -> list[Exact]:
+        return [
+            self.orders,
+            *self.leftovers.values(),
+            self.shortfalls,
+            self.openings,
+            self.transfers,
+            self.shares,
+        ]
 
     @property
     def by_warehouse(self) -> Exact:
@@ -90,6 +102,7 @@ class Attribution:
             "contract_shortfall": self.shortfalls.sum(),
             "warehouse_open": self.openings.sum(),
             **({"transfers": self.transfers.sum()} if len(self.transfers) else {}),
+            **({"fills": self.shares.sum()} if len(self.shares) else {}),
             "top_orders": top(self.orders, tables.orders["order_id"]),
             "top_products": top(self.by_product, tables.products["product_id"]),
             "top_warehouses": top(self.by_warehouse, tables.warehouses["warehouse_id"]),
@@ -135,26 +148,35 @@ def attribute(tally: Tally, found: Bound) -> Attribution:
     cost: Exact = facts.tables.warehouses["fixed_open_cost"]
     openings = found.openings - (openings_paid(facts, book) - cost * book.rates.opening) * tally.opened
     transfers = found.transfers - transfers_earned(tally, book)
-    return Attribution(found.orders - worth, leftovers, shortfalls, openings, transfers, tally, book)
+    shares = found.shares - shares_earned(tally, book)
+    return Attribution(found.orders - worth, leftovers, shortfalls, openings, transfers, shares, tally, book)
 
 
 def _leftover(tally: Tally, book: PriceBook, family: str) -> Exact:
     """Price · (right-hand side − use) of each priced row of a family."""
-    priced, facts = book[family], tally.facts
+    priced = book[family]
     if not len(priced.row):
         return Exact.zeros(0)
+    return priced.price * (priced.rhs - _used(tally, book, family))
+
+
+def _used(tally: Tally, book: PriceBook, family: str) -> Exact:
+    """What the plan uses of each priced row of a family."""
+    priced, facts = book[family], tally.facts
     if family == "warehouse_opening":
         slots = facts.events.slots
         n_slots = np.int64(len(slots) + 1)
         shipped = tally.shipment_order * n_slots + slots.find(tally.shipment_lane, tally.shipment_day)
         ships = np.isin(priced.order * n_slots + priced.row, shipped)
         opened = tally.opened[facts.tables.lane_warehouse[slots.lane[priced.row]]]
-        return priced.price * (priced.rhs - Exact.ints(ships.astype(np.int64) - opened.astype(np.int64)))
+        return Exact.ints(ships.astype(np.int64) - opened.astype(np.int64))
+    if family == "fair_level":
+        return above_level(tally, priced.row)
     used = stage_values(tally, book.stages) if family == "objective_stage" else uses(tally, family)
     if family == "contract_minimum":
         soft = facts.tables.contracts.given("shortfall_penalty")
         used = used + np.where(soft, tally.shortfall, 0)
-    return priced.price * (priced.rhs - used.take(priced.row))
+    return used.take(priced.row)
 
 
 def uses(tally: Tally, family: str) -> Exact:
@@ -175,4 +197,6 @@ def uses(tally: Tally, family: str) -> Exact:
     if family == "service_floor":
         weighted = tally.facts.service_weight * tally.served
         return Exact.of((weighted * members).sum() for _, members, _ in tally.facts.floors)
+    if family == "fair_share":
+        return off_common(tally)
     return tally.credit_used if family == "credit_limit" else tally.budget_used

@@ -19,6 +19,7 @@ from optimizer.proof.facts import Facts
 from optimizer.proof.lay_out import Layout
 from optimizer.proof.prices import PriceBook, read_prices
 from optimizer.proof.reduced import reduce_values
+from optimizer.proof.share_blocks import share_blocks
 from optimizer.proof.tally import Tally
 from optimizer.proof.transfer_blocks import transfer_blocks
 from optimizer.proof.worth import order_values, priced_use
@@ -47,6 +48,8 @@ class Bound:
     shortfalls: Exact
     openings: Exact
     transfers: Exact
+    shares: Exact
+    """per group of `fair_share`, then per priced level"""
     searched: Flags
     """per order: its block was maximised over all sets of lanes, not only bounded"""
     without_plan: Ints
@@ -73,11 +76,11 @@ def bound_of(facts: Facts, book: PriceBook) -> Bound:
     orders = Exact.concat(money).sum_by(np.concatenate(ids), facts.n_orders)
     orders = orders - left_behind(facts, book) + frozen_orders(facts, book)
     shortfalls, openings = shortfall_blocks(facts, book), opening_blocks(facts, book)
-    transfers = transfer_blocks(facts, book)
-    blocks = orders.sum() + shortfalls.sum() + openings.sum() + transfers.sum()
+    transfers, shares = transfer_blocks(facts, book), share_blocks(facts, book)
+    blocks = sum((part.sum() for part in (orders, shortfalls, openings, transfers, shares)), Fraction(0))
     without = np.flatnonzero(~possible)
     total = None if len(without) else book.priced_rhs + blocks
-    return Bound(total, book.priced_rhs, orders, shortfalls, openings, transfers, searched, without, book)
+    return Bound(total, book.priced_rhs, orders, shortfalls, openings, transfers, shares, searched, without, book)
 
 
 def left_behind(facts: Facts, book: PriceBook) -> Exact:

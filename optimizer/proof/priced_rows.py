@@ -35,6 +35,8 @@ KEYS: dict[str, list[str]] = {
     "budget": ["budget_id"],
     "transfer_capacity": ["from_warehouse_id", "to_warehouse_id", "product_id"],
     "transfer_source": ["from_warehouse_id", "product_id", "date"],
+    "fair_share": ["group_id", "party", "side"],
+    "fair_level": ["group_id", "level", "party"],
     "objective_stage": ["stage"],
 }
 """The coupling rows, and the columns that name one row of each family."""
@@ -42,11 +44,14 @@ KEYS: dict[str, list[str]] = {
 DATES = ("date", "ship_date")
 """The last column of a family of dated rows; where a certificate leaves it out, all its rows are of `as_of`."""
 
-AT_LEAST = frozenset({"contract_minimum", "service_floor", "objective_stage"})
+AT_LEAST = frozenset({"contract_minimum", "service_floor", "fair_level", "objective_stage"})
 """The ≥ rows: their prices are at most 0; all others are ≤ rows with prices of at least 0."""
 
-LINKS = frozenset({"warehouse_opening"})
+LINKS = frozenset({"warehouse_opening", "fair_level"})
 """Rows without a right-hand side of their own: priced in the certificate, not listed in shadow_prices."""
+
+SIDES = ("above", "below")
+"""A party may be above and below its part of the common fill by the tolerance."""
 
 
 class PricedRows:
@@ -63,6 +68,8 @@ class PricedRows:
             "contract_minimum": self._minimums,
             "service_floor": self._floors,
             "reserve": self._reserves,
+            "fair_share": self._shares,
+            "fair_level": self._levels,
             "objective_stage": self._stages,
         }
 
@@ -166,6 +173,29 @@ class PricedRows:
         place = {str(number): number - 1 for number in range(1, len(self.stages) + 1)}
         row = np.array([place.get(key[0], -1) for key in keys], dtype=np.int64)
         return row, Exact.of([*(stage.sign * stage.kept for stage in self.stages), 0]).take(row)
+
+    # -- fair shares ----------------------------------------------------------------------------------------------
+    def _party(self, keys: Keys) -> Ints:
+        names = self.facts.shares.names
+        return self._look("parties", names, ["group_id", "party"], keys)
+
+    def _shares(self, keys: Keys) -> tuple[Ints, Exact]:
+        """Two rows for each party of a group that shares in proportion; right-hand side its tolerance."""
+        table, shares = self.facts.tables.fair_share, self.facts.shares
+        party = self._party([key[:2] for key in keys])
+        side = np.array([SIDES.index(key[2]) if key[2] in SIDES else -1 for key in keys], dtype=np.int64)
+        group = np.append(shares.group, -1)[party]
+        known = (side >= 0) & np.isin(group, shares.even)
+        return np.where(known, 2 * party + side, -1), Exact.ints(np.append(table["tolerance"], 0)[group])
+
+    def _levels(self, keys: Keys) -> tuple[Ints, Exact]:
+        """One row for each level and party of a group that lifts the worst first; right-hand side 0."""
+        ids, shares = self.facts.tables.fair_share["group_id"], self.facts.shares
+        party = self._party([(key[0], key[2]) for key in keys])
+        goals = shares.goals.values()
+        place: dict[tuple[str, ...], int] = {(str(ids[group]), str(level)): level for group, level in goals}
+        level = np.array([place.get(key[:2], -1) for key in keys], dtype=np.int64)
+        return np.where((party >= 0) & (level > 0), level * len(shares) + party, -1), Exact.zeros(len(keys))
 
     # -- openings -------------------------------------------------------------------------------------------------
     def _openings(self, keys: Keys) -> tuple[Ints, Exact, Ints]:

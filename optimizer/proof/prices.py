@@ -31,7 +31,8 @@ class Priced:
     """The priced rows of one family: the price of each, its right-hand side, and where it stands in its table.
 
     ``row``: period of a pool, lot row, warehouse, lane, calendar row, contract, floor, reserve row, customer, budget or
-    transfer; for `warehouse_opening` the slot, with ``order`` beside it.
+    transfer; for `warehouse_opening` the slot, with ``order`` beside it; for `fair_share` 2 · party (+ 1: below), for
+    `fair_level` level · parties + party.
     """
 
     row: Ints

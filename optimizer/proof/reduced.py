@@ -16,6 +16,7 @@ from optimizer.exact import INT64_SAFE, Exact
 from optimizer.proof.facts import Facts
 from optimizer.proof.prices import PriceBook
 from optimizer.proof.rates import Rates
+from optimizer.proof.share_blocks import unit_prices
 from optimizer.proof.stock_prices import StockPrices
 
 Ints = NDArray[np.int64]
@@ -92,14 +93,11 @@ def service_gain(facts: Facts, book: PriceBook) -> Exact:
 
 
 def line_gain(facts: Facts, book: PriceBook) -> Exact:
-    """Money per ordered unit of each line before costs: margin, service by the unit, contracts, quotas and credit."""
+    """Money per ordered unit of each line before costs: margin, service by the unit, contracts, shares, credit."""
     gain = facts.unit_margin * book.rates.margin + book.rates.units
     if facts.measure == "unit":
         gain = gain + service_gain(facts, book).take(facts.tables.line_order)
-    scopes = facts.contract_scopes
-    if scopes.size:
-        price = book.spread("contract_minimum", scopes.size) + book.spread("contract_quota", scopes.size)
-        gain = gain - price.take(scopes.rule).sum_by(scopes.line, facts.n_lines)
+    gain = gain - unit_prices(facts, book)
     if len(book["credit_limit"].row):
         lines = facts.tables.order_lines
         price = book.spread("credit_limit", len(facts.tables.customers)).take(facts.money.line_customer)

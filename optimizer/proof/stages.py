@@ -1,7 +1,8 @@
 """Floors and earlier stages of the objective: KPIs that a plan keeps, and what their prices add to the objective.
 
 A row says sign · KPI ≥ sign · kept (sign −1 for a KPI to be kept low). Its price π ≤ 0 pays −π · sign for each unit of
-the KPI, and every KPI is linear in what is counted anyway: the price only changes what those counts are worth.
+the KPI, and every KPI is linear in what is counted anyway: the price only changes what those counts are worth. A stage
+of fair shares counts nothing that earns money; its price goes into the blocks of its group (`share_blocks`).
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class StageRow:
 
 
 def read_stages(facts: Facts, certificate: Mapping[str, Any]) -> tuple[StageRow, ...]:
-    """The rows that a certificate states: the scenario's floors, then stages of it in their order."""
+    """The rows that a certificate states: the scenario's floors, then stages of fair shares and its own, in order."""
     stated = certificate.get("stages") or []
     if not isinstance(stated, list):
         raise VerificationError("certificate.json: 'stages' is not a list")
@@ -70,7 +71,8 @@ def read_stages(facts: Facts, certificate: Mapping[str, Any]) -> tuple[StageRow,
         else StageRow(floor.kpi, -1, Fraction(floor.max or 0))
         for floor in objective.floors
     ]
-    goals = [(stage.kpi, 1 if stage.sense == "max" else -1) for stage in objective.stages]
+    goals = [(kpi, 1) for kpi in facts.shares.goals]
+    goals += [(stage.kpi, 1 if stage.sense == "max" else -1) for stage in objective.stages]
     goals += [(kpi, sign) for kpi, sign in ((objective.maximize, 1), (objective.minimize, -1)) if kpi is not None]
     if list(rows[: len(floors)]) != floors:
         raise VerificationError("certificate.json: 'stages' does not begin with the floors of the scenario")
@@ -94,8 +96,11 @@ def _row(number: int, entry: Any) -> StageRow:
 
 # -- what a plan reaches -----------------------------------------------------------------------------------------
 def kpi_of(tally: Tally, kpi: str) -> Fraction:
-    """The KPI in its own unit: money, units, orders; a service level is a rate, 0 where nobody ordered."""
+    """The KPI in its own unit: money, units, orders, fills; a service level is a rate, 0 where nobody ordered."""
     name = kpi.partition("[")[0]
+    if name == "fair_share":
+        group, level = tally.facts.shares.goals[kpi]
+        return tally.fills[group].of_worst(level)
     if name == "objective":
         return tally.objective
     if name == "weighted_service_level":

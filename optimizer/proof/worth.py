@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.proof.priced_rows import LANE_UNITS, WAREHOUSE_UNITS
 from optimizer.proof.prices import PriceBook
+from optimizer.proof.share_blocks import unit_prices
 from optimizer.proof.stock_prices import StockPrices
 from optimizer.proof.tally import Tally
 
@@ -74,13 +75,9 @@ def opening_price(tally: Tally, book: PriceBook) -> Exact:
 
 
 def _rules_paid(tally: Tally, book: PriceBook) -> Exact:
-    """What each order pays (or is paid) for contracts, service floors and stages on service."""
-    facts, scopes = tally.facts, tally.facts.contract_scopes
-    paid = Exact.zeros(facts.n_orders)
-    if scopes.size:
-        price = book.spread("contract_minimum", scopes.size) + book.spread("contract_quota", scopes.size)
-        amount = price.take(scopes.rule) * tally.allocated[scopes.line]
-        paid = paid + amount.sum_by(facts.tables.line_order[scopes.line], facts.n_orders)
+    """What each order pays (or is paid) for contracts, fair shares, service floors and stages on service."""
+    facts = tally.facts
+    paid = (unit_prices(facts, book) * tally.allocated).sum_by(facts.tables.line_order, facts.n_orders)
     floors = book["service_floor"]
     for row, price_of in zip(floors.row.tolist(), floors.price.fractions(), strict=True):
         paid = paid + facts.service_weight * tally.served * facts.floors[row][1] * price_of
