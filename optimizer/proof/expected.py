@@ -17,6 +17,7 @@ Ints = NDArray[np.int64]
 
 def expected_tables(tally: Tally) -> list[Table]:
     """Every table of the folder whose cells follow from inputs and plan."""
+    shared = [fair_share(tally)] if len(tally.facts.tables.fair_share) else []
     return [
         allocations(tally),
         orders(tally),
@@ -25,6 +26,7 @@ def expected_tables(tally: Tally) -> list[Table]:
         contracts(tally),
         shorts(tally),
         transfers(tally),
+        *shared,
     ]
 
 
@@ -188,5 +190,21 @@ def transfers(tally: Tally) -> Table:
             "ship_date": dates(tally, rows.move_day),
             "arrive_date": dates(tally, arrive),
             "cost": tally.stock.move_costs,
+        },
+    )
+
+
+def fair_share(tally: Tally) -> Table:
+    """One row per party that takes part."""
+    shares, rule = tally.facts.shares, tally.facts.tables.fair_share["rule"]
+    return Table(
+        "fair_share",
+        {
+            "group_id": shares.names["group_id"],
+            "rule": rule[shares.group],
+            "party": shares.names["party"],
+            "ordered_qty": shares.ordered,
+            "allocated_qty": tally.party_allocated,
+            "fill": Exact.ints(tally.party_allocated).over(shares.ordered),
         },
     )
