@@ -103,6 +103,7 @@ POLICIES: dict[str, Policy] = {
     "budgets": policy_rows.budgets,
     "tariffs": policy_rows.tariffs,
     "stability": policy_rows.stability,
+    "fair_share": policy_rows.fair_share,
     "frozen": _later,
     "pins": _later,
 }

@@ -298,6 +298,34 @@ def stability(rng: random.Random, tables: dict[str, list[Row]], settings: Any) -
     return bool(rows)
 
 
+def fair_share(rng: random.Random, tables: dict[str, list[Row]], settings: Any) -> bool:
+    """A group or two between parties that there are, and too little for all of them."""
+    lines, ordering = tables["order_lines"], {line["order_id"] for line in tables["order_lines"]}
+    orders = [order for order in tables["orders"] if order["order_id"] in ordering]
+    for order in orders:
+        order["channel"] = order.get("channel") or rng.choice(["online", "retail"])
+    tiers = {row["customer_id"]: row["tier"] for row in tables["customers"]}
+    parties = {name: {order[f"{name}_id"] for order in orders} for name in ("customer", "order", "zone")}
+    parties |= {"channel": {order["channel"] for order in orders}}
+    parties |= {"tier": {tiers[order["customer_id"]] for order in orders}}
+    several = [name for name, found in parties.items() if len(found) > 1]
+    scopes = [("product_id", [line["product_id"] for line in lines]), ("family", ["F", "G"]), ("tier", ["A", "B"]),
+              ("channel", ["online", "retail"]), ("zone_id", [order["zone_id"] for order in orders])]  # fmt: skip
+    tables["fair_share"] = []
+    for number in range(rng.choice([1, 1, 1, 2]) if several else 0):
+        row = {
+            "group_id": f"G{number}",
+            "between": rng.choice(several),
+            "rule": rng.choice(["max_min", "proportional"]),
+            "tolerance": rng.choice([None, 0, 0, 1, 2]),
+        }
+        column, values = rng.choice(scopes)
+        tables["fair_share"].append(compact(row | {column: maybe(rng, 0.25, rng.choice(values))}))
+    for stock in tables["stock"]:
+        stock["on_hand_qty"] = min(stock["on_hand_qty"], 3)
+    return bool(several)
+
+
 def previous_row(line: Row, lane: Row, product: str, lot: str, day: int, qty: int, shipped: int | None = None) -> Row:
     return {
         "order_id": line["order_id"],

@@ -141,7 +141,8 @@ def test_the_batches_are_not_trivial() -> None:
     values = [optimum(case) for case in cases]
     assert sum(value is None for value in values) >= 5
     assert sum(value is not None and value > 0 for value in values) >= 50
-    for table in ("inbound", "calendar", "substitutions", "kits", "transfers", "reserves", "budgets", "rate_bands"):
+    for table in ("inbound", "calendar", "substitutions", "kits", "transfers", "reserves", "budgets", "rate_bands",
+                  "fair_share"):  # fmt: skip
         assert sum(table in case["tables"] for case in cases) >= 8, table
     for table, column in (("orders", "frozen"), ("orders", "cancel_date"), ("stock", "expiry_date"),
                           ("customers", "credit_limit"), ("order_lines", "late_penalty_per_unit_day"),

@@ -258,6 +258,23 @@ class Book(Batch):
         """The rows of stock and reserves that count a unit which a line draws from a source on a day."""
         return self._drawn(line["order_id"], line["line_id"], source, day)
 
+    def party(self, group: Row, line: Row) -> str:
+        """Which party of a fair share a line belongs to, if any."""
+        column = {"customer": "customer_id", "order": "order_id", "zone": "zone_id"}.get(group["between"])
+        return self.attributes(line)[column or group["between"]] if self.in_scope(group, line) else ""
+
+    def parties(self, group: Row) -> dict[str, int]:
+        """What each party that takes part ordered; nothing where no two of them do."""
+        ordered: dict[str, int] = defaultdict(int)
+        active = set()
+        for line in self.rows["order_lines"]:
+            party = self.party(group, line)
+            ordered[party] += line["qty"]
+            if not self.orders[line["order_id"]].get("hold"):
+                active.add(party)
+        found = {party: ordered[party] for party in sorted(active - {""})}
+        return found if len(found) > 1 else {}
+
     def order_in_scope(self, rule: Row, order: str) -> bool:
         """Whether the order columns of a rule fit an order."""
         row = self.orders[order]

@@ -277,6 +277,10 @@ class LineBook:
             if book.in_scope(rule, self.line):
                 plan.used["quota", rule["contract_id"]] += plan.total
                 plan.used["owed", rule["contract_id"]] += plan.total
+        for group in book.rows["fair_share"]:
+            party = book.party(group, self.line)
+            if party:
+                plan.used["party", group["group_id"], party] += plan.total
         if self.customer.get("credit_limit") is not None:
             plan.used["credit", self.order["customer_id"]] += Fraction(self.line["unit_price"]) * plan.total
 

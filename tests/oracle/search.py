@@ -13,6 +13,7 @@ from tests.oracle.book import Book
 from tests.oracle.moves import Moves, all_moves
 from tests.oracle.orders import OrderPlan, order_plans
 from tests.oracle.rules import ends_of, limits_of
+from tests.oracle.shares import best_shared
 
 State = tuple[int, ...]
 
@@ -31,7 +32,7 @@ class Grid:
     """The rows that can matter, in whole numbers: an amount is stored times ``scale``.
 
     ``limit``: never above it (None: no limit). ``enough``: more than this counts no more (None: every unit counts).
-    ``good``: +1 where more is better in the end, −1 where less is.
+    ``good``: +1 where more is better in the end, −1 where less is, 0 where it depends on what others get.
     """
 
     keys: list[Any]
@@ -39,6 +40,12 @@ class Grid:
     limit: list[int | None]
     enough: list[int | None]
     good: list[int]
+    apart: list[int]
+    """where ``good`` is 0"""
+
+    def shares(self, state: State) -> State:
+        """The amounts that make a state neither better nor worse than another one, only different."""
+        return tuple([state[at] for at in self.apart])
 
 
 def best_plan(case: Case) -> Best | None:
@@ -59,20 +66,29 @@ def best_plan(case: Case) -> Best | None:
     states: dict[State, tuple[Fraction, tuple[OrderPlan, ...]]] = {(0,) * len(grid.keys): (Fraction(0), ())}
     for order in book.orders:
         states = _combined(states, plans[order], grid)
-    return _closed(book, states, grid, moves)
+    apart: dict[State, dict[State, Any]] = {}
+    for state, found in states.items():
+        apart.setdefault(grid.shares(state), {})[state] = found
+    parties = [grid.keys[at][1:] for at in grid.apart]
+    closed = [(dict(zip(parties, key, strict=True)), _closed(book, part, grid, moves)) for key, part in apart.items()]
+    best: Best | None = best_shared(book, [(given, plan) for given, plan in closed if plan is not None])
+    return best
 
 
 def _grid(book: Book, plans: dict[str, list[OrderPlan]], moves: list[Moves]) -> Grid:
     """The rows that some plans together can break or that are asked about in the end."""
     limits, ends = limits_of(book), ends_of(book)
-    grid = Grid([], [], [], [], [])
+    grid = Grid([], [], [], [], [], [])
     columns: dict[Any, int] = {}
     for key in sorted({key for some in plans.values() for plan in some for key in plan.used}, key=repr):
         amounts = [[plan.used.get(key, 0) for plan in some] for some in plans.values()]
         most = sum(max(column) for column in amounts)
         raised = max(made.change.get(key, 0) for made in moves)
         lowered = min(made.change.get(key, 0) for made in moves)
-        if key in ends:
+        if key[0] == "party":
+            limit, enough, good = None, None, 0
+            grid.apart.append(len(grid.keys))
+        elif key in ends:
             limit, enough, good = None, ends[key][0], ends[key][1]
         elif key in limits and most > limits[key] + lowered:
             limit, enough, good = limits[key] + raised, None, -1
@@ -125,21 +141,22 @@ COMPARED = 60
 
 
 def _undominated(entries: Iterable[tuple[State, Any]], grid: Grid) -> list[tuple[State, Any]]:
-    """The entries that none of the best ones beats in money and in every row."""
+    """The entries that none of the best ones beats in money and in every row, those with other shares aside."""
 
     def money(value: Any) -> Fraction:
         return value.money if isinstance(value, OrderPlan) else value[0]
 
     signs = grid.good
     kept: list[tuple[State, Any]] = []
-    compared: list[tuple[int, ...]] = []
+    compared: dict[State, list[tuple[int, ...]]] = {}
     for state, value in sorted(entries, key=lambda entry: -money(entry[1])):
         signed = tuple(sign * amount for sign, amount in zip(signs, state, strict=True))
-        if any(all(a >= b for a, b in zip(other, signed, strict=True)) for other in compared):
+        others = compared.setdefault(grid.shares(state), [])
+        if any(all(a >= b for a, b in zip(other, signed, strict=True)) for other in others):
             continue
         kept.append((state, value))
-        if len(compared) < COMPARED:
-            compared.append(signed)
+        if len(others) < COMPARED:
+            others.append(signed)
     return kept
 
 

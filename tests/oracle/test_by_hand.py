@@ -84,6 +84,28 @@ BANDS = [
 KEPT = {"order_id": "O1", "line_id": "1", "warehouse_id": "W", "service_id": "standard", "product_id": "P",
         "lot_id": "", "ship_date": iso(-3), "qty": 2, "shipped_qty": 2}  # fmt: skip
 
+
+def fair(rule: str, between: str = "order", group: str = "G", **more: Any) -> list[Row]:
+    return [{"group_id": group, "between": between, "rule": rule, **more}]
+
+
+UNEQUAL = [line("O1", 4), line("O2", 8, margin=2)]
+SEVEN = [{"order_id": "O2", "line_id": "1", "warehouse_id": "W", "mode": "exactly", "qty": 7}]
+PACKED = {"P": {"case_pack": 3}}
+NESTED = [line("O1", 2), line("O2", 2), line("O3", 4, margin=2)]
+NESTED_ORDERS = {"O3": {"customer_id": "D"}}
+
+
+def nested(orders: str, customers: str) -> list[Row]:
+    """A group between the orders of customer C, one between customers."""
+    return [
+        *fair("max_min", group=orders, tolerance=0, customer_id="C"),
+        *fair("max_min", "customer", customers, tolerance=0),
+    ]
+
+
+PACKS = [line("O1", 9, margin=1), line("O2", 6, margin=5), line("O3", 6, margin=9)]
+
 CASES: dict[str, tuple[Case, Any]] = {
     # 2 on hand today, 3 more on day 2, all of 5 wanted: 5 · 10.
     "inbound adds up": (batch([line()], stock=[stock(2)], inbound=[receipt(3, 2)]), 50),
@@ -283,6 +305,81 @@ CASES: dict[str, tuple[Case, Any]] = {
         batch([line()], stock=[stock(2, lot_id="A"), stock(9, lot_id="B")],
               pins=[{"order_id": "O1", "line_id": "1", "warehouse_id": "W", "mode": "forbid", "lot_id": "B"}]),
         20,
+    ),
+    # 6 units for 4 and 8 ordered. Within no unit of 6/12: 2 and 4: 20 + 8.
+    "in proportion": (batch(UNEQUAL, stock=[stock(6)], fair_share=fair("proportional", tolerance=0)), 28),
+    # By one unit: O1 3 of 4 (2/4 at least), O2 3 of 8 (4/8 at most): 30 + 6.
+    "in proportion, by a unit": (batch(UNEQUAL, stock=[stock(6)], fair_share=fair("proportional")), 36),
+    # By two, O1 takes all 4: (4 − 2)/4 = 1/2 = (2 + 2)/8: 40 + 4.
+    "in proportion, by two": (batch(UNEQUAL, stock=[stock(6)], fair_share=fair("proportional", tolerance=2)), 44),
+    # O2 wants 8 Q, and there is one case of 3. It allows a fill of 4/8, and that allows O1 3 of 4: 30 + 6. With no
+    # tolerance 3/8 of 4 is no whole number: nothing for both.
+    "in proportion, cases": (
+        batch([line("O1", 4), line("O2", 8, "Q", margin=2)], products={"Q": {"case_pack": 3}},
+              stock=[stock(9), stock(3, product="Q")], fair_share=fair("proportional")),
+        36,
+    ),
+    "in proportion, exactly": (
+        batch([line("O1", 4), line("O2", 8, "Q", margin=2)], products={"Q": {"case_pack": 3}},
+              stock=[stock(9), stock(3, product="Q")], fair_share=fair("proportional", tolerance=0)),
+        0,
+    ),
+    # O2 must have 7 of 8 (a pin), so O1 2 of 4 at least ((7 − 1)/8 = (2 + 1)/4): 20 + 14. One unit less: no plan.
+    "in proportion to a pin": (batch(UNEQUAL, stock=[stock(9)], fair_share=fair("proportional"), pins=SEVEN), 34),
+    "out of proportion": (batch(UNEQUAL, stock=[stock(8)], fair_share=fair("proportional"), pins=SEVEN), None),
+    # O3 is held and takes no part: 36 as before. As the second order of O2's customer it counts: 16 ordered. C 2 and
+    # D 4 allow 4/16 ((2 − 1)/4, and (4 − 1)/16 to 5/16): 28. C 3 and D 3 do not: 2/4 and 4/16.
+    "a held order": (
+        batch([*UNEQUAL, line("O3", 8)], {"O3": {"hold": "credit"}}, stock=[stock(6)],
+              fair_share=fair("proportional")),
+        36,
+    ),
+    "a held order of a party": (
+        batch([*UNEQUAL, line("O3", 8)], {"O2": {"customer_id": "D"}, "O3": {"customer_id": "D", "hold": "credit"}},
+              stock=[stock(6)], fair_share=fair("proportional", "customer")),
+        28,
+    ),
+    # Alone there is nobody to share with, nor between channels where no order has one: 40 + 4.
+    "shares of one party": (
+        batch([*UNEQUAL, line("O3", 8)], {"O3": {"hold": "credit"}}, stock=[stock(6)],
+              fair_share=[*fair("proportional", "customer"), *fair("max_min", "channel", "H")]),
+        44,
+    ),
+    # Shares are about P; of Q (2 each) O2 gets all it wants: 2 and 4 of P at most, 28 + 3 · 2.
+    "shares in a scope": (
+        batch([*UNEQUAL, line("O2", 3, "Q", margin=2, line_id="2")], stock=[stock(6), stock(9, product="Q")],
+              fair_share=fair("proportional", tolerance=0, product_id="P")),
+        34,
+    ),
+    # 6 for 4 and 8: the worst share is 1/2 at best. By nobody's unit: 2 and 4: 28.
+    "max-min": (batch(UNEQUAL, stock=[stock(6)], fair_share=fair("max_min", tolerance=0)), 28),
+    # One unit of the larger party, 1/8, may be lost: both at least 3/8: 3 and 3 is 36 (together 9/8, the best).
+    "max-min, by a unit": (batch(UNEQUAL, stock=[stock(6)], fair_share=fair("max_min")), 36),
+    # Two units: both at least 2/8, together at least 10/8 − 2/8: 4 and 2 it is: 44.
+    "max-min, by two": (batch(UNEQUAL, stock=[stock(6)], fair_share=fair("max_min", tolerance=2)), 44),
+    # 9, 6 and 6 ordered in cases of 3. Four cases: 2/3, 1/2, 1/2: 6 + 15 + 27. (For money O2 and O3 would get all.)
+    "max-min in cases": (batch(PACKS, products=PACKED, stock=[stock(12)], fair_share=fair("max_min", tolerance=0)), 48),
+    # Five: 1, 1/2, 1/2 has the worst at 1/2 too, but the two worst at 1 only; 2/3, 1/2, 1 and 2/3, 1, 1/2 at 7/6. Of
+    # these O3 earns more: 6 + 15 + 54.
+    "max-min, then money": (
+        batch(PACKS, products=PACKED, stock=[stock(15)], fair_share=fair("max_min", tolerance=0)), 75,
+    ),
+    # Two: somebody gets nothing; the two worst have 1/2 if that is O1, else 1/3: 15 + 27.
+    "max-min, two cases": (
+        batch(PACKS, products=PACKED, stock=[stock(6)], fair_share=fair("max_min", tolerance=0)), 42,
+    ),
+    # Three units of 2, 2 (both customer C) and 4 (D). Between C's orders first: all three units are theirs: 30.
+    "max-min, group by group": (batch(NESTED, NESTED_ORDERS, stock=[stock(3)], fair_share=nested("A", "B")), 30),
+    # Between customers first: 2 of 4 and 1 of 4 (or 1 and 2); then C's orders get one each: 20 + 2.
+    "max-min, the other group first": (
+        batch(NESTED, NESTED_ORDERS, stock=[stock(3)], fair_share=nested("B", "A")), 22,
+    ),
+    # Everybody may have everything, so the first stage ends the group and keeps 1 − 2/8 of each: 3 and 6: −15 − 6. (The
+    # second level would ask for 2 − 2/8 together: 3 and 8.)
+    "max-min, all full": (
+        batch([line("O1", 4, margin=-5), line("O2", 8, margin=-1)], stock=[stock(20)],
+              fair_share=fair("max_min", tolerance=2)),
+        -21,
     ),
 }  # fmt: skip
 

@@ -82,8 +82,10 @@ def shared(**settings: Any) -> dict[str, Any]:
     return {"fair_share": [{"group_id": "G", "between": "customer", "rule": "proportional", **settings}]}
 
 
-THREE = {"orders": [*BATCH["orders"], {"order_id": "H", "customer_id": "E", "hold": "audit"}],
-         "order_lines": [*BATCH["order_lines"], {"order_id": "H", "product_id": "P", "qty": 4, "unit_margin": 1}]}  # fmt: skip
+THREE = {
+    "orders": [*BATCH["orders"], {"order_id": "H", "customer_id": "E", "hold": "audit"}],
+    "order_lines": [*BATCH["order_lines"], {"order_id": "H", "product_id": "P", "qty": 4, "unit_margin": 1}],
+}
 KEPT = {
     "previous": [{"order_id": "A", "warehouse_id": "V", "product_id": "P", "qty": 3}],
     **order_a(frozen=True),
