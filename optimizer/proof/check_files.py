@@ -25,7 +25,7 @@ from optimizer.proof.tally import Tally
 from optimizer.tables.tables import Table
 
 PLACES = 12
-"""Decimals of what the plan reaches of a stage's KPI in shadow_prices."""
+"""Decimals in shadow_prices of what the plan reaches of a stage's KPI, and of how far a party is off its share."""
 
 ADVICE = {
     "orders": ("status", "alternate_warehouse", "home_warehouse_id"),
@@ -116,7 +116,7 @@ def _check_family(
         findings.add(file, start + which[at] + 2, KEYS[family][0], " ".join(keys[at]), f"a row of {family}")
     if len(unknown):
         return
-    used = (_reached(tally, bound) if family == "objective_stage" else uses(tally, family)).take(row)
+    used = _shown(tally, bound, family).take(row)
     slack = used - rhs if family in AT_LEAST else rhs - used
     priced = bound.book[family]
     price = priced.price.sum_by(priced.row, int(max(row.max(initial=-1), priced.row.max(initial=-1))) + 1).take(row)
@@ -126,10 +126,12 @@ def _check_family(
                 findings.add(file, start + which[at] + 2, name, found, wanted)
 
 
-def _reached(tally: Tally, bound: Bound) -> Exact:
-    """Sign · KPI of each stage at the decimals that the table shows, rounded down."""
-    values = stage_values(tally, bound.book.stages).fractions()
-    return Exact.of(Fraction(math.floor(value * 10**PLACES), 10**PLACES) for value in values)
+def _shown(tally: Tally, bound: Bound, family: str) -> Exact:
+    """What the plan uses of each row of a family; sign · KPI and shares at the decimals shown, rounded down."""
+    used = stage_values(tally, bound.book.stages) if family == "objective_stage" else uses(tally, family)
+    if family not in ("objective_stage", "fair_share"):
+        return used
+    return Exact.of(Fraction(math.floor(value * 10**PLACES), 10**PLACES) for value in used.fractions())
 
 
 def _contract_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) -> RuleResult:

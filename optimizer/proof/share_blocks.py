@@ -103,11 +103,11 @@ def _levels(facts: Facts, book: PriceBook) -> Iterator[_Level]:
 
 # -- what a plan uses of the rows --------------------------------------------------------------------------------
 def common_fills(tally: Tally) -> Exact:
-    """The common fill of each group that shares in proportion: the least from which nobody is too far above."""
+    """The common fill of each group that shares in proportion: the middle of all those that no party is too far off."""
     fills, tolerance = [Fraction(0)] * len(tally.facts.tables.fair_share), tally.facts.tables.fair_share["tolerance"]
     for group in tally.facts.shares.even:
-        low, _ = tally.fills[group].allowed(int(tolerance[group]))
-        fills[group] = max(Fraction(0), *low)
+        low, high = tally.fills[group].allowed(int(tolerance[group]))
+        fills[group] = (max(Fraction(0), *low) + min(Fraction(1), *high)) / 2
     return Exact.of(fills)
 
 

@@ -14,7 +14,7 @@ from optimizer.exact import decimal_text
 from optimizer.proof.decode import Picks, rows_of, ways_of
 from optimizer.proof.facts import Facts
 from optimizer.proof.plan import Rows
-from optimizer.proof.priced_rows import AT_LEAST, KEYS
+from optimizer.proof.priced_rows import AT_LEAST, KEYS, SIDES
 from tests.instances import Case
 from tests.oracle.book import Book
 from tests.oracle.moves import Move
@@ -104,7 +104,20 @@ def every_row(facts: Facts) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield "contract_minimum", (tables.contracts["contract_id"][at],)
     for scope, _, _ in facts.floors:
         yield "service_floor", (scope,)
+    yield from fair_rows(facts)
     yield from openings(facts)
+
+
+def fair_rows(facts: Facts) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The rows of fair shares: two for each party of some groups, one for each level and party of the others."""
+    shares = facts.shares
+    for group in shares.even:
+        for name in shares.names["party"][shares.parties(group)]:
+            for side in SIDES:
+                yield "fair_share", (facts.tables.fair_share["group_id"][group], name, side)
+    for group, level in shares.goals.values():
+        for name in shares.names["party"][shares.parties(group)]:
+            yield "fair_level", (facts.tables.fair_share["group_id"][group], str(level), name)
 
 
 def limited(facts: Facts, family: str, names: list[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
