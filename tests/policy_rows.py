@@ -148,10 +148,12 @@ def kits(rng: random.Random, tables: dict[str, list[Row]], settings: Any) -> boo
         )
     )
     tables["kits"] = [{"product_id": "K1", "component_id": part, "qty": rng.choice([1, 1, 2])} for part in parts]
-    if rng.random() < 0.3:
+    ordered = tables["order_lines"][0]["product_id"]
+    same = [(row["component_id"], row["qty"]) for row in tables["kits"]] == [(ordered, 1)]
+    if rng.random() < 0.3 and not same:  # nobody could tell a kit of one P from a P
         tables.setdefault("substitutions", []).append(
             {
-                "product_id": tables["order_lines"][0]["product_id"],
+                "product_id": ordered,
                 "substitute_id": "K1",
                 "penalty_per_unit": money(rng, 0, 2),
             }

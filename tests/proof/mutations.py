@@ -33,7 +33,7 @@ def put_rows(path: Path, rows: list[list[str]]) -> None:
 def edit(name: str, change: Callable[[list[list[str]], random.Random], bool]) -> Mutation:
     def mutate(folder: Folder, rng: random.Random) -> bool:
         path = folder.path / f"{name}.csv"
-        rows = rows_of(path)
+        rows = rows_of(path) if path.is_file() else []
         if len(rows) < 2 or not change(rows, rng):
             return False
         put_rows(path, rows)
