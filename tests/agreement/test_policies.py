@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,10 +20,13 @@ from optimizer.model.build import Model, build_model
 from optimizer.proof import certified_bound
 from optimizer.proof.checker import check_folder
 from optimizer.proof.facts import Facts
+from optimizer.scenario.schema import Scenario
 from optimizer.solution.extract import plan_from_values
 from optimizer.solution.metrics import objective_value
 from optimizer.solution.plan import Plan
 from optimizer.solution.prices import price_plan
+from optimizer.solution.stages import optimize_in_stages, share_goals
+from optimizer.tables.tables import Tables
 from tests.brute_force import optimum
 from tests.instances import Case
 from tests.oracle.test_by_hand import CASES
@@ -44,15 +51,40 @@ def instances(seeds: Iterable[int]) -> Iterator[tuple[int, Case]]:
         yield seed, case
 
 
-def solved(server: SolveServer, case: Case) -> tuple[Model, Plan | None, Fraction | None]:
-    """The model with the engine's plan and its exact value; None twice where it says infeasible."""
-    model = build_model(*typed(case))
+@dataclass(frozen=True)
+class Solved:
+    """The model with the engine's plan, its exact value and its stages; without the two where it is infeasible."""
+
+    model: Model
+    plan: Plan | None = None
+    value: Fraction | None = None
+    stages: tuple[dict[str, Any], ...] = ()
+
+
+def solved(server: SolveServer, case: Case) -> Solved:
+    """The engine's answer to a batch."""
+    tables, scenario = typed(case)
+    model = build_model(tables, scenario)
+    if share_goals(model.batch):
+        return in_stages(tables, scenario, server.engine)
     result = server.solve(model.linear, EXACT)
     if result.termination.reason == "INFEASIBLE":
-        return model, None, None
+        return Solved(model)
     assert result.termination.reason == "OPTIMAL", result.termination
     plan = plan_from_values(model, result.values)
-    return model, plan, objective_value(model.tables, model.scenario, plan)
+    return Solved(model, plan, objective_value(tables, scenario, plan))
+
+
+def in_stages(tables: Tables, scenario: Scenario, engine: str) -> Solved:
+    """The same where max-min has stages of its own."""
+    settings = scenario.solve.model_copy(update={"engine": engine, "gap": Decimal(0)})
+    model = build_model(tables, scenario.model_copy(update={"solve": settings}))
+    answer = optimize_in_stages(model, None, None, threading.Event())
+    if answer.plan is None or answer.model is None:
+        assert answer.termination.reason == "INFEASIBLE", answer.termination
+        return Solved(model)
+    assert answer.termination.reason == "OPTIMAL", answer.termination
+    return Solved(answer.model, answer.plan, objective_value(tables, scenario, answer.plan), answer.stages)
 
 
 def mismatches(engine: str, seeds: Iterable[int]) -> list[str]:
@@ -66,7 +98,7 @@ def mismatches(engine: str, seeds: Iterable[int]) -> list[str]:
             asked += 1
             truth = optimum(case)
             try:
-                _, _, value = solved(server, case)
+                value = solved(server, case).value
             except UsageError:
                 refused += 1
                 continue
@@ -94,7 +126,7 @@ def test_no_engine_differs_from_exhaustive_search_on_many(engine: str) -> None:
 def test_the_model_finds_what_a_person_finds() -> None:
     with SolveServer("highs") as server:
         for name, (case, want) in CASES.items():
-            assert solved(server, case)[2] == want, name
+            assert solved(server, case).value == want, name
 
 
 def judge(seeds: Iterable[int], folder: Path) -> int:
@@ -102,13 +134,14 @@ def judge(seeds: Iterable[int], folder: Path) -> int:
     accepted = 0
     with SolveServer("highs") as server:
         for seed, case in instances(seeds):
-            model, plan, value = solved(server, case)
+            found = solved(server, case)
+            model, plan, value = found.model, found.plan, found.value
             if plan is None or value is None:
                 continue
             prices = price_plan(model, plan, time_limit_s=20, top_rows=0)
             certificate = prices.certificate_json()
             assert certified_bound(model.tables, model.scenario, certificate) >= value, seed
-            made = write_plan(model.tables, model.scenario, plan, certificate, folder / str(seed))
+            made = write_plan(model.tables, model.scenario, plan, certificate, folder / str(seed), stages=found.stages)
             report = check_folder(made.path, made.tables, made.scenario)
             assert report.failures == [], seed
             assert report.value == value == optimum(case), seed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -102,7 +103,13 @@ def write_run(case: Case, chosen: Chosen, rng: random.Random, target: Path, fmt:
 
 
 def write_plan(
-    tables: Tables, scenario: Scenario, plan: Plan, certificate: dict[str, Any], target: Path, fmt: str = "csv"
+    tables: Tables,
+    scenario: Scenario,
+    plan: Plan,
+    certificate: dict[str, Any],
+    target: Path,
+    fmt: str = "csv",
+    stages: Sequence[dict[str, Any]] = (),
 ) -> Folder:
     value, bound = objective_value(tables, scenario, plan), certified_bound(tables, scenario, certificate)
     claimed = math.ceil(bound) + 1  # as an engine states it: a decimal that ends
@@ -115,6 +122,7 @@ def write_plan(
         "rel_gap": (claimed - value) / max(abs(value), TINY),
         "certified_bound": bound,
         "certified_gap": (bound - value) / max(abs(value), TINY),
+        "stages": list(stages),
         "kpis": kpis(tables, scenario, plan),
         "inputs": [{"table": s.table, "rows": s.rows, "digest": s.digest} for s in tables.sources],
     }
