@@ -209,10 +209,9 @@ def rule_tables(demand: dict[str, int]) -> dict[str, pd.DataFrame]:
         ),
         "fair_share": pd.DataFrame(
             [
-                {"group_id": "HAM-BISTROS", "tier": "B", "product_id": "HAM", "between": "customer", "rule": "max_min",
-                 "tolerance": 1},
-                {"group_id": "SALMON-TIERS", "tier": "", "product_id": "SALMON", "between": "tier",
-                 "rule": "proportional", "tolerance": 2},
+                {"group_id": "HAM", "product_id": "HAM", "between": "tier", "rule": "max_min", "tolerance": 1},
+                {"group_id": "SALMON", "product_id": "SALMON", "between": "customer", "rule": "proportional",
+                 "tolerance": 3},
             ]
         ),
         "budgets": pd.DataFrame(

@@ -216,6 +216,8 @@ class Neighbourhoods:
         if self.is_small:
             return self.everything, GLOBAL
         touched = self.problem.columns_of(self.asked.row[[place]])
+        if (self.group[touched] < 0).all():  # a row of nobody's columns: those that they stand beside
+            touched = self.problem.columns_of(np.unique(self.problem.rows_of(touched)))
         chosen = self._nearest(touched, np.zeros(0, dtype=np.int64), 0.5 * times)
         shared = np.unique(self.problem.rows_of(self._columns(chosen)))
         met = self.problem.columns_of(shared[self.is_full[shared]])

@@ -20,6 +20,8 @@ PLAN_TABLES = (
     "warehouses", "contracts", "fair_share", "shadow_prices",
 )  # fmt: skip
 """The tables of a run folder that holds a plan, in the order in which people read them."""
+IF_ASKED = frozenset({"fair_share"})
+"""Those that are there only if the scenario asks for what they tell."""
 
 RUN_FILES = frozenset(
     [f"{table}.{suffix}" for table in PLAN_TABLES for suffix in ("csv", "parquet")]

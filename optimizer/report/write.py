@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from optimizer.errors import UsageError
 from optimizer.report import csv_out, jsonx
-from optimizer.report.bundle import PLAN_TABLES, RUN_FILES, SCHEMA_VERSION, RunBundle
+from optimizer.report.bundle import IF_ASKED, PLAN_TABLES, RUN_FILES, SCHEMA_VERSION, RunBundle
 from optimizer.report.place import Workspace, make_durable, naming, write_file
 
 Format = Literal["csv", "parquet"]
@@ -100,7 +100,8 @@ class StagedFolder:
         bundle = self.bundle
         if bundle.has_plan:
             for name in PLAN_TABLES:
-                self._write_table(name, fmt)
+                if name in bundle.tables or name not in IF_ASKED:
+                    self._write_table(name, fmt)
         self._write_json("certificate.json", bundle.certificate)
         self._write_json("conflict.json", bundle.conflict)
         self._write_json("run.json", bundle.run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from optimizer.solution.optimize import Answer
     from optimizer.solution.plan import Plan
 
+CLOSER = 10
+"""By what the scenario's gap is divided where a small difference of two plans is asked for."""
 LEAST_S = 0.5
 """Seconds below which a plan without a share is not looked for."""
 
@@ -45,17 +48,21 @@ def _without(model: Model, group: int, time_limit_s: float) -> Model:
     """The batch without one row of `fair_share`."""
     kept = np.flatnonzero(np.arange(len(model.tables.fair_share)) != group)
     tables = model.tables.replace(fair_share=rows_of(model.tables.fair_share, kept))
-    solve = model.scenario.solve.model_copy(update={"time_limit_s": round(time_limit_s, 3)})
-    return build_model(tables, model.scenario.model_copy(update={"solve": solve}))
+    settings = model.scenario.solve
+    closer = {"time_limit_s": Decimal(f"{time_limit_s:.3f}"), "gap": settings.gap / CLOSER}
+    scenario = model.scenario.model_copy(update={"solve": settings.model_copy(update=closer)})
+    return build_model(tables, scenario)
 
 
 def _difference(model: Model, answer: Answer, other: Answer) -> dict[str, Any]:
+    """No plan is lost where a rule is: unless stages follow, sharing cannot cost less than nothing."""
     mine, theirs = answer.value or Fraction(0), other.value or Fraction(0)
+    least = theirs - _exact(answer.bound, mine)
     margins = [_margin(model, each.plan) for each in (answer, other)]
     return {
         "cost": theirs - mine,
         "margin_cost": margins[1] - margins[0],
-        "at_least": theirs - _exact(answer.bound, mine),
+        "at_least": least if other.stages else max(least, Fraction(0)),
         "at_most": None if not np.isfinite(other.bound) else _exact(other.bound, theirs) - mine,
     }
 

@@ -144,9 +144,20 @@ def optimize_in_stages(
         row = found.row()
         rows = rows if row is None else (*rows, row)
     last = build_model(model.tables, model.scenario, 0, rows)
+    plan = _better_start(last, start, plan)
     answer = optimize(last, plan, on_progress, stop, time_limit_s=max(ends - time.monotonic(), LEAST_S))
-    assert plan is not None
     return _reached(last, tuple(results), last_stage(last, plan, answer))
+
+
+def _better_start(last: Model, start: Plan | None, plan: Plan | None) -> Plan:
+    """The plan of the last stage, or the one that everything began with where it keeps the stages too and is better."""
+    assert plan is not None
+    if start is None:
+        return plan
+    ledgers = [Ledger(last.tables, last.scenario, each) for each in (start, plan)]
+    keeps = all(row.sign * (kpi_value(ledgers[0], row.kpi) - row.kept) >= 0 for row in last.stages)
+    values = [kpi_value(ledger, OBJECTIVE) for ledger in ledgers]
+    return start if keeps and values[0] > values[1] else plan
 
 
 def _options(stage: Model, plan: Plan | None, goal: Goal) -> SolveOptions:

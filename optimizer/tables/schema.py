@@ -28,7 +28,6 @@ TABLES: dict[str, TableSchema] = {table.name: table for table in (*BATCH, *POLIC
 LATER = "not available in this version"
 
 REFUSED: dict[str, str] = {
-    "fair_share": "equal fill among parties",
     "[sweep]": "running many values at once",
 }
 """What the format has and files may not use yet: a table, ``table.column`` (where a cell is filled) or ``[section]``.
