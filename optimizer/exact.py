@@ -178,7 +178,11 @@ class Exact:
             quotient = _machine_quotient(self.num, by)
             if quotient is not None:
                 return Exact(quotient[0], self.scale + quotient[1])
-        return Exact.of(value / int(divisor) for value, divisor in zip(self.fractions(), by, strict=True))
+        by = by.astype(object)
+        whole = np.asarray(self.num % by == 0, dtype=bool)
+        if whole.all():
+            return Exact(_demote(self.num // by), self.scale)
+        return Exact.of(value / divisor for value, divisor in zip(self.fractions(), by.tolist(), strict=True))
 
     def floor_over(self, divisor: Number) -> NDArray[Any]:
         """Largest whole n with n * divisor <= value, elementwise."""

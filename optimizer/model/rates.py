@@ -118,6 +118,12 @@ class Bands:
         best[place[first]], source[place[first]] = band[first], first
         return best, Exact.concat([charge, Exact.zeros(1)]).take(source)
 
+    def price(self, lane: Ints, kg: Exact) -> Flags:
+        """Whether some band of its lane holds each weight."""
+        found = np.zeros(len(lane), dtype=bool)
+        found[self._holding(lane, kg)[0]] = True
+        return found
+
     def _holding(self, lane: Ints, kg: Exact) -> tuple[Ints, Ints]:
         """All pairs (position in ``lane``, band of that lane that holds its weight), by position."""
         ends = np.cumsum(self.first[lane + 1] - self.first[lane])

@@ -173,10 +173,10 @@ class Survey:
 
     @cached_property
     def units_free(self) -> Ints:
-        """The quantity that would earn most if nothing else had claims here."""
+        """The quantity that would earn most if nothing else had claims here, 0 where there is no stock."""
         ways = self.ways
         most = np.minimum(ways.atp - ways.own, ways.short) // ways.step * ways.step
-        return self._best_units(np.maximum(most, ways.need))
+        return self._best_units(np.maximum(most, ways.need), self.stocked)
 
     @cached_property
     def gain_free(self) -> Floats:
@@ -185,7 +185,7 @@ class Survey:
     @cached_property
     def units_now(self) -> Ints:
         """The quantity that would earn most of what could ship right now, 0 where not enough could."""
-        return np.where(self.open, self._best_units(np.maximum(self.ways.room, self.ways.need)), 0)
+        return self._best_units(np.maximum(self.ways.room, self.ways.need), self.open)
 
     @cached_property
     def best_now(self) -> Floats:
@@ -208,14 +208,14 @@ class Survey:
         """What filling the line on each way would gain if nothing stood in the way."""
         return self.ways.gain(self.units_fill)
 
-    def _best_units(self, most: Ints) -> Ints:
+    def _best_units(self, most: Ints, asked: Flags) -> Ints:
         """Of the least, all that rides within the minimum charge, and the most: the quantity of highest gain.
 
-        In between the gain is a straight line.
+        In between the gain is a straight line. Only for the ways ``asked``, else 0.
         """
         ways = self.ways
         kink = np.clip(ways.free_units() // ways.step * ways.step, ways.need, most)
-        choices = np.stack([most, kink, ways.need])
+        choices = np.where(asked, np.stack([most, kink, ways.need]), 0)
         gains = np.stack([ways.gain(units) for units in choices])
         best = np.take_along_axis(choices, np.argmax(gains, axis=0)[None], axis=0)[0]
         return np.asarray(best, dtype=np.int64)

@@ -154,7 +154,7 @@ class Ways:
         return shipping * (fixed + house[self.warehouse])
 
     def gain(self, units: Ints) -> Floats:
-        """Objective money gained by ``units`` more on each way, everything else as it is (0 units: 0).
+        """Objective money gained by ``units`` more on each way, everything else as it is (0 units, or barred: 0).
 
         margin + service (with the bonus of a line or order made full) + saved shortfall penalty − freight that comes
         on top (opening, minimum charge and tariff included) − handling − lateness − substitution − warehouse opening.
@@ -162,38 +162,56 @@ class Ways:
         charged = float(self.ledger.scenario.weights.shipping) * (self.charged(units) - self.charged(units * 0))
         cost = units * (self.unit_earning - self.unit_worth) + self.opening() + charged
         gain = self.earned(units) - cost
-        return np.where(units > 0, gain, 0.0)
+        return np.where((units > 0) & self.usable, gain, 0.0)
 
     def earned(self, units: Ints) -> Floats:
         """The part of `gain` that comes in: margin, service and saved penalties."""
         return units * self.unit_earning + self.bonus(units) + self.saved_penalty(units)
 
     def charged(self, units: Ints) -> Floats:
-        """Money of the shipment beside linear freight with ``units`` more: up to the minimum charge, or by tariff."""
+        """Money of the shipment beside linear freight with ``units`` more: up to the minimum charge, or by tariff.
+
+        What a tariff charges is looked up only where something ships and nothing bars the way.
+        """
         lanes, ships = self.ledger.batch.lane_cost, self.ledger.shipments
         linear = np.append(ships.linear.floats(), 0.0)[self.shipment]
         is_new = self.shipment < 0
         linear = np.where(is_new, lanes("fixed_cost").floats()[self.lane], linear) + units * self.unit_freight
         topup = np.maximum(lanes("min_charge").floats()[self.lane] - linear, 0.0)
-        banded = np.flatnonzero(self.ledger.batch.banded[self.lane])
-        if len(banded):
-            topup[banded] = self._tariff(units, banded)
-        return np.where(is_new & (units == 0), 0.0, topup)
+        ships_none = is_new & (units == 0)
+        asked = np.flatnonzero(self.banded & self.usable & ~ships_none)
+        if len(asked):
+            topup[asked] = self._tariff(units, asked)
+        return np.where(ships_none, 0.0, topup)
+
+    @cached_property
+    def banded(self) -> Flags:
+        """Ways on lanes with a tariff."""
+        return self.ledger.batch.banded[self.lane]
 
     def _tariff(self, units: Ints, at: Ints) -> Floats:
         """Charge of the cheapest band with ``units`` more on the ways ``at``, infinite where no band holds them."""
+        band, charge = Bands.of(self.ledger.tables).cheapest(self.lane[at], self._weight(units, at))
+        return np.where(band >= 0, charge.floats(), np.inf)
+
+    def _weight(self, units: Ints, at: Ints) -> Exact:
+        """Kg that freight counts for the shipments of the ways ``at`` with ``units`` more."""
         more = chargeable_kg(self.ledger.batch, self.offer[at], self.lane[at]).times(units[at])
         loaded = Exact.concat([self.ledger.shipments.chargeable, Exact.zeros(1)])[self.shipment[at]]
-        band, charge = Bands.of(self.ledger.tables).cheapest(self.lane[at], quotient(more) + loaded)
-        return np.where(band >= 0, charge.floats(), np.inf)
+        return quotient(more) + loaded
 
     @cached_property
     def has_tariff(self) -> Flags:
-        """Ways without a tariff, or with a band for the fewest or for all units that the line lacks."""
-        banded = self.ledger.batch.banded[self.lane]
-        if not banded.any():
-            return np.ones(len(self), dtype=bool)
-        return np.asarray(~banded | np.isfinite(self.charged(self.need)) | np.isfinite(self.charged(self.short)))
+        """Ways without a tariff, or with a band for the fewest or for all units that the line lacks.
+
+        Of ways that are barred it is not asked.
+        """
+        unpriced = np.flatnonzero(self.banded & self.usable)
+        bands, found = Bands.of(self.ledger.tables), np.ones(len(self), dtype=bool)
+        for units in (self.need, self.short):
+            unpriced = unpriced[~bands.price(self.lane[unpriced], self._weight(units, unpriced))]
+        found[unpriced] = False
+        return found
 
     @cached_property
     def unit_freight(self) -> Floats:

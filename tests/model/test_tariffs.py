@@ -81,6 +81,7 @@ def test_the_cheapest_band_that_holds_a_weight(seed: int) -> None:
     weights = [Fraction(random_.randint(0, 80), random_.choice([10, 3, 8])) for _ in range(8)]
     lanes = [random_.randrange(2) for _ in weights]
     band, charge = read(bands).cheapest(np.array(lanes), Exact.of(weights))
+    assert (read(bands).price(np.array(lanes), Exact.of(weights)) == (band != NONE)).all()
     for place, (lane, kg) in enumerate(zip(lanes, weights, strict=True)):
         due = charged(bands, LANES[lane], kg)
         assert (band[place] == NONE) == (due is None)
