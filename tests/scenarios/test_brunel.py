@@ -12,6 +12,8 @@ SERVED = {"day": 2444, "week": 9215}  # found by an independent assignment model
 COST = {"day": Fraction("1245725.26"), "week": Fraction("15578496.16")}
 FREIGHT = {"day": Fraction("64365.75"), "week": Fraction("86470.54")}
 
+PLACE = {"day": ("29193.902129352", "", "infeasible"), "week": ("7.304439371", "7.304439371", "yes")}
+
 
 @pytest.fixture(scope="module", params=SERVED)
 def solved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Story]:
@@ -75,3 +77,14 @@ def test_the_price_of_a_place_at_a_plant(solved: tuple[str, Story]) -> None:
     prices = story.output("shadow_prices")
     roomy = prices[(prices["family"] == "warehouse_capacity_shipments") & (prices["slack"].map(Fraction) > 0)]
     assert set(roomy["price"].map(Fraction)) <= {0}
+
+
+def test_one_place_more_and_one_fewer_at_the_busiest_plant(solved: tuple[str, Story]) -> None:
+    """By re-solving. On the day one fewer leaves no plan: fewer orders would be served than the first stage reached.
+
+    In the week the cost falls and rises by as much if PLANT03 itself is given 7,092 or 7,090 places.
+    """
+    span, story = solved
+    prices = story.output("shadow_prices")
+    prices = prices[(prices["family"] == "warehouse_capacity_shipments") & (prices["warehouse_id"] == "PLANT03")]
+    assert tuple(prices[["gain_plus_one", "loss_minus_one", "verified"]].iloc[0]) == PLACE[span]
