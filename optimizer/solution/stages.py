@@ -108,12 +108,10 @@ def share_goals(batch: Batch) -> tuple[Goal, ...]:
     return tuple(goals)
 
 
-def nothing_to_raise(batch: Batch, goal: Goal, plan: Plan) -> bool:
-    """Whether a goal is about a level of a group in which everybody is served in full."""
-    if not (share := share_level(goal.kpi)):
-        return False
-    group = batch.tables.fair_share["group_id"].tolist().index(share[1])
-    return min(batch.shares.fills(group, Ledger(batch.tables, batch.scenario, plan).allocated)) == 1
+def nothing_to_raise(goal: Goal, before: StageResult) -> bool:
+    """Whether a goal is a further level of a group in which everybody was served in full already."""
+    share, last = share_level(goal.kpi), share_level(before.goal.kpi)
+    return share is not None and last is not None and share[1] == last[1] and before.value == last[0]
 
 
 def optimize_in_stages(
@@ -130,7 +128,7 @@ def optimize_in_stages(
     ends = time.monotonic() + float(model.scenario.solve.time_limit_s)
     rows, results, plan = model.stages, list[StageResult](), start
     for number, goal in enumerate(goals):
-        if results and plan is not None and nothing_to_raise(model.batch, goal, plan):
+        if results and nothing_to_raise(goal, results[-1]):
             continue
         share = max((ends - time.monotonic()) / (len(goals) + 1 - number), LEAST_S)
         stage = build_model(model.tables, model.scenario, 0, rows, (goal.kpi, goal.sense))
