@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +20,7 @@ from optimizer.model.build import Model, build_model
 from optimizer.proof import certified_bound
 from optimizer.proof.checker import check_folder
 from optimizer.proof.facts import Facts
+from optimizer.record import certified_stages
 from optimizer.scenario.schema import Scenario
 from optimizer.solution.extract import plan_from_values
 from optimizer.solution.metrics import objective_value
@@ -53,16 +54,17 @@ def instances(seeds: Iterable[int]) -> Iterator[tuple[int, Case]]:
 
 @dataclass(frozen=True)
 class Solved:
-    """The model with the engine's plan, its exact value and its stages; without the two where it is infeasible."""
+    """The model with the engine's plan, its exact value, and stages as run.json and the certificate state them."""
 
     model: Model
     plan: Plan | None = None
     value: Fraction | None = None
     stages: tuple[dict[str, Any], ...] = ()
+    certified: dict[str, Any] = field(default_factory=dict)
 
 
 def solved(server: SolveServer, case: Case) -> Solved:
-    """The engine's answer to a batch."""
+    """The engine's answer to a batch; no plan where that is infeasible."""
     tables, scenario = typed(case)
     model = build_model(tables, scenario)
     if share_goals(model.batch):
@@ -84,7 +86,8 @@ def in_stages(tables: Tables, scenario: Scenario, engine: str) -> Solved:
         assert answer.termination.reason == "INFEASIBLE", answer.termination
         return Solved(model)
     assert answer.termination.reason == "OPTIMAL", answer.termination
-    return Solved(answer.model, answer.plan, objective_value(tables, scenario, answer.plan), answer.stages)
+    value = objective_value(tables, scenario, answer.plan)
+    return Solved(answer.model, answer.plan, value, answer.stages, certified_stages(answer))
 
 
 def mismatches(engine: str, seeds: Iterable[int]) -> list[str]:
@@ -139,7 +142,7 @@ def judge(seeds: Iterable[int], folder: Path) -> int:
             if plan is None or value is None:
                 continue
             prices = price_plan(model, plan, time_limit_s=20, top_rows=0)
-            certificate = prices.certificate_json()
+            certificate = {**prices.certificate_json(), **found.certified}
             assert certified_bound(model.tables, model.scenario, certificate) >= value, seed
             made = write_plan(model.tables, model.scenario, plan, certificate, folder / str(seed), stages=found.stages)
             report = check_folder(made.path, made.tables, made.scenario)
