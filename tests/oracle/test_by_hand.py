@@ -374,6 +374,13 @@ CASES: dict[str, tuple[Case, Any]] = {
     "max-min, the other group first": (
         batch(NESTED, NESTED_ORDERS, stock=[stock(3)], fair_share=nested("B", "A")), 22,
     ),
+    # A group that the plan of an earlier one happens to fill has its stage all the same: B lets nobody lose a unit,
+    # whatever A allows: −20 − 8.
+    "max-min, full by chance": (
+        batch([line("O1", 4, margin=-5), line("O2", 8, margin=-1)], stock=[stock(20)],
+              fair_share=[*fair("max_min", group="A", tolerance=2), *fair("max_min", group="B", tolerance=0)]),
+        -28,
+    ),
     # Everybody may have everything, so the first stage ends the group and keeps 1 − 2/8 of each: 3 and 6: −15 − 6. (The
     # second level would ask for 2 − 2/8 together: 3 and 8.)
     "max-min, all full": (
