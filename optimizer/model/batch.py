@@ -55,7 +55,7 @@ class Batch:
 
     @cached_property
     def ship_days(self) -> ShipDays:
-        return ShipDays.of(self.tables, self.calendar, self.supply, self.offers)
+        return ShipDays.of(self.tables, self.scenario, self.calendar, self.supply, self.offers)
 
     @cached_property
     def shares(self) -> Shares:

@@ -2,21 +2,25 @@
 
 Goods leave when something has changed: on the first working day, on the first working day from each receipt of what
 the order could use there, on every working day with a capacity of its own, and on the first working day after each of
-those.
+those. Frozen orders keep the days that they had, whether or not anything changes on them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.model.calendar import SPAN, Calendar
+from optimizer.model.calendar import SPAN, Calendar, days_since
 from optimizer.model.offers import Offers
 from optimizer.model.ragged import expand, starts_of
 from optimizer.model.supply import Supply
 from optimizer.tables.tables import Tables
+
+if TYPE_CHECKING:
+    from optimizer.scenario.schema import Scenario
 
 Ints = NDArray[np.int64]
 
@@ -34,9 +38,9 @@ class ShipDays:
     later: Ints
 
     @classmethod
-    def of(cls, tables: Tables, calendar: Calendar, supply: Supply, offers: Offers) -> ShipDays:
+    def of(cls, tables: Tables, scenario: Scenario, calendar: Calendar, supply: Supply, offers: Offers) -> ShipDays:
         every = _of_warehouses(len(tables.warehouses), calendar)
-        own = _of_orders(tables, calendar, supply, offers)
+        own = np.union1d(_of_orders(tables, calendar, supply, offers), _of_frozen(tables, scenario, calendar))
         size = len(tables.warehouses)
         extra = own[~np.isin(own // SPAN % max(size, 1) * SPAN + own % SPAN, every)]
         return cls(starts_of(every // SPAN, size), every % SPAN, extra // SPAN, extra % SPAN)
@@ -83,3 +87,14 @@ def _of_orders(tables: Tables, calendar: Calendar, supply: Supply, offers: Offer
     component, order = component[fresh], order[fresh]
     gain, place = expand(np.searchsorted(component, product), np.searchsorted(component, product, side="right"))
     return np.unique((order[place] * len(tables.warehouses) + warehouse[gain]) * SPAN + day[gain])
+
+
+def _of_frozen(tables: Tables, scenario: Scenario, calendar: Calendar) -> Ints:
+    """Codes (order, warehouse, day) of the working days on which frozen orders left in the previous plan."""
+    line, lane = tables.previous_line, tables.previous_lane
+    row = np.flatnonzero((line >= 0) & (lane >= 0))
+    row = row[np.asarray(tables.orders["frozen"], dtype=bool)[tables.line_order[line[row]]]]
+    order, warehouse = tables.line_order[line[row]], tables.lane_warehouse[lane[row]]
+    day = np.maximum(days_since(scenario, tables.previous["ship_date"][row], 0), 0)
+    works = calendar.first_working(warehouse, day) == day
+    return np.unique(((order * len(tables.warehouses) + warehouse) * SPAN + day)[works])

@@ -57,6 +57,15 @@ def test_headroom_changes_no_optimum(seed: int) -> None:
     assert roomy == (None if plain is None else pytest.approx(plain, abs=1e-6))
 
 
+@pytest.mark.parametrize(("day", "works"), [(3, True), (3, False)])
+def test_a_frozen_order_keeps_a_day_on_which_nothing_changes(day: int, works: bool) -> None:
+    """If the warehouse still works on it."""
+    before = [{"order_id": "A", "warehouse_id": "W1", "product_id": "P", "qty": 3, "ship_date": on(day)}]
+    tables = ONE | {"orders": [{"order_id": "A", "frozen": True}], "previous": before}
+    tables["calendar"] = [] if works else [{"warehouse_id": "W1", "date": on(day), "is_working": "false"}]
+    assert best(tables) == (15 if works else None)
+
+
 def test_goods_to_come_ship_when_they_are_there() -> None:
     tables = {"order_lines": [line("A", 4)], "stock": [stock("W1", 1)], "inbound": inbound(2, 3)}
     assert best(tables) == 3 * 5
