@@ -49,7 +49,8 @@ class LeastQuestion:
     ``values``: a point that keeps all rows. ``target``: the row to be filled up to ``total``; below it the row is at
     most ``rest``. ``value_row``: a row without bounds that holds the objective. ``pay``: what one step of pay adds to
     the objective for each unit of the target row. ``kept``: rows whose lower bounds hold for every answer, except where
-    something is outbid.
+    something is outbid. ``brief``: nothing rises and nothing is paid; all that is asked is whether the target can be
+    filled, and whether that is worth no less than not filling it.
     """
 
     values: Floats
@@ -60,6 +61,7 @@ class LeastQuestion:
     pay: float
     kept: Ints
     rises: Rises
+    brief: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Filled:
 
 @dataclass(frozen=True)
 class LeastAnswer:
-    """``base``: the best value with nothing changed and all rows kept; nan if that much is not known.
+    """``base``: the best value with nothing changed and all rows kept; nan if that much is not known, or not asked.
 
     ``filled``: the ways to fill the target; the first is without rises where no bound has to rise. ``outbid``: the
     fewest steps of pay that fill the target where the kept rows are free to lose; None if not found. ``losers``: what
@@ -136,7 +138,7 @@ class LeastSolver:
             "rise_most": question.rises.most,
             "rise_kind": question.rises.kind,
         }
-        meta = {name: getattr(question, name) for name in ("target", "value_row", "total", "rest", "pay")}
+        meta = {name: getattr(question, name) for name in ("target", "value_row", "total", "rest", "pay", "brief")}
         allowed = min(self.work, self.each)
         meta |= {"work": allowed, "nodes": self.nodes}
         outcome = self.child.run(TASK, arrays, meta, wall_limit_s=wall_limit_s, stop=self.stop)

@@ -47,7 +47,7 @@ def least_changes(
     market = _Market(Program.of(arrays), arrays, meta, work)
     said: dict[str, Any] = {"base": None, "filled": [], "outbid": None, "losers": [], "complete": False}
     if market.holds():
-        market.ask_all(said)
+        (market.ask_whether if meta["brief"] else market.ask_all)(said)
     return {}, said | {"work": max(work.left, 0)}
 
 
@@ -98,6 +98,14 @@ class _Market:
         if not possible:
             said["outbid"], said["losers"] = self.outbid()
         said["complete"] = complete
+
+    def ask_whether(self, said: dict[str, Any]) -> None:
+        """Fill in ``said``: one way that is worth it, or none."""
+        full, _ = self.best(_Case(full=True))
+        rest = self.best(_Case(full=False))[0] if np.isfinite(full) else IMPOSSIBLE
+        if rest <= full + EQUAL and full != IMPOSSIBLE:
+            said["filled"].append({"rises": [], "fewest": True, "full": full, "pay": 0, "gains": []})
+        said["complete"] = not (np.isnan(full) or np.isnan(rest))
 
     def add_rises(self, found: list[dict[str, Any]], base: float, possible: bool) -> bool:
         """Add what raising one bound, or else several, brings; False if one of the answers is not known."""

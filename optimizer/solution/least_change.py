@@ -2,14 +2,15 @@
 
 What counts: of all plans in which every other line gets at least what it gets now, one that fills the line is worth no
 less than any that does not. A change is a rise of one shared limit (stock at a warehouse, a capacity, a quota), a rule
-not kept for once, a higher unit margin, or one with the other. `docs/explain.md` says it in full.
+not kept for once, a higher unit margin, or one with the other; or a date that moves. `docs/explain.md` says it in full.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -21,7 +22,9 @@ from optimizer.engines.resolve_least import Filled, LeastAnswer, LeastQuestion, 
 from optimizer.exact import decimal_text
 from optimizer.model.build import Model
 from optimizer.model.linear_model import LinearModel
+from optimizer.solution.days_left import on_days_left
 from optimizer.solution.edits import Edit, apply
+from optimizer.solution.least_dates import DateMove, Dates, fewest
 from optimizer.solution.least_rises import Rise, rises_of, with_empty_stock
 from optimizer.solution.least_rules import Rule, Rules
 from optimizer.solution.ledger import Ledger
@@ -40,6 +43,7 @@ MINOR = 100
 
 MOST_RULES = 4
 """Rules of a line that are tried."""
+CANCEL = "cancel_date"
 
 
 @dataclass(frozen=True)
@@ -115,23 +119,33 @@ def least_changes(
     deadline = time.monotonic() + effort.time_limit_s
     ledger = Ledger(model.tables, model.scenario, plan)
     lines = most_at_stake(ledger)[: effort.top_lines] if only is None else only
-    found: dict[int, LeastChange] = {}
-    if not len(lines) or model.linear.n_cols == 0 or model.stages or not can_be_parted(model.linear):
-        return found
+    if not len(lines) or model.stages or not can_be_parted(model.linear):
+        return {}
+    asked: dict[int, Answers] = {}
+    done: set[int] = set()
     seeker = _Seeker(model, ledger, lines, effort)
     limits = {"work": effort.most_work, "each": effort.most_each, "nodes": effort.nodes}
     with LeastSolver(**limits, memory_limit_mb=memory_limit_mb, stop=stop) as solver:
-        for line in lines.tolist():
-            answers = []
-            for case in seeker.cases(line):
-                left = deadline - time.monotonic()
-                if left <= 0 or solver.work <= 0 or (stop is not None and stop.is_set()):
-                    return found
-                answers.append((case, solver.ask(case.linear, case.question, left)))
-            if any(answer is None for _, answer in answers):
-                return found
-            found[line] = seeker.told(line, [(case, answer) for case, answer in answers if answer is not None])
-    return found
+
+        def ask(case: _Case) -> tuple[_About, LeastAnswer]:
+            left = deadline - time.monotonic()
+            stopped = left <= 0 or solver.work <= 0 or (stop is not None and stop.is_set())
+            answer = None if stopped else solver.ask(case.linear, case.question, left)
+            if answer is None:
+                raise _NoMoreEffortError
+            return case.about, answer
+
+        with suppress(_NoMoreEffortError):
+            for line in lines.tolist():
+                asked[line] = [ask(case) for case in seeker.cases(line)]
+            for line in lines.tolist():  # dates take most tries, and help fewest lines
+                asked[line].extend(seeker.dated(line, asked[line], ask))
+                done.add(line)
+    return {line: seeker.told(line, answers, line in done) for line, answers in asked.items()}
+
+
+class _NoMoreEffortError(Exception):
+    """The time or the work that may be spent is spent, or the run is stopped."""
 
 
 def most_at_stake(ledger: Ledger) -> Ints:
@@ -141,19 +155,28 @@ def most_at_stake(ledger: Ledger) -> Ints:
     return np.asarray(short[np.lexsort((short, -stake))], dtype=np.int64)
 
 
-@dataclass(frozen=True)
-class _Case:
-    """One program: the part of the batch around a line, maybe with a rule dropped, and what is asked of it.
+class _About(NamedTuple):
+    """What is known of a question without its program: the rule that is dropped in it, and what its answer names.
 
-    ``others``: the lines of the kept rows, as positions in the batch.
+    ``others``: the lines of the kept rows, as positions in the batch. ``value``: objective of the part's plan.
     """
 
-    part: Part
-    linear: LinearModel
-    question: LeastQuestion
     rises: tuple[Rise, ...]
     others: Ints
     rule: Rule | None
+    value: float
+
+
+class _Case(NamedTuple):
+    """One program: the part of the batch around a line, maybe with a rule dropped, and what is asked of it."""
+
+    linear: LinearModel
+    question: LeastQuestion
+    about: _About
+
+
+Answers = list[tuple[_About, LeastAnswer]]
+Ask = Callable[[_Case], tuple[_About, LeastAnswer]]
 
 
 class _Seeker:
@@ -161,26 +184,61 @@ class _Seeker:
 
     def __init__(self, model: Model, ledger: Ledger, lines: Ints, effort: LeastEffort) -> None:
         self.survey = Survey(ledger, Ways.of(ledger))
-        self.rules = Rules(self.survey)
+        self.rules, self.dates = Rules(self.survey), Dates(self.survey)
         self.ledger = with_empty_stock(ledger, lines)
         self.neighbours = Neighbours(model, ledger.plan, effort.columns)
         self.pay = float(model.scenario.weights.margin) / MINOR
 
     def cases(self, line: int) -> Iterator[_Case]:
-        """The line as it is, then with each rule around it dropped."""
+        """The line as it is, then with each rule around it dropped; of a cancel date the first later one that tells."""
         place = int(np.searchsorted(self.survey.lines, line))
         orders = self.neighbours.of(line)
-        held = bool(self.survey.held[place])
-        for rule in (*(() if held else (None,)), *self.rules.around(place)[:MOST_RULES]):
-            case = self._case(line, orders, rule)
+        sooner = [move.by(move.days[0]) for move in self.dates.around(place) if move.edit.column == CANCEL]
+        rules = [*sooner, *self.rules.around(place)][:MOST_RULES]
+        for rule in rules if self.survey.held[place] else (None, *rules):
+            case = self._case(self.ledger, line, orders, rule)
             if case is not None:
                 yield case
 
-    def _case(self, line: int, orders: Ints, rule: Rule | None) -> _Case | None:
+    def dated(self, line: int, answers: Answers, ask: Ask) -> Answers:
+        """The answers about dates that move; none where the line is filled, or may be, without a change."""
+        if any(about.rule is None and (_is_enough(answer) or not answer.complete) for about, answer in answers):
+            return []
+        orders, moves = self.neighbours.of(line), self.dates.around(int(np.searchsorted(self.survey.lines, line)))
+        return [answer for move in moves for answer in self._moved(move, line, orders, ask)]
+
+    def _moved(self, move: DateMove, line: int, orders: Ints, ask: Ask) -> Answers:
+        """The fewest days by which a date must move, with the answer that proves it; nothing where no move fills.
+
+        Also nothing but the answers that are not complete, if there are such: then the fewest are not known.
+        """
+        tried: dict[int, tuple[_About, LeastAnswer]] = {}
+
+        def fills(days: int) -> bool:
+            case = self._dated(move.by(days), line, orders)
+            if case is not None:
+                tried[days] = ask(case)
+            return days in tried and _is_enough(tried[days][1])
+
+        days = fewest(move.days, fills)
+        unknown = [one for one in tried.values() if not one[1].complete]
+        return unknown if unknown or days is None else [tried[days]]
+
+    def _dated(self, rule: Rule, line: int, orders: Ints) -> _Case | None:
+        """The program with a date moved, of which no more is asked than whether it fills the line."""
+        if rule.edits[0].table != "inbound":
+            case = self._case(self.ledger, line, orders, rule)
+        else:  # when goods arrive concerns the plan of all orders
+            changed = apply(self.ledger.tables, rule.edits)
+            whole = on_days_left(Ledger(changed, self.ledger.scenario, self.ledger.plan))
+            case = None if whole is None else self._case(whole, line, orders, rule)
+        return None if case is None else case._replace(question=replace(case.question, brief=True))
+
+    def _case(self, whole: Ledger, line: int, orders: Ints, rule: Rule | None) -> _Case | None:
         """The program; None where the line has no arc in it at all, so that nothing could fill it."""
         needed = self._headroom(line)
         change = None if rule is None else lambda tables: apply(tables, rule.edits)
-        part = Part.of(self.ledger, orders, needed, change)
+        part = Part.of(whole, orders, needed, change)
         mine = int(np.searchsorted(part.lines, line))
         arcs = part.model.arcs
         if not (arcs.line == mine).any():
@@ -198,7 +256,8 @@ class _Seeker:
             kept=fills.kept,
             rises=rises.asked,
         )
-        return _Case(part, fills.linear, question, rises.named, fills.others, rule)
+        value = float(part.linear.objective @ part.values)
+        return _Case(fills.linear, question, _About(rises.named, fills.others, rule, value))
 
     def _headroom(self, line: int) -> int:
         """Units, or kilograms, by which any one limit might have to rise to fill the line."""
@@ -208,20 +267,20 @@ class _Seeker:
         most = max(1.0, float(shipped.max()), float(offers.kg.floats()[mine].max()))
         return int(np.ceil(float(self.ledger.ordered[line]) * most)) + 1
 
-    def told(self, line: int, answers: Sequence[tuple[_Case, LeastAnswer]]) -> LeastChange:
+    def told(self, line: int, answers: Answers, done: bool) -> LeastChange:
         """What the answers say of the line: the changes that are enough first, then those worth most."""
-        base = next((answer.base for case, answer in answers if case.rule is None), 0.0)
+        base = next((answer.base + about.value for about, answer in answers if about.rule is None), None)
         changes: list[Change] = []
         outbid, losers = -1, tuple[tuple[str, int], ...]()
         tried: set[str] = set()
-        for case, answer in answers:
+        for about, answer in answers:
             for one in answer.filled:
-                if one.pay is not None and _is_least(case, one, tried):
-                    changes.append(self._change(case, one, base, line))
-            if case.rule is None:
-                tried = {case.rises[rise].words for one in answer.filled for rise, _ in one.rises}
-            if case.rule is None and answer.outbid is not None:
-                outbid, losers = answer.outbid, self._names(case, answer.losers)
+                if one.pay is not None and _is_least(about, one, tried):
+                    changes.append(self._change(about, one, base, line))
+            if about.rule is None:
+                tried = {about.rises[rise].words for one in answer.filled for rise, _ in one.rises}
+            if about.rule is None and answer.outbid is not None:
+                outbid, losers = answer.outbid, self._names(about, answer.losers)
         least = [one for at, one in enumerate(changes) if not any(_beaten(one, at, changes))]
         return LeastChange(
             line=line,
@@ -229,13 +288,13 @@ class _Seeker:
             outbid=outbid,
             losers=losers,
             everything=self.neighbours.is_small,
-            complete=all(answer.complete for _, answer in answers),
+            complete=done and all(answer.complete for _, answer in answers),
         )
 
-    def _change(self, case: _Case, one: Filled, base: float, line: int) -> Change:
-        words, edits = ([case.rule.words], list(case.rule.edits)) if case.rule else ([], [])
+    def _change(self, about: _About, one: Filled, base: float | None, line: int) -> Change:
+        words, edits = ([about.rule.words], list(about.rule.edits)) if about.rule else ([], [])
         for rise, steps in one.rises:
-            said, edit = case.rises[rise].by(steps)
+            said, edit = about.rises[rise].by(steps)
             words.append(said)
             edits.append(edit)
         pay = one.pay or 0
@@ -245,11 +304,11 @@ class _Seeker:
         return Change(
             words=" and ".join(words),
             edits=tuple(edits),
-            rule=case.rule.words if case.rule else "",
-            limits={case.rises[rise].words: steps for rise, steps in one.rises},
+            rule=about.rule.words if about.rule else "",
+            limits={about.rises[rise].words: steps for rise, steps in one.rises},
             pay=pay,
-            worth=one.full - base,
-            rivals=self._names(case, one.gains) if pay else (),
+            worth=one.full + (0.0 if base is None else about.value - base),
+            rivals=self._names(about, one.gains) if pay else (),
         )
 
     def _margin(self, line: int, pay: int) -> Edit:
@@ -257,23 +316,28 @@ class _Seeker:
         key = {name: str(lines[name][line]) for name in ("order_id", "line_id")}
         return Edit("order_lines", key, "add", "unit_margin", decimal_text(Fraction(pay, MINOR)))
 
-    def _names(self, case: _Case, amounts: Iterable[tuple[int, int]]) -> tuple[tuple[str, int], ...]:
+    def _names(self, about: _About, amounts: Iterable[tuple[int, int]]) -> tuple[tuple[str, int], ...]:
         """Order lines as order_id/line_id with units, most units first."""
-        lines, others = self.ledger.tables.order_lines, case.others
+        lines, others = self.ledger.tables.order_lines, about.others
         named = [(f"{lines['order_id'][others[at]]}/{lines['line_id'][others[at]]}", units) for at, units in amounts]
         return tuple(sorted(named, key=lambda one: (-one[1], one[0])))
 
 
-def _is_least(case: _Case, one: Filled, tried: set[str]) -> bool:
+def _is_enough(answer: LeastAnswer) -> bool:
+    """Whether the line is filled without anything more."""
+    return any(one.pay == 0 and not one.rises for one in answer.filled)
+
+
+def _is_least(about: _About, one: Filled, tried: set[str]) -> bool:
     """Whether nothing less than all of it may do: one thing, or two of which neither does anything alone.
 
     ``tried``: limits whose rise fills the line with all rules kept.
     """
     if not one.rises:
         return True
-    if case.rule is None:
+    if about.rule is None:
         return one.pay == 0 or one.fewest
-    return one.pay == 0 and not any(case.rises[rise].words in tried for rise, _ in one.rises)
+    return one.pay == 0 and not any(about.rises[rise].words in tried for rise, _ in one.rises)
 
 
 def _beaten(one: Change, at: int, changes: Sequence[Change]) -> Iterator[bool]:

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 
 
-MOST_DATES = 2
-"""Later cancel dates that are tried."""
-
-
 class Rule(NamedTuple):
     """A rule that is not kept for once: what a planner calls it, and the edits that drop it."""
 
@@ -46,7 +42,7 @@ class Rules:
         """Rules to try for short line ``place`` of the survey, the order's own first."""
         line = int(self.survey.lines[place])
         order = int(self.tables.line_order[line])
-        found = [*self._hold(order), *self._frozen(order), *self._cancel(order, place), *self._life(order, place)]
+        found = [*self._hold(order), *self._frozen(order), *self._life(order, place)]
         found += [*self._delivery(order), *self._splits(order), *self._pins(line)]
         found += [*self._service(order, place), *self._lot(line), *self._houses(place), *self._eligibility(line, place)]
         return found
@@ -61,18 +57,6 @@ class Rules:
 
     def _frozen(self, order: int) -> list[Rule]:
         return self._order(order, "unfreeze the order", "frozen", False) if self.tables.orders["frozen"][order] else []
-
-    def _cancel(self, order: int, place: int) -> list[Rule]:
-        """The earliest later cancel dates at which another way opens."""
-        ways = self.survey.ways
-        mine = np.arange(self.first_way[place], self.end_way[place])
-        late = mine[(ways.barrier[mine] == BARRIERS.index("cancel_date")) & (ways.atp[mine] > 0)]
-        dates = np.unique(self.ledger.arrival(ways.lane[late], ways.day[late])).astype(str).tolist()
-        return [
-            rule
-            for date in dates[:MOST_DATES]
-            for rule in self._order(order, f"a cancel_date of {date}", "cancel_date", date)
-        ]
 
     def _life(self, order: int, place: int) -> list[Rule]:
         customer = self.tables.order_customer[order]

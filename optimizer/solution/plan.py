@@ -55,6 +55,12 @@ class MovedStock:
     def __len__(self) -> int:
         return len(self.transfer)
 
+    @classmethod
+    def of(cls, transfer: Ints, source: Ints, day: Ints, units: Ints, product: Ints) -> MovedStock:
+        """From unsorted moves; zeros are dropped, equal ones added up."""
+        (transfer, source, day, product), units = _added((transfer, source, day, product), units)
+        return cls(transfer, source, day, units, product)
+
 
 @dataclass(frozen=True)
 class Plan:

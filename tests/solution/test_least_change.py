@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -22,10 +23,12 @@ from optimizer.solution.ledger import Ledger
 from optimizer.solution.plan import Plan
 from tests.instances import Case, Row
 from tests.policy_instances import POLICIES
+from tests.policy_rows import iso
 from tests.solution.solving import Solver
 from tests.typed_cases import random_cases, typed
 
 CENT = Fraction(1, 100)
+EARLIER, LATER = ("available_date",), ("cancel_date", "due_date")
 SLIP = 1e-5
 """Money within which two engines' values are the same."""
 
@@ -101,6 +104,9 @@ def lesser(change: Change) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """The change with slightly less of one thing at a time."""
     for place, edit in enumerate(change.edits):
         rest = change.edits[:place] + change.edits[place + 1 :]
+        if edit.column in EARLIER + LATER:
+            day = datetime.timedelta(days=1 if edit.column in EARLIER else -1)
+            yield edit.column, (*rest, replace(edit, value=str(datetime.date.fromisoformat(edit.value) + day)))
         if edit.action != "add":
             continue
         if edit.column == "unit_margin":
@@ -132,7 +138,7 @@ def check(judge: Judge, case: Case, model: Model, plan: Plan, tried: Counter[str
 def run(engine: Solver, first: int, lines: int) -> Counter[str]:
     tried: Counter[str] = Counter()
     with SolveServer("cbc") as server:
-        for seed, case in random_cases(10_000, 0.25, first):
+        for seed, case in batches(first):
             model = build_model(*typed(case))
             plan = engine.plan(model)
             if plan is not None:
@@ -145,9 +151,38 @@ def run(engine: Solver, first: int, lines: int) -> Counter[str]:
     raise AssertionError("too few batches")
 
 
+def batches(first: int) -> Iterator[tuple[int, Case]]:
+    """In turn one without any dates and one, of few other rules, whose goods are mostly still to come."""
+    for seed in range(first, first + 10_000):
+        for _, case in random_cases(1, 0.1 if seed % 2 else 0.25, seed):
+            if seed % 2:
+                put_off(random.Random(seed), case["tables"])
+            yield seed, case
+
+
+def put_off(rng: random.Random, tables: dict[str, list[Row]]) -> None:
+    """Goods enough for most lines, but late; orders have cancel dates or pay for lateness."""
+    tables["inbound"] = [
+        {"receipt_id": f"I{number}", **{name: stock[name] for name in ("warehouse_id", "product_id")}}
+        | {"qty": rng.randint(2, 9), "available_date": iso(rng.randint(1, 12))}
+        for number, stock in enumerate(tables["stock"] * 2)
+        if rng.random() < 0.6
+    ]
+    for stock in tables["stock"]:
+        stock["on_hand_qty"] = rng.choice([0, 0, 1, 2])
+    for order in tables["orders"]:
+        order["cancel_date"] = iso(rng.randint(0, 8)) if rng.random() < 0.5 else None
+        order["due_date"] = iso(rng.randint(0, 4)) if rng.random() < 0.8 else None
+    for line in tables["order_lines"]:
+        line["late_penalty_per_unit_day"] = rng.choice([1, 2, 4])
+    for lane in tables["lanes"]:
+        lane["transit_days"] = rng.randint(0, 2)
+
+
 def test_each_stated_change_fills_its_line_and_slightly_less_does_not(engine: Solver) -> None:
     tried = run(engine, 0, 20)
     assert min(tried[what] for what in ("pay", "limit", "rule")) >= 3, tried
+    assert sum(tried[what] for what in EARLIER + LATER) >= 3, tried
 
 
 @pytest.mark.slow
@@ -155,6 +190,7 @@ def test_each_stated_change_fills_its_line_and_slightly_less_does_not(engine: So
 def test_each_stated_change_of_many_lines(engine: Solver) -> None:
     tried = run(engine, 5000, 200)
     assert min(tried[what] for what in ("pay", "limit", "rule")) >= 30, tried
+    assert min(tried[what] for what in EARLIER + LATER) >= 3, tried
 
 
 # -- where policies mix ----------------------------------------------------------------------------------------------
