@@ -14,7 +14,7 @@ from optimizer.model.build import build_model
 from optimizer.report import csv_out, parquet_out
 from optimizer.solution.extract import values_from_plan
 from optimizer.solution.ledger import Ledger
-from optimizer.solution.outputs import allocations
+from optimizer.solution.outputs import allocations, transfers
 from optimizer.solution.plan import Plan
 from optimizer.warm_start import read_plan
 from tests.instances import random_case
@@ -26,17 +26,26 @@ FIELDS = ("line", "lane", "qty", "day", "product")
 
 
 def written(folder: Path, ledger: Ledger, form: str) -> Path:
-    table = allocations(ledger)
-    parts = csv_out.table_bytes(table) if form == "csv" else parquet_out.table_bytes(table, "test")
-    (folder / f"allocations.{form}").write_bytes(b"".join(parts))
+    for table in (allocations(ledger), transfers(ledger)):
+        parts = csv_out.table_bytes(table) if form == "csv" else parquet_out.table_bytes(table, "test")
+        (folder / f"{table.name}.{form}").write_bytes(b"".join(parts))
     return folder
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-@pytest.mark.parametrize("policies", [["lots", "inbound"], ["substitution", "calendar"], ["substitution", "life"]])
-def test_a_plan_with_days_lots_and_substitutes_comes_back(
-    policies: list[str], form: str, engine: Solver, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(
+    "policies",
+    [
+        ["lots", "inbound"],
+        ["substitution", "calendar"],
+        ["substitution", "life"],
+        ["kits", "lots"],
+        ["kits", "substitution"],
+        ["transfers", "inbound"],
+        ["transfers", "kits", "lots"],
+    ],
+)
+def test_a_plan_of_any_policy_comes_back(policies: list[str], form: str, engine: Solver, tmp_path: Path) -> None:
     shipped = 0
     for seed in range(8):
         model = build_model(*typed(random_case(seed + 600, policies)))
@@ -49,6 +58,8 @@ def test_a_plan_with_days_lots_and_substitutes_comes_back(
         assert all(np.array_equal(getattr(again, name), getattr(plan, name)) for name in FIELDS)
         for name in ("row", "source", "units"):
             assert np.array_equal(getattr(again.draws, name), getattr(plan.draws, name))
+        for name in ("transfer", "source", "day", "units", "product"):
+            assert np.array_equal(getattr(again.moves, name), getattr(plan.moves, name))
         assert not broken(model.linear, values_from_plan(model, again))
         shipped += len(plan)
     assert shipped > 5
@@ -75,3 +86,37 @@ def test_a_folder_without_a_plan_is_refused(engine: Solver, tmp_path: Path) -> N
     )
     with pytest.raises(UsageError, match="no readable plan"):
         read_plan(model, tmp_path)
+
+
+KIT: dict[str, Any] = {
+    "products": [{"product_id": name} for name in ("K", "P", "Q")],
+    "kits": [{"product_id": "K", "component_id": "P", "qty": 2}, {"product_id": "K", "component_id": "Q", "qty": 1}],
+    "substitutions": [{"product_id": "P", "substitute_id": "K", "ratio": 1}],
+    "stock": [{"warehouse_id": "W", "product_id": name, "on_hand_qty": 6} for name in ("P", "Q")],
+}
+
+
+def test_a_kit_is_cut_to_what_the_line_still_wants(engine: Solver, tmp_path: Path) -> None:
+    line = {"order_id": "A", "product_id": "K", "qty": 3}
+    model, plan = engine.solved(order_lines=[line], **KIT)
+    folder = written(tmp_path, Ledger(model.tables, model.scenario, plan), "csv")
+    smaller, _ = engine.solved(order_lines=[line | {"qty": 2}], **KIT)
+    again = read_plan(smaller, folder)
+    assert again.qty.tolist() == [2]
+    assert not broken(smaller.linear, values_from_plan(smaller, again))
+
+
+def test_a_kit_and_its_component_beside_it_are_told_apart(engine: Solver, tmp_path: Path) -> None:
+    """Of the 6 units of P, 4 go out in 2 kits and 2 alone."""
+    line = {"order_id": "A", "product_id": "P", "qty": 4}
+    model, _ = engine.solved(order_lines=[line], **KIT)
+    products = model.tables.products["product_id"].tolist()
+    mixed = Plan.of(
+        np.array([0, 0]), np.array([0, 0]), np.array([2, 2]), product=np.array([products.index(name) for name in "KP"])
+    )
+    again = read_plan(model, written(tmp_path, Ledger(model.tables, model.scenario, mixed), "csv"))
+    assert dict(zip(again.product.tolist(), again.qty.tolist(), strict=True)) == {
+        products.index("K"): 2,
+        products.index("P"): 2,
+    }
+    assert not broken(model.linear, values_from_plan(model, again))
