@@ -156,6 +156,47 @@ class FrozenRows:
         return whole
 
 
+@dataclass(frozen=True)
+class FrozenServed:
+    """Ordered units that the rows of a frozen order served, by (line, lane, day, product picked); sorted.
+
+    Only of lines that may be served with a kit: the same parts leave as a kit or apart, and serve more or less. What
+    a kit serves stands with its first component, as in the allocations of a run. ``row`` is as in `FrozenRows`.
+    """
+
+    row: Ints
+    line: Ints
+    lane: Ints
+    day: Ints
+    product: Ints
+    units: Ints
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @classmethod
+    def of(cls, batch: Batch) -> FrozenServed:
+        tables, offers = batch.tables, batch.offers
+        may_be_kit = np.append(offers.recipes.is_kit, False)[offers.product]
+        kit_line = np.bincount(offers.line[may_be_kit], minlength=len(tables.order_lines)) > 0
+        row = np.flatnonzero((tables.previous_line >= 0) & (tables.previous_product >= 0))
+        row = row[(frozen_lines(tables) & kit_line)[tables.previous_line[row]]]
+        line, lane, product = (getattr(tables, f"previous_{name}")[row] for name in ("line", "lane", "product"))
+        day = np.maximum(days_since(batch.scenario, tables.previous["ship_date"][row], 0), 0)
+        group, size = ranks_of(line, lane, day, product)
+        units = totals(group, np.asarray(tables.previous["qty"], dtype=np.int64)[row], size)
+        first = first_of(group, size)
+        return cls(row[first], line[first], lane[first], day[first], product[first], units)
+
+    def find(self, batch: Batch, arcs: Arcs) -> Ints:
+        """Which of these each arc serves units of, -1 where it is none."""
+        recipes = batch.offers.recipes
+        picked = recipes.component[recipes.start[arcs.product]]
+        mine, asked = (self.line, self.lane, self.day, self.product), (arcs.line, arcs.lane, arcs.day, picked)
+        codes = _codes([np.concatenate(pair) for pair in zip(mine, asked, strict=True)])
+        return find_sorted(codes[: len(self)], codes[len(self) :])
+
+
 def _codes(keys: list[Ints]) -> Ints:
     """A number for each position, the same where all keys are, in their order."""
     return ranks_of(*keys)[0]

@@ -66,6 +66,22 @@ def test_a_frozen_order_keeps_a_day_on_which_nothing_changes(day: int, works: bo
     assert best(tables) == (15 if works else None)
 
 
+@pytest.mark.parametrize(("served", "worth"), [((1, 0), 1), ((1, 1), 2)])
+def test_a_frozen_kit_and_its_parts_apart_are_not_the_same(served: tuple[int, int], worth: int) -> None:
+    """One kit of P and Q serves one unit; P and Q apart, as substitutes, serve two."""
+    picked = {"order_id": "A", "warehouse_id": "W1", "shipped_qty": 1}
+    tables = {
+        "orders": [{"order_id": "A", "frozen": True}],
+        "order_lines": [line("A", 2) | {"product_id": "K", "unit_margin": 1}],
+        "products": [{"product_id": name} for name in "KPQ"],
+        "kits": [{"product_id": "K", "component_id": name, "qty": 1} for name in "PQ"],
+        "substitutions": [{"product_id": "K", "substitute_id": name} for name in "PQ"],
+        "stock": [stock("W1", 5) | {"product_id": name} for name in "PQ"],
+        "previous": [picked | {"product_id": name, "qty": qty} for name, qty in zip("PQ", served, strict=True)],
+    }
+    assert best(tables) == worth
+
+
 def test_goods_to_come_ship_when_they_are_there() -> None:
     tables = {"order_lines": [line("A", 4)], "stock": [stock("W1", 1)], "inbound": inbound(2, 3)}
     assert best(tables) == 3 * 5
