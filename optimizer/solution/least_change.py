@@ -188,6 +188,7 @@ class _Seeker:
         self.ledger = with_empty_stock(ledger, lines)
         self.neighbours = Neighbours(model, ledger.plan, effort.columns)
         self.pay = float(model.scenario.weights.margin) / MINOR
+        self.moved = len(model.batch.supply.moves) > 0
 
     def cases(self, line: int) -> Iterator[_Case]:
         """The line as it is, then with each rule around it dropped; of a cancel date the first later one that tells."""
@@ -275,7 +276,8 @@ class _Seeker:
         tried: set[str] = set()
         for about, answer in answers:
             for one in answer.filled:
-                if one.pay is not None and _is_least(about, one, tried):
+                unknown = self.moved and about.rule and one.rises  # stock that is moved here may do without the rule
+                if one.pay is not None and not unknown and _is_least(about, one, tried):
                     changes.append(self._change(about, one, base, line))
             if about.rule is None:
                 tried = {about.rises[rise].words for one in answer.filled for rise, _ in one.rises}

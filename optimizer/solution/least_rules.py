@@ -105,7 +105,9 @@ class Rules:
         return [Rule("a lot_multiple of 1", (Edit("order_lines", key, "set", "lot_multiple", 1),))]
 
     def _houses(self, place: int) -> list[Rule]:
-        ids = self.tables.warehouses["warehouse_id"][self._barred(place, "closed_warehouse")]
+        """None to which goods could be moved: open, it would have supply of which the batch knows nothing."""
+        closed = np.setdiff1d(self._barred(place, "closed_warehouse"), self.tables.transfer_to)
+        ids = self.tables.warehouses["warehouse_id"][closed]
         return [
             Rule(f"open {name}", (Edit("warehouses", {"warehouse_id": str(name)}, "set", "is_open", True),))
             for name in ids.tolist()
