@@ -188,7 +188,7 @@ class _Seeker:
         self.ledger = with_empty_stock(ledger, lines)
         self.neighbours = Neighbours(model, ledger.plan, effort.columns)
         self.pay = float(model.scenario.weights.margin) / MINOR
-        self.moved = len(model.batch.supply.moves) > 0
+        self.moved = len(model.tables.transfers) > 0
 
     def cases(self, line: int) -> Iterator[_Case]:
         """The line as it is, then with each rule around it dropped; of a cancel date the first later one that tells."""
