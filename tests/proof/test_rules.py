@@ -148,7 +148,8 @@ def test_rule(
 
 def test_every_rule_is_tested() -> None:
     tested = {case[0] for case in BROKEN} | {case[0] for case in test_policy_rules.BROKEN}
-    assert tested == set(judged({}, {}, [(*A1, 1)]))
+    group = {"group_id": "G", "between": "order", "rule": "proportional"}  # the one rule that is judged only if stated
+    assert tested == set(judged({"fair_share": [group]}, {}, [(*A1, 1)]))
 
 
 def test_a_penalty_makes_a_contract_soft() -> None:
