@@ -56,8 +56,9 @@ def test_0_a_plan_within_the_gap(solved: Path) -> None:
 def test_every_file_of_the_contract_is_there(solved: Path) -> None:
     names = {path.name for path in (solved / "run").iterdir()}
     assert names == {
-        "run.json", "timing.json", "allocations.csv", "orders.csv", "shipments.csv", "shorts.csv", "warehouses.csv",
-        "transfers.csv", "contracts.csv", "exceptions.csv", "replenishment.csv", "shadow_prices.csv", "verification.json", "certificate.json", "report.html", "plan.xlsx",
+        "run.json", "timing.json", "allocations.csv", "orders.csv", "shipments.csv", "transfers.csv", "shorts.csv",
+        "exceptions.csv", "replenishment.csv", "warehouses.csv", "contracts.csv", "shadow_prices.csv",
+        "verification.json", "certificate.json", "report.html", "plan.xlsx",
     }  # fmt: skip
 
 
