@@ -38,7 +38,7 @@ from optimizer.solution.plan import Plan
 from optimizer.solution.prices import Prices, price_plan
 from optimizer.solution.reasons import shorts
 from optimizer.solution.replenishment import replenishment
-from optimizer.solution.share_costs import share_costs
+from optimizer.solution.share_costs import share_costs, told_shares
 from optimizer.solution.stage_reasons import with_goals
 from optimizer.tables.soften import soften, soften_log
 
@@ -297,20 +297,6 @@ def least_changes_of(
 def share_costs_of(model: Model, answer: Answer, stop: threading.Event) -> dict[int, dict[str, Any]]:
     """What each fair share costs, within half of the time that the scenario gives a solve."""
     return share_costs(model, answer, stop, float(model.scenario.solve.time_limit_s) / 2)
-
-
-def told_shares(ledger: Ledger, costs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
-    """Fair shares as `run.json` states them: how many parties, the least and largest fill, and what sharing costs."""
-    table, shares = ledger.tables.fair_share, ledger.batch.shares
-    told = []
-    for group in np.unique(shares.group).tolist():
-        fills = shares.fills(group, ledger.allocated)
-        told.append({
-            "group_id": table["group_id"][group], "rule": table["rule"][group],
-            "tolerance": int(table["tolerance"][group]), "parties": len(fills),
-            "least_fill": min(fills), "most_fill": max(fills), "cost": costs.get(group),
-        })  # fmt: skip
-    return {"fair_share": told} if told else {}
 
 
 def rejected(bundle: RunBundle, verification: dict[str, Any]) -> RunBundle:

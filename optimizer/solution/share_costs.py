@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -75,3 +76,17 @@ def _margin(model: Model, plan: Plan | None) -> Fraction:
 def _exact(bound: float, value: Fraction) -> Fraction:
     """A bound as a fraction, never below the plan's own value; without one nothing is known."""
     return max(Fraction(repr(float(bound))), value) if np.isfinite(bound) else value
+
+
+def told_shares(ledger: Ledger, costs: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    """Fair shares as `run.json` states them: how many parties, the least and largest fill, and what sharing costs."""
+    table, shares = ledger.tables.fair_share, ledger.batch.shares
+    told = []
+    for group in np.unique(shares.group).tolist():
+        fills = shares.fills(group, ledger.allocated)
+        told.append({
+            "group_id": table["group_id"][group], "rule": table["rule"][group],
+            "tolerance": int(table["tolerance"][group]), "parties": len(fills),
+            "least_fill": min(fills), "most_fill": max(fills), "cost": costs.get(group),
+        })  # fmt: skip
+    return {"fair_share": told} if told else {}
