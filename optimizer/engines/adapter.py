@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from optimizer.engines.child import Emit
 from optimizer.engines.result import Limit, Reason, SolveOptions, Termination
 from optimizer.errors import EngineError
-from optimizer.model.linear_model import LinearModel
+from optimizer.model.linear_model import MATRIX, LinearModel
 
 Floats = NDArray[np.float64]
 _TAIL = 8_000
@@ -131,29 +131,15 @@ def pack(
     linear: LinearModel, request_meta: Mapping[str, Any], options: SolveOptions
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Model and options as the arrays and the words that travel to the child; the inverse of ``_unpack``."""
-    arrays = {name: getattr(linear, name) for name in _ARRAYS}
+    arrays: dict[str, Any] = dict(linear.arrays)
     words = asdict(replace(options, start=None))
     if options.start is not None:
         arrays["start"] = options.start
     return arrays, {**request_meta, "offset": linear.offset, "options": words}
 
 
-_ARRAYS = (
-    "objective",
-    "col_lower",
-    "col_upper",
-    "integral",
-    "granularity",
-    "indptr",
-    "indices",
-    "data",
-    "row_lower",
-    "row_upper",
-)
-
-
 def _unpack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], folder: Path) -> tuple[LinearModel, Request]:
-    model = {name: arrays[name] for name in _ARRAYS}
+    model = {name: arrays[name] for name in MATRIX}
     linear = LinearModel(**model, offset=meta["offset"], column_blocks=(), row_blocks=())
     options = SolveOptions(**{**meta["options"], "start": arrays.get("start")})
     return linear, Request(options, folder, meta["deadline"], meta["presolve"], meta["tight"])

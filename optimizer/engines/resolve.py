@@ -106,15 +106,7 @@ def price_rows(
     if linear.n_cols == 0:  # nothing to decide, nothing to ask
         return _answer(ChildOutcome("finished", meta={"relaxation": 0.0, "cut": []}), len(question.row), linear.offset)
     arrays: dict[str, NDArray[Any]] = {
-        "objective": linear.objective,
-        "col_lower": linear.col_lower,
-        "col_upper": linear.col_upper,
-        "integral": linear.integral,
-        "indptr": linear.indptr,
-        "indices": linear.indices,
-        "data": linear.data,
-        "row_lower": linear.row_lower,
-        "row_upper": linear.row_upper,
+        **linear.arrays,
         **{name: getattr(question, name) for name in RowQuestion.__dataclass_fields__},
     }
     meta = {name: getattr(effort, name) for name in RowEffort.__dataclass_fields__}

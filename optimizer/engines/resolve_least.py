@@ -121,15 +121,7 @@ class LeastSolver:
     def ask(self, linear: LinearModel, question: LeastQuestion, wall_limit_s: float) -> LeastAnswer | None:
         """The answer; None if the child was cut short."""
         arrays: dict[str, NDArray[Any]] = {
-            "objective": linear.objective,
-            "col_lower": linear.col_lower,
-            "col_upper": linear.col_upper,
-            "integral": linear.integral,
-            "indptr": linear.indptr,
-            "indices": linear.indices,
-            "data": linear.data,
-            "row_lower": linear.row_lower,
-            "row_upper": linear.row_upper,
+            **linear.arrays,
             "values": question.values,
             "kept": question.kept,
             "rise_row": question.rises.row,

@@ -46,11 +46,9 @@ def first_optimum(
     ``values`` is an optimal point. None where the walk did not come to its end within `MOST_NODES` branchings (or, in
     an emergency, within ``time_limit_s``).
     """
-    names = ("objective", "col_lower", "col_upper", "integral", "indptr", "indices", "data", "row_lower", "row_upper")
-    arrays: dict[str, NDArray[Any]] = {name: getattr(linear, name) for name in names}
     outcome = run_in_child(
         TASK,
-        {**arrays, "columns": columns, "values": values},
+        {**linear.arrays, "columns": columns, "values": values},
         {},
         wall_limit_s=time_limit_s,
         memory_limit_mb=memory_limit_mb,

@@ -17,6 +17,13 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+MATRIX = (
+    "objective", "col_lower", "col_upper", "integral", "granularity",
+    "indptr", "indices", "data", "row_lower", "row_upper",
+)  # fmt: skip
+"""The arrays of a `LinearModel`."""
+
+
 @dataclass(frozen=True)
 class Block:
     """Consecutive rows or columns of one family.
@@ -75,6 +82,11 @@ class LinearModel:
     @property
     def n_nonzeros(self) -> int:
         return len(self.data)
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The program itself by name, without what its rows and columns are about: what travels to a child."""
+        return {name: getattr(self, name) for name in MATRIX}
 
     def columns(self, family: str) -> Block:
         """The column block of a family; an empty one if the model has none."""
