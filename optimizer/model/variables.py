@@ -257,7 +257,7 @@ def _lots(batch: Batch, arcs: Arcs, stack: Stack) -> Ints:
     group = np.unique(arcs.group[by_unit])
     first = first_of(arcs.group, arcs.n_groups)[group]
     room = totals(arcs.group, arcs.cap, len(lots))[group]
-    most = np.minimum(room, arcs.want[first]) // multiple[first]
+    most = np.minimum(room, batch.tables.order_lines["qty"][arcs.line[first]]) // multiple[first]
     keys = {name: getattr(arcs, name)[first] for name in ("line", "warehouse", "day", "product", "source")}
     lots[group] = stack.add("lots", keys, most)
     return lots

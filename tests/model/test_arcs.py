@@ -13,6 +13,7 @@ from optimizer.model.build import build_model
 from tests.builders import make_scenario, make_tables
 from tests.model.cases import EXPRESS, FREE, HEAVY, TWO, lane, line, stock
 from tests.model.policy_cases import BEFORE, band
+from tests.model.solving import optimum
 
 SCENARIO = make_scenario(stability={"previous_plan": "previous"})
 ONE = {"order_lines": [line("A", 3)], "stock": [stock("W1", 5)]}
@@ -168,3 +169,17 @@ def test_shipments_group_the_lines_of_an_order() -> None:
     assert arcs.shipment.tolist() == [0, 1, 0, 1, 2, 3]
     assert arcs.shipment_order.tolist() == [0, 0, 1, 1]
     assert arcs.shipment_lane.tolist() == [0, 1, 0, 1]
+
+
+def test_lots_of_a_line_are_bounded_by_the_line_not_by_one_of_its_services() -> None:
+    """A pin of one unit on one service leaves the second unit of the pair to the other."""
+    scenario = make_scenario()
+    pin = {"order_id": "A", "line_id": "1", "warehouse_id": "W1", "service_id": "express", "mode": "exactly", "qty": 1}
+    tables = make_tables(
+        scenario,
+        order_lines=[line("A", 3, lot_multiple=2)],
+        stock=[stock("W1", 4)],
+        lanes=[lane("W1"), lane("W1", service_id="express")],
+        pins=[pin],
+    )
+    assert optimum(build_model(tables, scenario).linear) == pytest.approx(2 * 5)
