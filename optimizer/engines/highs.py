@@ -96,8 +96,8 @@ def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
 def _took_the_start(highs: highspy.Highs) -> bool:
     """Whether it says that nothing is better than the start without having solved a single linear program.
 
-    Version 1.13.1 does so, wrongly, where its presolve decides everything that has a cost (tests/regression); asked once
-    more without the start it is as quick, and right.
+    Version 1.13.1 does so, wrongly, where its presolve decides everything that has a cost (tests/regression); asked
+    once more without the start it is as quick, and right.
     """
     return bool(highs.getModelStatus() == Status.kOptimal and highs.getInfo().simplex_iteration_count == 0)
 

@@ -19,10 +19,10 @@ from optimizer.exact import Exact
 from optimizer.model import objective as money
 from optimizer.model import policy_terms as policy
 from optimizer.model import terms
-from optimizer.model.goals import OBJECTIVE, share_level
+from optimizer.model.goals import OBJECTIVE
 from optimizer.model.shares import share_columns
 from optimizer.model.terms import Ratio
-from optimizer.scenario.schema import kpi_scope
+from optimizer.scenario.schema import kpi_scope, share_level
 
 if TYPE_CHECKING:
     from optimizer.model.formulation import Formulation

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.model.goals import share_level
 from optimizer.model.ragged import expand, first_of, ranks_of, totals
+from optimizer.scenario.schema import share_level
 from optimizer.tables.scope import PARTIES, scope_members, scope_values
 
 if TYPE_CHECKING:

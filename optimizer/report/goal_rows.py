@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from optimizer.exact import decimal_text
-from optimizer.model.goals import kpi_words, share_level
 from optimizer.report import words
+from optimizer.scenario.schema import kpi_words, share_level
 
 
 class GoalRow(NamedTuple):

@@ -175,6 +175,30 @@ def kpi_scope(kpi: str) -> str:
     return scoped.group(1) if scoped else "overall"
 
 
+SHARE = re.compile(r"^fair_share\[(\d+):(.*)\]$", re.DOTALL)
+
+
+def share_kpi(level: int, group_id: str) -> str:
+    """The KPI that a stage of max-min is about: the sum of so many of the lowest fills of a group."""
+    return f"fair_share[{level}:{group_id}]"
+
+
+def share_level(kpi: str) -> tuple[int, str] | None:
+    """The level and the group of such a KPI, None for any other."""
+    found = SHARE.match(kpi)
+    return (int(found.group(1)), found.group(2)) if found else None
+
+
+def kpi_words(kpi: str) -> str:
+    """A KPI as people read it."""
+    share = share_level(kpi)
+    if share is None:
+        return kpi
+    level, group_id = share
+    lowest = "the lowest fill" if level == 1 else f"the sum of the {level} lowest fills"
+    return f"{lowest} in fair share {group_id}"
+
+
 def kpi_sense(kpi: str) -> Literal["max", "min"]:
     """The direction in which a KPI is better."""
     return "min" if KPIS[kpi.partition("[")[0]] == "min" else "max"

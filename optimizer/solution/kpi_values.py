@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 
 from optimizer.model import terms
-from optimizer.model.goals import OBJECTIVE, share_level
-from optimizer.scenario.schema import kpi_scope
+from optimizer.model.goals import OBJECTIVE
+from optimizer.scenario.schema import kpi_scope, share_level
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import objective_terms, objective_value
 

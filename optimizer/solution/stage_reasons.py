@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from optimizer.exact import decimal_text
-from optimizer.model.goals import StageRow, kpi_words
+from optimizer.model.goals import StageRow
+from optimizer.scenario.schema import kpi_words
 from optimizer.tables.tables import Table
 
 REASON = "objective_stage"

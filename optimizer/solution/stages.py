@@ -21,8 +21,9 @@ from optimizer.errors import EngineError
 from optimizer.exact import decimal_text
 from optimizer.model.batch import Batch
 from optimizer.model.build import Model, build_model
-from optimizer.model.goals import OBJECTIVE, StageRow, floor_rows, kpi_words, share_kpi, share_level
+from optimizer.model.goals import OBJECTIVE, StageRow, floor_rows
 from optimizer.model.shares import levels
+from optimizer.scenario.schema import kpi_words, share_kpi, share_level
 from optimizer.solution.extract import plan_from_values, values_from_plan
 from optimizer.solution.kpi_values import kpi_value
 from optimizer.solution.ledger import Ledger

@@ -1,7 +1,7 @@
 """HiGHS 1.13.1 takes a start for the optimum where its presolve decides everything that has a cost.
 
-The matrix is the last stage of a batch of three orders with a max-min share, found against exhaustive search; the start is
-worth 2.287241 and the optimum 2.737541, as SCIP, CBC and CP-SAT find from the same start.
+The matrix is the last stage of a batch of three orders with a max-min share, found against exhaustive search; the start
+is worth 2.287241 and the optimum 2.737541, as SCIP, CBC and CP-SAT find from the same start.
 """
 
 from __future__ import annotations
