@@ -102,8 +102,8 @@ class _Market:
     def ask_whether(self, said: dict[str, Any]) -> None:
         """Fill in ``said``: one way that is worth it, or none."""
         full, _ = self.best(_Case(full=True))
-        rest = self.best(_Case(full=False))[0] if np.isfinite(full) else IMPOSSIBLE
-        if rest <= full + EQUAL and full != IMPOSSIBLE:
+        rest = self.best(_Case(full=False, worth=full + EQUAL))[0] if np.isfinite(full) else IMPOSSIBLE
+        if rest == IMPOSSIBLE and full != IMPOSSIBLE:
             said["filled"].append({"rises": [], "fewest": True, "full": full, "pay": 0, "gains": []})
         said["complete"] = not (np.isnan(full) or np.isnan(rest))
 

@@ -29,7 +29,7 @@ from optimizer.solution.least_rises import Rise, rises_of, with_empty_stock
 from optimizer.solution.least_rules import Rule, Rules
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.neighbours import Neighbours
-from optimizer.solution.part import Part, can_be_parted
+from optimizer.solution.part import Part, can_be_parted, with_fills
 from optimizer.solution.plan import Plan
 from optimizer.solution.survey import Survey
 from optimizer.solution.ways import Ways, unit_earning
@@ -44,15 +44,17 @@ MINOR = 100
 MOST_RULES = 4
 """Rules of a line that are tried."""
 CANCEL = "cancel_date"
+WIDER = 4
+"""By how much the part is larger in which a change is tried again: others may want what it brings."""
 
 
 @dataclass(frozen=True)
 class LeastEffort:
     """Limits. Only ``time_limit_s`` is a clock; the rest are counts, so that answers repeat.
 
-    ``top_lines`` are looked at, by money at stake. A part has about ``columns`` whole-number columns, and a program
-    branches at most ``nodes`` times. Work is counted as simplex iterations + columns of the programs solved:
-    ``most_each`` for one question, ``most_work`` for all.
+    ``top_lines`` are looked at, by money at stake. A part has about ``columns`` whole-number columns, the one in which
+    changes are tried again `WIDER` times as many; a program branches at most ``nodes`` times. Work is counted as
+    simplex iterations + columns of the programs solved: ``most_each`` for one question, ``most_work`` for all.
     """
 
     time_limit_s: float
@@ -92,7 +94,8 @@ class LeastChange:
     """What is known of one short line: ``changes``, the best first. ``everything``: no order of the batch was kept out.
 
     ``outbid``: minor units of money that a unit of the line must earn more to win what it lacks from ``losers``; -1
-    where no margin does, or where that is not known. ``complete``: all that was asked was answered.
+    where no margin does, or where that is not known. ``complete``: all that was asked was answered, and every change
+    that fills the line among the nearest orders does so among more.
     """
 
     line: int
@@ -122,7 +125,7 @@ def least_changes(
     if not len(lines) or model.stages or not can_be_parted(model.linear):
         return {}
     asked: dict[int, Answers] = {}
-    done: set[int] = set()
+    found: dict[int, LeastChange] = {}
     seeker = _Seeker(model, ledger, lines, effort)
     limits = {"work": effort.most_work, "each": effort.most_each, "nodes": effort.nodes}
     with LeastSolver(**limits, memory_limit_mb=memory_limit_mb, stop=stop) as solver:
@@ -138,10 +141,11 @@ def least_changes(
         with suppress(_NoMoreEffortError):
             for line in lines.tolist():
                 asked[line] = [ask(case) for case in seeker.cases(line)]
+                found[line] = seeker.upheld(seeker.told(line, asked[line], done=False), ask)
             for line in lines.tolist():  # dates take most tries, and help fewest lines
                 asked[line].extend(seeker.dated(line, asked[line], ask))
-                done.add(line)
-    return {line: seeker.told(line, answers, line in done) for line, answers in asked.items()}
+                found[line] = seeker.upheld(seeker.told(line, asked[line], done=True), ask)
+    return found
 
 
 class _NoMoreEffortError(Exception):
@@ -189,6 +193,8 @@ class _Seeker:
         self.neighbours = Neighbours(model, ledger.plan, effort.columns)
         self.pay = float(model.scenario.weights.margin) / MINOR
         self.moved = len(model.tables.transfers) > 0
+        self.wide = effort.columns * WIDER
+        self.held: dict[tuple[int, str], bool] = {}
 
     def cases(self, line: int) -> Iterator[_Case]:
         """The line as it is, then with each rule around it dropped; of a cancel date the first later one that tells."""
@@ -216,7 +222,7 @@ class _Seeker:
         tried: dict[int, tuple[_About, LeastAnswer]] = {}
 
         def fills(days: int) -> bool:
-            case = self._dated(move.by(days), line, orders)
+            case = self._edited(move.by(days), line, orders)
             if case is not None:
                 tried[days] = ask(case)
             return days in tried and _is_enough(tried[days][1])
@@ -225,14 +231,16 @@ class _Seeker:
         unknown = [one for one in tried.values() if not one[1].complete]
         return unknown if unknown or days is None else [tried[days]]
 
-    def _dated(self, rule: Rule, line: int, orders: Ints) -> _Case | None:
-        """The program with a date moved, of which no more is asked than whether it fills the line."""
-        if rule.edits[0].table != "inbound":
-            case = self._case(self.ledger, line, orders, rule)
-        else:  # when goods arrive concerns the plan of all orders
-            changed = apply(self.ledger.tables, rule.edits)
+    def _edited(self, rule: Rule, line: int, orders: Ints) -> _Case | None:
+        """The program after some edits, of which no more is asked than whether they fill the line."""
+        shared = [edit for edit in rule.edits if edit.action == "add" or edit.table == "inbound"]
+        whole: Ledger | None = self.ledger
+        if shared:  # what there is for all, and when goods arrive, concerns the plan of all orders
+            changed = apply(self.ledger.tables, shared)
             whole = on_days_left(Ledger(changed, self.ledger.scenario, self.ledger.plan))
-            case = None if whole is None else self._case(whole, line, orders, rule)
+        own = rule._replace(edits=tuple(edit for edit in rule.edits if edit not in shared))
+        case = None if whole is None else self._case(whole, line, orders, own)
+        case = None if case is None else case._replace(about=case.about._replace(rule=rule))
         return None if case is None else case._replace(question=replace(case.question, brief=True))
 
     def _case(self, whole: Ledger, line: int, orders: Ints, rule: Rule | None) -> _Case | None:
@@ -244,7 +252,7 @@ class _Seeker:
         arcs = part.model.arcs
         if not (arcs.line == mine).any():
             return None
-        fills = _with_fills(part, mine)
+        fills = with_fills(part, mine)
         rises = rises_of(part, fills.linear, mine, needed)
         total = int(self.ledger.ordered[line])
         question = LeastQuestion(
@@ -260,6 +268,22 @@ class _Seeker:
         value = float(part.linear.objective @ part.values)
         return _Case(fills.linear, question, _About(rises.named, fills.others, rule, value))
 
+    def upheld(self, found: LeastChange, ask: Ask) -> LeastChange:
+        """Without the changes that do not fill the line once more orders are free to want what they bring."""
+        if found.everything:
+            return found
+        orders = self.neighbours.of(found.line, self.wide)
+        kept = tuple(change for change in found.changes if self._holds(change, found.line, orders, ask))
+        return replace(found, changes=kept, complete=found.complete and len(kept) == len(found.changes))
+
+    def _holds(self, change: Change, line: int, orders: Ints, ask: Ask) -> bool:
+        """Whether a change fills the line among these orders, built anew with its edits made."""
+        key = line, change.words
+        if key not in self.held:
+            case = self._edited(Rule(change.words, change.edits), line, orders)
+            self.held[key] = case is not None and _is_enough(ask(case)[1])
+        return self.held[key]
+
     def _headroom(self, line: int) -> int:
         """Units, or kilograms, by which any one limit might have to rise to fill the line."""
         offers = self.ledger.batch.offers
@@ -268,7 +292,7 @@ class _Seeker:
         most = max(1.0, float(shipped.max()), float(offers.kg.floats()[mine].max()))
         return int(np.ceil(float(self.ledger.ordered[line]) * most)) + 1
 
-    def told(self, line: int, answers: Answers, done: bool) -> LeastChange:
+    def told(self, line: int, answers: Answers, *, done: bool) -> LeastChange:
         """What the answers say of the line: the changes that are enough first, then those worth most."""
         base = next((answer.base + about.value for about, answer in answers if about.rule is None), None)
         changes: list[Change] = []
@@ -346,39 +370,3 @@ def _beaten(one: Change, at: int, changes: Sequence[Change]) -> Iterator[bool]:
     """For every other change whether it is the lesser one; of two that ask for the same the first stays."""
     for place, other in enumerate(changes):
         yield place != at and other.covers(one) and not (one.covers(other) and at < place)
-
-
-class _Fills(NamedTuple):
-    """A program with a row for what each line gets, and one for the objective; ``others``: lines of the kept rows."""
-
-    linear: LinearModel
-    target: int
-    value_row: int
-    kept: Ints
-    others: Ints
-
-
-def _with_fills(part: Part, line: int) -> _Fills:
-    """The part's program with rows for what its lines get: ``line`` anything, the others no less than in the plan.
-
-    Lines without an arc have no row.
-    """
-    linear, arcs = part.linear, part.model.arcs
-    known, of_arc = np.unique(arcs.line, return_inverse=True)
-    by_line, paid = np.argsort(of_arc, kind="stable"), np.flatnonzero(linear.objective)
-    least = part.ledger.allocated[known].astype(np.float64)
-    target = int(np.searchsorted(known, line))
-    least[target] = -np.inf
-    rows = linear.n_rows + np.arange(len(known))
-    counts = np.append(np.bincount(of_arc, minlength=len(known)), len(paid))
-    endless = np.full(len(known) + 1, np.inf)
-    grown = replace(
-        linear,
-        indptr=np.concatenate([linear.indptr, linear.indptr[-1] + np.cumsum(counts)]),
-        indices=np.concatenate([linear.indices, by_line, paid]).astype(np.int32),
-        data=np.concatenate([linear.data, arcs.step[by_line], linear.objective[paid]]).astype(np.float64),
-        row_lower=np.concatenate([linear.row_lower, least, [-np.inf]]),
-        row_upper=np.concatenate([linear.row_upper, endless]),
-    )
-    others = np.delete(np.arange(len(known)), target)
-    return _Fills(grown, int(rows[target]), linear.n_rows + len(known), rows[others], part.lines[known[others]])

@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.engines.resolve_least import Rises
-from optimizer.exact import Exact
 from optimizer.model.batch import Batch
 from optimizer.model.linear_model import Block, LinearModel
 from optimizer.model.supply import Supply
-from optimizer.solution.edits import Edit, rows_with
+from optimizer.solution.edits import Edit, rows_with, with_stock_rows
 from optimizer.solution.ledger import Ledger
-from optimizer.solution.part import Part, rows_of
+from optimizer.solution.part import Part
 from optimizer.solution.plan import Draws, Plan
 from optimizer.solution.prices_rows import AT_LEAST, KEYS, LINKS, key_texts
 from optimizer.solution.ways import Ways
-from optimizer.tables.tables import Table
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -79,20 +77,7 @@ def with_empty_stock(ledger: Ledger, lines: Ints) -> Ledger:
     pair = pair[own & ~ledger.batch.offers.recipes.is_kit[pair % size]]
     if not len(pair):
         return ledger
-    warehouse, product = pair // size, pair % size
-    texts = {
-        "warehouse_id": tables.warehouses["warehouse_id"][warehouse],
-        "product_id": tables.products["product_id"][product],
-    }
-    added = {name: texts.get(name, _blanks(column, len(pair))) for name, column in tables.stock.columns.items()}
-    columns = {name: _joined(column, added[name]) for name, column in tables.stock.columns.items()}
-    none = np.zeros(len(pair), dtype=bool)
-    filled = {name: np.concatenate([flags, none]) for name, flags in tables.stock.filled.items()}
-    houses = np.concatenate([tables.stock_warehouse, warehouse])
-    products = np.concatenate([tables.stock_product, product])
-    order = np.lexsort((columns["lot_id"].astype(str), products, houses))
-    stock = rows_of(Table("stock", columns, filled), order)
-    changed = tables.replace(stock=stock, stock_warehouse=houses[order], stock_product=products[order])
+    changed = with_stock_rows(tables, pair // size, pair % size)
     return Ledger(changed, ledger.scenario, _renumbered(ledger, Batch.of(changed, ledger.scenario).supply))
 
 
@@ -102,17 +87,6 @@ def _renumbered(ledger: Ledger, supply: Supply) -> Plan:
     place = supply.find_source(old.warehouse, old.product, old.lot)
     draws = Draws.of(plan.draws.row, place[plan.draws.source], plan.draws.units)
     return replace(plan, draws=draws, moves=replace(plan.moves, source=place[plan.moves.source]))
-
-
-def _blanks(column: Any, size: int) -> Any:
-    if isinstance(column, Exact):
-        return Exact.zeros(size)
-    blank = {"O": "", "M": np.datetime64("NaT", "D")}.get(column.dtype.kind, 0)
-    return np.full(size, blank, dtype=column.dtype)
-
-
-def _joined(column: Any, added: Any) -> Any:
-    return Exact.concat([column, added]) if isinstance(column, Exact) else np.concatenate([column, added])
 
 
 def rises_of(part: Part, linear: LinearModel, line: int, most: int) -> RisesOf:

@@ -43,14 +43,15 @@ class Neighbours:
         room = np.minimum(program.row_upper - program.used, program.used - program.row_lower)
         return np.asarray(self.coupling & (room <= 0.01 * np.maximum(1.0, np.abs(program.used))), dtype=bool)
 
-    def of(self, line: int) -> Ints:
-        """The line's order and its nearest neighbours, as many as fit the size; sorted positions.
+    def of(self, line: int, size: int | None = None) -> Ints:
+        """The line's order and its nearest neighbours, as many as fit the size (its own if not given), sorted.
 
         First those that have what the line would take, most first; then those that are short themselves. They are
         looked for in the rows of the line's product anywhere and in the full rows that its order stands in.
         """
         orders = np.arange(len(self.weight))
-        if self.is_small:
+        size = self.size if size is None else size
+        if int(self.weight.sum()) <= size:
             return orders
         own = int(self.ledger.tables.line_order[line])
         columns = self.by_order[self.start[own] : self.start[own + 1]]
@@ -65,7 +66,7 @@ class Neighbours:
         ranked = np.flatnonzero(wants & ((uses > 0) | short))
         ranked = ranked[np.lexsort((ranked, -uses[ranked], ~short[ranked] & (uses[ranked] == 0)))]
         ranked = ranked[ranked != own]
-        fits = np.cumsum(self.weight[ranked]) + self.weight[own] <= self.size
+        fits = np.cumsum(self.weight[ranked]) + self.weight[own] <= size
         return np.union1d(ranked[fits], [own]).astype(np.int64)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,3 +146,39 @@ def _values(model: Model, linear: LinearModel, plan: Plan, whole: Ledger) -> Flo
     if len(owed):
         values[owed.start : owed.stop] = whole.contracts.shortfall[owed.keys["contract"]]
     return np.asarray(np.maximum(values, linear.col_lower), dtype=np.float64)
+
+
+class Fills(NamedTuple):
+    """A program with a row for what each line gets, and one for the objective; ``others``: lines of the kept rows."""
+
+    linear: LinearModel
+    target: int
+    value_row: int
+    kept: Ints
+    others: Ints
+
+
+def with_fills(part: Part, line: int) -> Fills:
+    """The part's program with rows for what its lines get: ``line`` anything, the others no less than in the plan.
+
+    Lines without an arc have no row.
+    """
+    linear, arcs = part.linear, part.model.arcs
+    known, of_arc = np.unique(arcs.line, return_inverse=True)
+    by_line, paid = np.argsort(of_arc, kind="stable"), np.flatnonzero(linear.objective)
+    least = part.ledger.allocated[known].astype(np.float64)
+    target = int(np.searchsorted(known, line))
+    least[target] = -np.inf
+    rows = linear.n_rows + np.arange(len(known))
+    counts = np.append(np.bincount(of_arc, minlength=len(known)), len(paid))
+    endless = np.full(len(known) + 1, np.inf)
+    grown = replace(
+        linear,
+        indptr=np.concatenate([linear.indptr, linear.indptr[-1] + np.cumsum(counts)]),
+        indices=np.concatenate([linear.indices, by_line, paid]).astype(np.int32),
+        data=np.concatenate([linear.data, arcs.step[by_line], linear.objective[paid]]).astype(np.float64),
+        row_lower=np.concatenate([linear.row_lower, least, [-np.inf]]),
+        row_upper=np.concatenate([linear.row_upper, endless]),
+    )
+    others = np.delete(np.arange(len(known)), target)
+    return Fills(grown, int(rows[target]), linear.n_rows + len(known), rows[others], part.lines[known[others]])
