@@ -25,7 +25,7 @@ from optimizer.model.linear_model import LinearModel
 from optimizer.solution.days_left import on_days_left
 from optimizer.solution.edits import Edit, apply
 from optimizer.solution.least_dates import DateMove, Dates, fewest
-from optimizer.solution.least_rises import Rise, rises_of, with_empty_stock
+from optimizer.solution.least_rises import RisesOf, rises_of, with_empty_stock
 from optimizer.solution.least_rules import Rule, Rules
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.neighbours import Neighbours
@@ -165,7 +165,7 @@ class _About(NamedTuple):
     ``others``: the lines of the kept rows, as positions in the batch. ``value``: objective of the part's plan.
     """
 
-    rises: tuple[Rise, ...]
+    rises: RisesOf
     others: Ints
     rule: Rule | None
     value: float
@@ -266,7 +266,7 @@ class _Seeker:
             rises=rises.asked,
         )
         value = float(part.linear.objective @ part.values)
-        return _Case(fills.linear, question, _About(rises.named, fills.others, rule, value))
+        return _Case(fills.linear, question, _About(rises, fills.others, rule, value))
 
     def upheld(self, found: LeastChange, ask: Ask) -> LeastChange:
         """Without the changes that do not fill the line once more orders are free to want what they bring."""
@@ -304,7 +304,7 @@ class _Seeker:
                 if one.pay is not None and not unknown and _is_least(about, one, tried):
                     changes.append(self._change(about, one, base, line))
             if about.rule is None:
-                tried = {about.rises[rise].words for one in answer.filled for rise, _ in one.rises}
+                tried = {about.rises.named[rise].words for one in answer.filled for rise, _ in one.rises}
             if about.rule is None and answer.outbid is not None:
                 outbid, losers = answer.outbid, self._names(about, answer.losers)
         least = [one for at, one in enumerate(changes) if not any(_beaten(one, at, changes))]
@@ -314,13 +314,13 @@ class _Seeker:
             outbid=outbid,
             losers=losers,
             everything=self.neighbours.is_small,
-            complete=done and all(answer.complete for _, answer in answers),
+            complete=done and all(answer.complete and about.rises.known for about, answer in answers),
         )
 
     def _change(self, about: _About, one: Filled, base: float | None, line: int) -> Change:
         words, edits = ([about.rule.words], list(about.rule.edits)) if about.rule else ([], [])
         for rise, steps in one.rises:
-            said, edit = about.rises[rise].by(steps)
+            said, edit = about.rises.named[rise].by(steps)
             words.append(said)
             edits.append(edit)
         pay = one.pay or 0
@@ -331,7 +331,7 @@ class _Seeker:
             words=" and ".join(words),
             edits=tuple(edits),
             rule=about.rule.words if about.rule else "",
-            limits={about.rises[rise].words: steps for rise, steps in one.rises},
+            limits={about.rises.named[rise].words: steps for rise, steps in one.rises},
             pay=pay,
             worth=one.full + (0.0 if base is None else about.value - base),
             rivals=self._names(about, one.gains) if pay else (),
@@ -363,7 +363,7 @@ def _is_least(about: _About, one: Filled, tried: set[str]) -> bool:
         return True
     if about.rule is None:
         return one.pay == 0 or one.fewest
-    return one.pay == 0 and not any(about.rises[rise].words in tried for rise, _ in one.rises)
+    return one.pay == 0 and not any(about.rises.named[rise].words in tried for rise, _ in one.rises)
 
 
 def _beaten(one: Change, at: int, changes: Sequence[Change]) -> Iterator[bool]:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from optimizer.engines.resolve_least import Rises
 from optimizer.model.batch import Batch
+from optimizer.model.limits import ENDLESS
 from optimizer.model.linear_model import Block, LinearModel
 from optimizer.model.supply import Supply
-from optimizer.solution.edits import Edit, rows_with, with_stock_rows
+from optimizer.solution.edits import Edit, with_stock_rows
+from optimizer.solution.least_stock import reserve_rise, stock_rise
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.part import Part
 from optimizer.solution.plan import Draws, Plan
@@ -45,12 +47,14 @@ class Rise(NamedTuple):
     """A limit that might rise: how it is said, and the cell that states it.
 
     ``first``: how much the cell must rise before the limit does: units that are promised beyond what there is.
+    ``most``: the most by which the limit can rise at all.
     """
 
     words: str
     unit: str
     edit: Edit
     first: int = 0
+    most: int = ENDLESS
 
     def by(self, steps: int) -> tuple[str, Edit]:
         """The rise by so many steps, in words and as an edit."""
@@ -61,10 +65,14 @@ class Rise(NamedTuple):
 
 
 class RisesOf(NamedTuple):
-    """The limits of one line: named for people, and as the engine is asked about them."""
+    """The limits of one line: named for people, and as the engine is asked about them.
+
+    ``known``: none was left out because its rise is more than a number.
+    """
 
     named: tuple[Rise, ...]
     asked: Rises
+    known: bool
 
 
 def with_empty_stock(ledger: Ledger, lines: Ints) -> Ledger:
@@ -93,11 +101,15 @@ def rises_of(part: Part, linear: LinearModel, line: int, most: int) -> RisesOf:
     """The limits that arcs and shipments of the line (of the part) count in and that have too little room for it."""
     used = _used(linear, part.values)
     found: list[tuple[float, Rise, Ints, Floats, int]] = []
+    known = True
     for name, rows, scale in _limits(part, linear, line):
+        known = known and len(rows) > 0
+        if not len(rows) or not name.most:
+            continue
         room = float(((linear.row_upper[rows] - used[rows]) / scale).min())
         steps = MOST_MONEY if name.unit == "money" else most
         if room < steps:
-            found.append((room, name, rows, scale, steps))
+            found.append((room, name, rows, scale, min(steps, name.most)))
     found = sorted(found, key=lambda one: one[0])[:MOST_RISES]
     asked = Rises(
         row=_flat([rows for _, _, rows, _, _ in found], np.int64),
@@ -106,7 +118,7 @@ def rises_of(part: Part, linear: LinearModel, line: int, most: int) -> RisesOf:
         most=np.array([steps for *_, steps in found], dtype=np.int64),
         kind=np.array([-1 if one[1].edit.table == "stock" else at for at, one in enumerate(found)], dtype=np.int64),
     )
-    return RisesOf(tuple(name for _, name, *_ in found), asked)
+    return RisesOf(tuple(name for _, name, *_ in found), asked, known)
 
 
 def _flat(parts: list[NDArray[Any]], dtype: type) -> NDArray[Any]:
@@ -120,7 +132,7 @@ def _used(linear: LinearModel, values: Floats) -> Floats:
 
 
 def _limits(part: Part, linear: LinearModel, line: int) -> Iterator[tuple[Rise, Ints, Floats]]:
-    """Each shared upper limit that the line counts in, with its rows and what one step adds to each."""
+    """Each shared upper limit that the line counts in, its rows (none: not known), and what one step adds to each."""
     batch = part.model.batch
     for block, rows in _touched(part, linear, line):
         if block.family == "lot_stock":
@@ -129,40 +141,13 @@ def _limits(part: Part, linear: LinearModel, line: int) -> Iterator[tuple[Rise, 
             rise, at = _named(batch, block, int(group[0])), block.start + group
             scale = np.ones(len(group)) if block.scale is None else block.scale[group]
             if block.family == "warehouse_stock":
-                rise, at = _lot_of(batch, linear, block, group, rise)
-                scale, rise = np.ones(len(at)), rise._replace(first=_promised(part, rise))
-                if rise.first and len(group) > 1:
-                    continue  # what a receipt covers later is not what is lacking now: no one number says it
-            if len(at):
-                yield rise, at, scale
-
-
-def _promised(part: Part, rise: Rise) -> int:
-    """Units by which what is reserved and kept back of a product at a warehouse exceeds what is there on day 0."""
-    tables, key, supply = part.ledger.tables, rise.edit.key, part.model.batch.supply
-    where = {name: key[name] for name in ("warehouse_id", "product_id")}
-    stock, rows = tables.stock, rows_with(tables.stock, where)
-    free = stock["on_hand_qty"][rows] - stock["reserved_qty"][rows] - stock["safety_stock_qty"][rows]
-    pool = supply.find_pool(tables.stock_warehouse[rows[:1]], tables.stock_product[rows[:1]])
-    arrived = supply.receipt_qty[np.isin(supply.receipt_pool, pool) & (supply.receipt_day == 0)]
-    return max(0, -int(free.sum() + arrived.sum()))
-
-
-def _lot_of(batch: Batch, linear: LinearModel, block: Block, group: Ints, rise: Rise) -> tuple[Rise, Ints]:
-    """More of the lot of the pool that keeps longest: rows of the pool while it is alive, and those of the lot."""
-    supply, pool = batch.supply, int(batch.supply.period_pool[block.keys["period"][group[0]]])
-    sources = np.arange(supply.source_start[pool], supply.source_start[pool + 1])
-    source = int(sources[np.argmax(supply.last_period[sources])])
-    alive = group[block.keys["period"][group] <= supply.last_period[source]]
-    lots = linear.rows("lot_stock")
-    own = np.flatnonzero(supply.lot_rows.source[lots.keys["lot_row"]] == source) if len(lots) else alive[:0]
-    lot = str(supply.lot[source])
-    if len(sources) > 1:
-        rise = rise._replace(edit=replace(rise.edit, key={**rise.edit.key, "lot_id": lot}))
-    if lot:
-        words = rise.words.replace(" at ", f" (lot {_safe(lot)}) at ", 1)
-        rise = rise._replace(words=words)
-    return rise, np.concatenate([block.start + alive, lots.start + own])
+                found = stock_rise(part, linear, int(block.keys["period"][group[0]]), rise)
+                rise, at = found if found is not None else (rise, at[:0])
+                scale = np.ones(len(at))
+            if block.family == "reserve":
+                lowered = reserve_rise(part, block, group, rise)
+                rise, at = (rise, at[:0]) if lowered is None else (lowered, at)
+            yield rise, at, scale
 
 
 def _touched(part: Part, linear: LinearModel, line: int) -> Iterator[tuple[Block, Ints]]:

@@ -124,8 +124,8 @@ def lesser(change: Change) -> Iterator[tuple[str, tuple[Edit, ...]]]:
 def check(judge: Judge, case: Case, model: Model, plan: Plan, tried: Counter[str], most: int) -> None:
     ledger = Ledger(model.tables, model.scenario, plan)
     for line, found in least_changes(model, plan, LeastEffort(60)).items():
-        assert found.complete or not found.everything
         tried["lines"] += 1
+        tried["complete"] += found.complete
         for change in found.changes:
             about = (model.tables.order_lines["order_id"][line], model.tables.order_lines["line_id"][line], change)
             full, rest = judge.fills(edited(case, change.edits), ledger.allocated, line)
