@@ -52,7 +52,10 @@ def mismatches(engine: str, seeds: range) -> list[str]:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_engine_differs_from_exhaustive_search(engine: str) -> None:
-    assert mismatches(engine, range(300)) == []
+    """HiGHS on every instance, each other engine on a third of them."""
+    others = [name for name in ENGINES if name != "highs"]
+    seeds = range(300) if engine == "highs" else range(others.index(engine), 300, 3)
+    assert mismatches(engine, seeds) == []
 
 
 @pytest.mark.slow
