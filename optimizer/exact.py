@@ -136,6 +136,13 @@ class Exact:
     def take(self, positions: NDArray[Any]) -> Exact:
         return Exact(self.num[positions], self.scale)
 
+    def put(self, positions: NDArray[Any], other: Exact) -> Exact:
+        """These values, others at some positions."""
+        left, right = _aligned(self, other)
+        num = left.num.astype(object if right.num.dtype == object else left.num.dtype)
+        num[positions] = right.num
+        return Exact(num, left.scale)
+
     def rescaled(self, scale: int) -> Exact:
         """The same values with a larger power of ten."""
         if scale == self.scale:

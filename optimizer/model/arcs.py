@@ -17,8 +17,8 @@ from optimizer.model.batch import Batch
 from optimizer.model.candidates import REASONS, Candidates, Filters, apply_narrow_pins
 from optimizer.model.freight import chargeable_kg
 from optimizer.model.kit_parts import Kits, Parts
-from optimizer.model.ragged import first_of, ranks_of, totals
-from optimizer.model.rows import stable_order
+from optimizer.model.ragged import first_of, order_of, ranks_of, renumbered, totals
+from optimizer.model.rates import Bands
 from optimizer.model.tariffs import most_steps
 from optimizer.tables.tables import Tables
 
@@ -163,7 +163,10 @@ def _pairs(tables: Tables, lines: Ints, zone_lanes: Ints, zone_start: Ints) -> C
 
 
 class _Ways:
-    """How candidates gather in groups, picks and shipments; simpler where each (line, lane) has one candidate."""
+    """How candidates gather in groups, picks and shipments; simpler where each (line, lane) has one candidate.
+
+    Groups and shipments are numbered once; thinning leaves gaps in the numbers, which are closed when asked again.
+    """
 
     def __init__(self, batch: Batch) -> None:
         self.tables = batch.tables
@@ -174,10 +177,15 @@ class _Ways:
         if self.plain:
             group = np.cumsum(_run_starts(found["line"], found["warehouse"])) - 1
             return group, int(group[-1]) + 1 if len(group) else 0
+        if "group" in found.arrays:
+            return renumbered(found["group"])
         by_house, by_lane = (_run_starts(found["line"], found[name]) for name in ("warehouse", "lane"))
         if np.array_equal(by_house, by_lane):
-            return np.arange(len(found)), len(found)  # one service reaches each (line, warehouse): nothing is shared
-        return ranks_of(*(found[name] for name in ("line", "warehouse", "day", "product", "source")))
+            group = np.arange(len(found))  # one service reaches each (line, warehouse): nothing is shared
+        else:
+            group, _ = ranks_of(*(found[name] for name in ("line", "warehouse", "day", "product", "source")))
+        found["group"] = group
+        return renumbered(group)
 
     def picks(self, found: Candidates) -> Ints:
         """(line, shipment) of each candidate; they are sorted by it."""
@@ -187,19 +195,12 @@ class _Ways:
 
     def shipments(self, found: Candidates) -> tuple[Ints, Ints, Ints, Ints]:
         """For each candidate the number of its (order, lane, day); then the three of each number, sorted."""
-        n_lanes = len(self.tables.lanes)
-        code, days = found["order"] * n_lanes + found["lane"], np.zeros(1, dtype=np.int64)
-        if not self.plain:
-            days, rank = np.unique(found["day"], return_inverse=True)
-            code = code * max(len(days), 1) + rank.reshape(-1)
-        by_code = stable_order(code)
-        starts = _run_starts(code[by_code])
-        place = np.empty(len(code), dtype=np.int64)
-        place[by_code] = np.cumsum(starts) - 1
-        distinct = code[by_code[starts]]
-        pair = distinct // max(len(days), 1)
-        day = days[distinct % len(days)] if len(distinct) else distinct
-        return place, pair // n_lanes, pair % n_lanes, day
+        order, lane, day = (found[name] for name in ("order", "lane", "day"))
+        if "shipment" not in found.arrays:
+            found["shipment"], _ = ranks_of(order, lane, day)
+        place, size = renumbered(found["shipment"])
+        first = first_of(place, size)
+        return place, order[first], lane[first], day[first]
 
 
 def _run_starts(*keys: Ints) -> Flags:
@@ -282,19 +283,24 @@ def _drop_part_shipments(tables: Tables, found: Candidates, ways: _Ways) -> None
 
 def _drop_unpriced(batch: Batch, found: Candidates, ways: _Ways) -> None:
     """On lanes with a tariff, no more of an arc than some weight band holds, and nothing where none does."""
-    if not len(batch.tables.rate_bands):
+    bands = Bands.of(batch.tables)
+    gaps = bands.priced & ~bands.gapless
+    arc = np.flatnonzero(gaps[found["lane"]])
+    if not len(arc):
         return
     shipment, _, lane, _ = ways.shipments(found)
-    kg = chargeable_kg(batch, found["offer"], found["lane"]).times(found["step"])
-    steps = most_steps(batch.tables, lane, shipment, kg, found["cap"] // found["step"])
-    found["cap"] = np.minimum(found["cap"], steps * found["step"])
+    banded = np.flatnonzero(gaps[lane])
+    offer, of, step, cap = (found[name][arc] for name in ("offer", "lane", "step", "cap"))
+    kg = chargeable_kg(batch, offer, of).times(step)
+    row = np.searchsorted(banded, shipment[arc])
+    found["cap"][arc] = np.minimum(cap, most_steps(bands, lane[banded], row, kg, cap // step) * step)
     found.keep(found["cap"] > 0, "no_rate")
 
 
 def _finished(batch: Batch, found: Candidates, ways: _Ways, headroom: int) -> Arcs:
     shipment, shipment_order, shipment_lane, shipment_day = ways.shipments(found)
     lost, offers = found.lost, batch.offers
-    named = {name: array for name, array in found.arrays.items() if name != "room"}
+    named = {name: array for name, array in found.arrays.items() if name not in ("room", "group", "shipment")}
     units, kits = found["step"], offers.recipes.is_kit.any()
     if not offers.plain or kits:
         units = offers.shipped(found["offer"], found["step"]) * offers.units[found["offer"]]
@@ -334,7 +340,7 @@ def _taken(batch: Batch, found: Candidates, headroom: int) -> tuple[Draws, Needs
     arc = np.concatenate([plain, kit[parts.kit[parts.option[implied]]]])
     source = np.concatenate([found["source"][plain], parts.source[implied]])
     taken = np.concatenate([shipped[plain], units[parts.option[implied]]])
-    order = np.lexsort((source, arc))
+    order = order_of(arc, source)
     need, chosen = np.flatnonzero(decided), np.flatnonzero(decided[parts.option])
     owner = (np.cumsum(decided) - 1)[parts.option[chosen]]
     need_arc = kit[parts.kit[need]]

@@ -14,9 +14,11 @@ from optimizer.model import policies, terms
 from optimizer.model.arcs import Arcs, find_arcs, must_complete
 from optimizer.model.batch import Batch
 from optimizer.model.calendar import FOREVER, days_since
+from optimizer.model.freight import arc_freight
 from optimizer.model.goals import OBJECTIVE, StageRow, with_columns
 from optimizer.model.ragged import first_of, totals
 from optimizer.model.resources import Resources, find_resources
+from optimizer.model.terms import Ratio
 from optimizer.model.variables import NONE, Variables, define_variables
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.tables import Tables
@@ -163,6 +165,11 @@ class Formulation:
     def order_weight(self) -> Exact:
         """Service weight of each order."""
         return terms.order_weight(self.tables, self.scenario)
+
+    @cached_property
+    def arc_freight(self) -> Ratio:
+        """Money that a step of each arc adds to the freight of its shipment."""
+        return arc_freight(self.batch, self.arcs, np.arange(len(self.arcs)))
 
     def arcs_of(self, lines: Ints) -> tuple[Ints, Ints]:
         """All arcs of these lines, with the position in ``lines`` that each belongs to."""

@@ -22,9 +22,13 @@ def chargeable_kg(batch: Batch, offer: Ints, lane: Ints) -> Ratio:
     kg, lanes = batch.offers.kg.take(offer), batch.tables.lanes
     if "kg_per_m3" not in lanes.columns or not lanes.given("kg_per_m3").any():
         return kg
-    by_volume = batch.offers.volume.take(offer).times(lanes["kg_per_m3"].take(lane))
-    bulky = by_volume.top * kg.bottom > kg.top * by_volume.bottom
-    return Ratio(by_volume.top.where(bulky, kg.top), np.where(bulky, by_volume.bottom, kg.bottom))
+    light = np.flatnonzero((lanes["kg_per_m3"] > 0)[lane])  # elsewhere volume counts nothing
+    by_volume = batch.offers.volume.take(offer[light]).times(lanes["kg_per_m3"].take(lane[light]))
+    bulky = by_volume.top * kg.bottom[light] > kg.top.take(light) * by_volume.bottom
+    at, chosen = light[bulky], by_volume.take(np.flatnonzero(bulky))
+    bottom = kg.bottom.copy()
+    bottom[at] = chosen.bottom
+    return Ratio(kg.top.put(at, chosen.top), bottom)
 
 
 def arc_kg(batch: Batch, arcs: Arcs, arc: Ints) -> Ratio:

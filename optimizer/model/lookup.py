@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.model.calendar import FOREVER
 from optimizer.model.ragged import expand
 
 Ints = NDArray[np.int64]
@@ -21,3 +24,14 @@ def find_sorted(codes: Ints, wanted: Ints) -> Ints:
 def expand_matches(codes: Ints, wanted: Ints) -> tuple[Ints, Ints]:
     """(position in ``wanted``, position in the sorted ``codes``) of every equal pair."""
     return expand(np.searchsorted(codes, wanted), np.searchsorted(codes, wanted, side="right"))
+
+
+def by_day(ask: Callable[[Ints, Ints], Ints], owner: Ints, size: int, day: Ints) -> Ints:
+    """``ask(owner, day)`` elementwise, for owners 0..size-1; of a table of them all where the same is asked often."""
+    least = int(day.min(initial=FOREVER))
+    span = int(day.max(initial=0)) - least + 1
+    if size * span >= len(day):
+        return ask(owner, day)
+    pair = np.arange(size * span)
+    answer: Ints = ask(pair // span, least + pair % span)[owner * span + (day - least)]
+    return answer

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.model import terms
 from optimizer.model.formulation import Formulation
-from optimizer.model.freight import arc_freight
 from optimizer.model.policies import TERMS
 from optimizer.model.terms import Ratio
 from optimizer.model.variables import NONE
@@ -60,8 +59,7 @@ def service(f: Formulation) -> Term:
 
 def unit_freight(f: Formulation) -> Term:
     """(cost_per_unit[r] + cost_per_kg[r] · kg[l]) · units, on `ship_qty`."""
-    every = np.arange(len(f.arcs))
-    return every, arc_freight(f.batch, f.arcs, every)
+    return np.arange(len(f.arcs)), f.arc_freight
 
 
 def shipment_freight(f: Formulation) -> Term:
@@ -74,7 +72,7 @@ def shipment_freight(f: Formulation) -> Term:
     own, topped = np.flatnonzero(v.own_open), np.flatnonzero(v.topup != NONE)
     single = np.flatnonzero((v.opened != NONE) & ~v.own_open)
     arc, lane = v.opened[single], arcs.shipment_lane[single]
-    load = arc_freight(f.batch, arcs, arc)
+    load = f.arc_freight.take(arc)
     fixed, least = fixed_cost.take(lane) * load.bottom, min_charge.take(lane) * load.bottom
     beyond_load = least.maximum(fixed + load.top) - load.top
     top = Exact.concat([fixed_cost.take(arcs.shipment_lane[own]), Exact.full(len(topped), 1), beyond_load])

@@ -132,11 +132,13 @@ class FrozenRows:
         if not known.any():
             return np.full(len(line), NONE, dtype=np.int64)
         place = np.flatnonzero(known)
+        asked = np.flatnonzero(np.isin(line, self.line[known]) & (source >= 0))  # few lines are frozen
         mine = (self.line[known], self.lane[known], self.day[known], self.source[known])
-        codes = _codes([np.concatenate(pair) for pair in zip(mine, (line, lane, day, source), strict=True)])
-        own, wanted = codes[: len(place)], codes[len(place) :]
-        found = find_sorted(own, wanted)
-        return np.where((found >= 0) & (source >= 0), np.append(place, NONE)[found], NONE)
+        wanted = (line[asked], lane[asked], day[asked], source[asked])
+        codes = _codes([np.concatenate(pair) for pair in zip(mine, wanted, strict=True)])
+        found = np.full(len(line), NONE, dtype=np.int64)
+        found[asked] = np.append(place, NONE)[find_sorted(codes[: len(place)], codes[len(place) :])]
+        return found
 
     def ships_kit(self, batch: Batch, line: Ints, lane: Ints, day: Ints, product: Ints) -> Flags:
         """Whether every component of a kit is kept for each (line, lane, day)."""
@@ -190,11 +192,13 @@ class FrozenServed:
 
     def find(self, batch: Batch, arcs: Arcs) -> Ints:
         """Which of these each arc serves units of, -1 where it is none."""
-        recipes = batch.offers.recipes
-        picked = recipes.component[recipes.start[arcs.product]]
-        mine, asked = (self.line, self.lane, self.day, self.product), (arcs.line, arcs.lane, arcs.day, picked)
-        codes = _codes([np.concatenate(pair) for pair in zip(mine, asked, strict=True)])
-        return find_sorted(codes[: len(self)], codes[len(self) :])
+        recipes, arc = batch.offers.recipes, np.flatnonzero(np.isin(arcs.line, self.line))
+        picked = recipes.component[recipes.start[arcs.product[arc]]]
+        mine, asked = (self.line, self.lane, self.day, self.product), (arcs.line[arc], arcs.lane[arc], arcs.day[arc])
+        codes = _codes([np.concatenate(pair) for pair in zip(mine, (*asked, picked), strict=True)])
+        found = np.full(len(arcs), NONE, dtype=np.int64)
+        found[arc] = find_sorted(codes[: len(self)], codes[len(self) :])
+        return found
 
 
 def _codes(keys: list[Ints]) -> Ints:

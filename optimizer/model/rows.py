@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import distinct_codes, stable_order
 from optimizer.model.terms import Ratio
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ row by a whole number or not at all, beyond the tolerance of every engine."""
 
 DUST = 1e-12
 """Relative rounding error of a product of doubles."""
-
-DIGIT_BITS = 16
-DIGIT = (1 << DIGIT_BITS) - 1
 
 
 def make_rows(
@@ -64,18 +62,11 @@ def no_rows(family: str) -> Rows:
     return make_rows(family, {}, [(nothing, nothing, nothing)], np.zeros(0), np.zeros(0))
 
 
-def stable_order(code: Ints) -> Ints:
-    """The stable order of whole numbers ≥ 0, sixteen bits at a time, which numpy sorts in linear time."""
-    order = np.argsort((code & DIGIT).astype(np.uint16), kind="stable")
-    high = code >> DIGIT_BITS
-    return order if not high.any() else order[stable_order(high[order])]
-
-
 def whole_scale(row: Ints, coefficient: Ratio, n_rows: int) -> Ints:
     """The least whole factor of each row that makes its coefficients whole and at most `WHOLE_LIMIT`, else 0."""
     num, den = reduced(coefficient)
     clipped = np.minimum(den, WHOLE_LIMIT + 1).astype(np.int64)
-    pairs = np.unique(clipped * n_rows + row)
+    pairs = distinct_codes(clipped * n_rows + row)
     divisors, rows = pairs // n_rows, pairs % n_rows
     scale = np.ones(n_rows, dtype=np.int64)
     for part in np.split(np.arange(len(pairs)), np.flatnonzero(np.diff(divisors)) + 1):  # one pass a distinct divisor

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from optimizer.model.calendar import SPAN, Calendar, days_since
 from optimizer.model.offers import Offers
-from optimizer.model.ragged import expand, starts_of
+from optimizer.model.ragged import distinct_codes, expand, starts_of
 from optimizer.model.supply import Supply
 from optimizer.tables.tables import Tables
 
@@ -40,7 +40,8 @@ class ShipDays:
     @classmethod
     def of(cls, tables: Tables, scenario: Scenario, calendar: Calendar, supply: Supply, offers: Offers) -> ShipDays:
         every = _of_warehouses(len(tables.warehouses), calendar)
-        own = np.union1d(_of_orders(tables, calendar, supply, offers), _of_frozen(tables, scenario, calendar))
+        further = _of_orders(tables, calendar, supply, offers), _of_frozen(tables, scenario, calendar)
+        own = distinct_codes(np.concatenate(further))
         size = len(tables.warehouses)
         extra = own[~np.isin(own // SPAN % max(size, 1) * SPAN + own % SPAN, every)]
         return cls(starts_of(every // SPAN, size), every % SPAN, extra // SPAN, extra % SPAN)
@@ -86,7 +87,7 @@ def _of_orders(tables: Tables, calendar: Calendar, supply: Supply, offers: Offer
     fresh[1:] = (component[1:] != component[:-1]) | (order[1:] != order[:-1])
     component, order = component[fresh], order[fresh]
     gain, place = expand(np.searchsorted(component, product), np.searchsorted(component, product, side="right"))
-    return np.unique((order[place] * len(tables.warehouses) + warehouse[gain]) * SPAN + day[gain])
+    return (order[place] * len(tables.warehouses) + warehouse[gain]) * SPAN + day[gain]
 
 
 def _of_frozen(tables: Tables, scenario: Scenario, calendar: Calendar) -> Ints:
@@ -97,4 +98,5 @@ def _of_frozen(tables: Tables, scenario: Scenario, calendar: Calendar) -> Ints:
     order, warehouse = tables.line_order[line[row]], tables.lane_warehouse[lane[row]]
     day = np.maximum(days_since(scenario, tables.previous["ship_date"][row], 0), 0)
     works = calendar.first_working(warehouse, day) == day
-    return np.unique(((order * len(tables.warehouses) + warehouse) * SPAN + day)[works])
+    codes: Ints = ((order * len(tables.warehouses) + warehouse) * SPAN + day)[works]
+    return codes

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.model.calendar import FOREVER, SPAN
 from optimizer.model.limits import Index
+from optimizer.model.lookup import by_day
 from optimizer.model.moves import Moves
-from optimizer.model.ragged import expand, totals
+from optimizer.model.ragged import expand, starts_of, totals
 from optimizer.tables.tables import Tables
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ class Supply:
         """The period of the pool that each day falls in."""
         if self.single:
             return pool
+        return by_day(self._search_period, pool, len(self.pool_warehouse), day)
+
+    def _search_period(self, pool: Ints, day: Ints) -> Ints:
         return np.searchsorted(self._period_code, pool * SPAN + day, side="right") - 1
 
     @cached_property
@@ -131,6 +135,9 @@ class Supply:
         """Most units that could leave a source on a day, by its own limits and those of its pool from then on."""
         if self.single:
             return self.period_atp[source]
+        return by_day(self._least_room, source, len(self), day)
+
+    def _least_room(self, source: Ints, day: Ints) -> Ints:
         period, last = self.find_period(self.pool[source], day), self.last_period[source]
         pool_has = _range_least(self.period_atp, period, np.maximum(last, period)) + self._moved_in[self.pool[source]]
         lot_has = self.own(source, day) + self._moved_to[source]
@@ -219,10 +226,13 @@ class LotRows:
 
     def of_draws(self, supply: Supply, source: Ints, day: Ints) -> tuple[Ints, Ints]:
         """The limits that what leaves a source on a day counts in: (position of the draw, limit)."""
-        codes, size = self.source * (len(supply.period_day) + 1) + self.period, len(supply.period_day) + 1
-        first = supply.find_period(supply.pool[source], day)
-        start = np.searchsorted(codes, source * size + first)
-        return expand(start, np.searchsorted(self.source, source, side="right"))
+        size = len(supply.period_day) + 1
+        codes, end = self.source * size + self.period, starts_of(self.source, len(supply))[1:]
+
+        def first_limit(source: Ints, day: Ints) -> Ints:
+            return np.searchsorted(codes, source * size + supply.find_period(supply.pool[source], day))
+
+        return expand(by_day(first_limit, source, len(supply), day), end[source])
 
 
 def _range_least(values: Ints, first: Ints, last: Ints) -> Ints:

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
+from optimizer.model.ragged import stable_order
 from optimizer.model.rates import Bands
-from optimizer.model.rows import WHOLE_LIMIT, reduced, stable_order, whole_scale
+from optimizer.model.rows import WHOLE_LIMIT, reduced, whole_scale
 from optimizer.model.terms import Ratio
-from optimizer.tables.tables import Tables
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -204,23 +204,16 @@ def _charges(bands: Bands, loads: Loads, reach: Reach, unit: Ratio) -> tuple[Exa
     return fixed, unit.take(reach.row).times(rate), rise
 
 
-def most_steps(tables: Tables, lane: Ints, shipment: Ints, kg: Ratio, upper: Ints) -> Ints:
-    """Most steps of each arc that some band of its lane holds; ``upper`` where its lane prices every weight.
+def most_steps(bands: Bands, lane: Ints, row: Ints, kg: Ratio, upper: Ints) -> Ints:
+    """Most steps of each arc that some band of its lane holds.
 
-    ``lane``: of each shipment; by arc its ``shipment``, the ``kg`` of a step, and its ``upper`` bound.
+    ``lane``: of each shipment; by arc its shipment ``row``, the ``kg`` of a step, and its ``upper`` bound.
     """
-    bands = Bands.of(tables)
-    banded = np.flatnonzero((bands.priced & ~bands.gapless)[lane])
-    row_of = np.full(len(lane), -1, dtype=np.int64)
-    row_of[banded] = np.arange(len(banded))
-    arc = np.flatnonzero(row_of[shipment] >= 0)
-    row = row_of[shipment[arc]]
-    loads = Loads.of(row, kg.take(arc), upper[arc], len(banded))
-    reach = Reach.of(bands, lane[banded], loads)
-    held = np.full(len(banded), -1, dtype=loads.most.dtype)
+    loads = Loads.of(row, kg, upper, len(lane))
+    reach = Reach.of(bands, lane, loads)
+    held = np.full(len(lane), -1, dtype=loads.most.dtype)
     np.maximum.at(held, reach.row, reach.high)
     weightless = loads.weight == 0
     fits = held[row] // np.where(weightless, 1, loads.weight)
-    most = upper.copy()
-    most[arc] = np.where(held[row] < 0, 0, np.where(weightless, upper[arc], np.minimum(upper[arc], fits)))
-    return most
+    most: Ints = np.where(held[row] < 0, 0, np.where(weightless, upper, np.minimum(upper, fits)))
+    return most.astype(np.int64)

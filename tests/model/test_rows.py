@@ -9,7 +9,8 @@ import pytest
 
 from optimizer.exact import Exact
 from optimizer.model.linear_model import Columns, Rows, assemble
-from optimizer.model.rows import WHOLE_LIMIT, make_rows, scaled, stable_order, whole_scale
+from optimizer.model.ragged import stable_order
+from optimizer.model.rows import WHOLE_LIMIT, make_rows, scaled, whole_scale
 from optimizer.model.terms import Ratio
 
 

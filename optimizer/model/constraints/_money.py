@@ -50,6 +50,10 @@ def joined(parts: list[Entries]) -> Entries:
     top = Exact.concat([part[2].top for part in parts])
     bottom = np.concatenate([part[2].bottom for part in parts])
     at, size = ranks_of(owner, column)
+    order = np.empty_like(at)
+    order[at] = np.arange(len(at))
+    if size == len(at):
+        return owner[order], column[order], Ratio(top.take(order), bottom[order])
     common = np.ones(size, dtype=np.int64)
     np.lcm.at(common, at, bottom)
     first = np.zeros(size, dtype=np.int64)

@@ -9,9 +9,9 @@ from optimizer.model.budgets import members, orders_in_scope, product_cost, prod
 from optimizer.model.constraints._money import Entries, joined, money_rows
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
-from optimizer.model.lookup import expand_matches
 from optimizer.model.objective import shipment_freight, unit_freight
 from optimizer.model.policy_terms import tariff_freight, transfer_fixed, transfer_units
+from optimizer.model.ragged import expand, starts_of
 from optimizer.model.terms import Ratio
 from optimizer.model.transfers import transfer_columns
 
@@ -37,10 +37,11 @@ def budget(f: Formulation) -> Rows:
 
 def _freight(f: Formulation) -> list[Entries]:
     budget, order = orders_in_scope(f.tables)
-    entries = []
+    start, entries = starts_of(order, len(f.tables.orders)), []
     for term in (unit_freight, shipment_freight, tariff_freight) if len(budget) else ():
         column, money = term(f)
-        place, pair = expand_matches(order, f.order_of_column[column])
+        own = f.order_of_column[column]
+        place, pair = expand(start[own], start[own + 1])
         entries.append((budget[pair], column[place], money.take(place)))
     return entries
 

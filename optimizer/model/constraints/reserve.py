@@ -31,12 +31,12 @@ def reserve(f: Formulation) -> Rows:
     arc, pool, units = taken(f)
     place, which = rows.outside(tables, arcs.order[arc], pool)
     entry, row = rows.rows_from(which, arcs.day[arc[place]])
-    row, arc, units = _added(row, arc[place[entry]], units[place[entry]])
+    arc, units = arc[place[entry]], units[place[entry]]
     wanted = totals(row, -(-arcs.want[arc] // arcs.step[arc]) * units, len(rows))
     asked = np.bincount(row, minlength=len(rows)) > 0
     kept = asked & (f.part | (wanted + 1 > rows.limit)) & ~rows.followed()
     chosen, place = np.flatnonzero(kept[row]), np.flatnonzero(kept)
-    entries = [((np.cumsum(kept) - 1)[row[chosen]], arc[chosen], units[chosen])]
+    entries = [_added((np.cumsum(kept) - 1)[row[chosen]], arc[chosen], units[chosen])]
     keys = {"reserve": rows.reserve[place], "day": rows.day[place]}
     upper, dropped = rows.limit[place].astype(np.float64), int(np.count_nonzero(asked & ~kept))
     return make_rows("reserve", keys, entries, np.full(len(place), -np.inf), upper, coupling=True, dropped=dropped)
