@@ -38,7 +38,7 @@ def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
     starts[0] = True
     line_order = np.cumsum(starts) - 1
     n_orders = int(line_order[-1]) + 1
-    line_product = rng.choice(size.products, size.lines, p=_zipf(size.products))
+    line_product = rng.choice(size.products, size.lines, p=zipf(size.products))
     qty = rng.geometric(0.35, size.lines)
     demand = np.bincount(line_product, qty, size.products) * size.scarcity
     on_hand = np.rint(rng.dirichlet(np.ones(size.warehouses), size.products).T * demand).astype(np.int64).ravel()
@@ -82,7 +82,7 @@ def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
     return tables, Scenario(name="generated", as_of=datetime.date(2026, 11, 20), data={})
 
 
-def _zipf(size: int, exponent: float = 0.8) -> NDArray[np.float64]:
+def zipf(size: int, exponent: float = 0.8) -> NDArray[np.float64]:
     weight = np.arange(1, size + 1) ** -exponent
     return weight / weight.sum()
 
