@@ -336,10 +336,10 @@ def _network(d: _Draw) -> dict[str, dict[str, Any]]:
 
 
 def _capacities(most: Mapping[str, int], number: Ints, fifths: int) -> dict[str, Texts]:
-    """So much of all that is ordered: in units and shipments, or in lines and kg, by turns."""
-    turn = {"units": 0, "shipments": 0, "lines": 1, "kg": 1}
+    """So much of all that is ordered; in units, lines, shipments or kg, by turns."""
     return {
-        f"capacity_{unit}": where(number % 2 == turn[unit], amount * fifths // 5 + 5) for unit, amount in most.items()
+        f"capacity_{unit}": where(number % 4 == turn, amount * fifths // 5 + 5)
+        for turn, (unit, amount) in enumerate(most.items())
     }
 
 
