@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.model.lookup import by_day, find_sorted
 from optimizer.tables.tables import Tables
 
 if TYPE_CHECKING:
@@ -79,9 +80,11 @@ class Calendar:
         """The row of the table that limits each (warehouse, day), -1 where none does."""
         if not len(self.row):
             return np.full(len(day), -1, dtype=np.int64)
-        codes, wanted = _code(self.warehouse, self.day), _code(warehouse, day)
-        place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
-        return np.where(codes[place] == wanted, self.row[place], -1)
+        return by_day(self._find_limit, warehouse, int(warehouse.max(initial=0)) + 1, day)
+
+    def _find_limit(self, warehouse: Ints, day: Ints) -> Ints:
+        place = find_sorted(_code(self.warehouse, self.day), _code(warehouse, day))
+        return np.where(place < 0, -1, self.row[place])
 
 
 def _code(warehouse: Ints, day: Ints) -> Any:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.model.calendar import FOREVER
 from optimizer.model.ragged import expand
 
 Ints = NDArray[np.int64]
@@ -28,8 +27,10 @@ def expand_matches(codes: Ints, wanted: Ints) -> tuple[Ints, Ints]:
 
 def by_day(ask: Callable[[Ints, Ints], Ints], owner: Ints, size: int, day: Ints) -> Ints:
     """``ask(owner, day)`` elementwise, for owners 0..size-1; of a table of them all where the same is asked often."""
-    least = int(day.min(initial=FOREVER))
-    span = int(day.max(initial=0)) - least + 1
+    if size >= len(day):
+        return ask(owner, day)
+    least = int(day.min())
+    span = int(day.max()) - least + 1
     if size * span >= len(day):
         return ask(owner, day)
     pair = np.arange(size * span)

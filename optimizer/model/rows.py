@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +42,8 @@ def make_rows(
 
     Entries that are 0 are left out.
     """
-    row, column, value = (
-        entries[0] if len(entries) == 1 else (np.concatenate(part) for part in zip(*entries, strict=True))
-    )
+    row, column, value = (_joined([entry[part] for entry in entries]) for part in range(3))
+    column = column.astype(np.int32)  # as the matrix keeps them: half the memory to move
     if not value.all():
         stated = np.flatnonzero(value)
         row, column, value = row[stated], column[stated], value[stated]
@@ -54,6 +53,10 @@ def make_rows(
     indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(lower)))])
     entry = (indptr, column, value.astype(np.float64))
     return Rows(family, keys, *entry, lower, upper, coupling, redundant, scale, dropped)
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def no_rows(family: str) -> Rows:

@@ -89,15 +89,16 @@ def order_weight(tables: Tables, scenario: Scenario) -> Exact:
     """Service weight of each order: its own if given, else customer's × tier's × priority's."""
     orders, customers, service = tables.orders, tables.customers, scenario.service
     by_customer = customers["service_weight"] * _looked_up(service.tier_weight, customers["tier"])
-    by_priority = _looked_up(service.priority_weight, orders["priority"].tolist())
+    by_priority = _looked_up(service.priority_weight, orders["priority"])
     derived = by_customer.take(tables.order_customer) * by_priority
     return cast("Exact", orders["service_weight"].where(orders.given("service_weight"), derived))
 
 
-def _looked_up(weights: Mapping[Any, Decimal], keys: Iterable[Any]) -> Exact:
+def _looked_up(weights: Mapping[Any, Decimal], keys: NDArray[Any]) -> Exact:
     """The weight of each key, 1 where none is named."""
-    place = {key: position for position, key in enumerate(weights, start=1)}
-    codes = np.array([place.get(key, 0) for key in keys], dtype=np.int64)
+    codes = np.zeros(len(keys), dtype=np.int64)
+    for place, key in enumerate(weights, start=1):
+        codes[keys == key] = place
     return Exact.of([1, *weights.values()]).take(codes)
 
 
