@@ -7,8 +7,7 @@ that nothing else restricts, so that the batch has a plan whatever its size.
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -18,7 +17,23 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchmarks.instances import Size, make_ids, zipf
+from benchmarks.drawn import (
+    AS_OF,
+    CASES,
+    CHANNELS,
+    CLOSED,
+    FAMILIES,
+    KITS,
+    TIERS,
+    Draw,
+    calm_goods,
+    day,
+    decimals,
+    family,
+    frozen_orders,
+    where,
+)
+from benchmarks.instances import Size, make_ids
 from optimizer.model.goals import StageRow, floor_rows, share_kpi
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.assemble import assemble
@@ -29,12 +44,6 @@ from optimizer.tables.tables import Tables
 Ints = NDArray[np.int64]
 Texts = NDArray[np.object_]
 
-AS_OF = datetime.date(2026, 11, 20)
-CLOSED = 1
-"""The day from `AS_OF` on which no warehouse works."""
-CHANNELS, TIERS, FAMILIES = ("web", "store", "partner"), ("A", "B", "C"), 20
-CASES, KITS = 5, 7
-"""The families that come in cases of two, and that are put together when they ship."""
 SCENARIO: dict[str, Any] = {
     "name": "every policy",
     "as_of": AS_OF,
@@ -84,7 +93,7 @@ def kept_stages(scenario: Scenario) -> tuple[StageRow, ...]:
 
 def make_batch_of_all(size: Size, seed: int = 0) -> TextBatch:
     """See the module."""
-    draw = _Draw(size, np.random.default_rng(seed))
+    draw = Draw(size, np.random.default_rng(seed))
     parts = (_demand, _goods, _network, _rules, _limits)
     raws = {name: _raw(name, columns) for part in parts for name, columns in part(draw).items()}
     return TextBatch(raws, _raw(PREVIOUS.name, _previous(draw)), SCENARIO)
@@ -103,73 +112,7 @@ def _texts(values: Any, size: int) -> list[str]:
     return [str(value) for value in np.asarray(values).tolist()]
 
 
-class _Draw:
-    """Who orders what, drawn first because everything else depends on it; and short ways to draw columns."""
-
-    def __init__(self, size: Size, rng: np.random.Generator) -> None:
-        self.size, self.rng = size, rng
-        starts = rng.random(size.lines) < 1 / size.lines_per_order
-        starts[0] = True
-        self.line_order = np.cumsum(starts) - 1
-        self.n_orders = int(self.line_order[-1]) + 1
-        self.n_customers = max(self.n_orders // 2, 8)
-        self.line_product = rng.permutation(size.products)[rng.choice(size.products, size.lines, p=zipf(size.products))]
-        self.paired = (rng.random(size.lines) < 0.1) & ~calm_goods(self.line_product)
-        in_twos = self.paired | (self.line_product % FAMILIES == CASES)
-        self.qty = rng.geometric(0.35, size.lines) * np.where(in_twos, 2, 1)
-        self.order_zone = rng.integers(0, size.zones, self.n_orders)
-        self.grams = rng.integers(1, 50, size.products) * 100
-        self.order, self.product = make_ids("O", self.n_orders), make_ids("P", size.products)
-        self.customer, self.house = make_ids("C", self.n_customers), make_ids("W", size.warehouses)
-        self.zone, self.line = make_ids("Z", size.zones), make_ids("", size.lines)
-        self.order_customer = np.arange(self.n_orders) % self.n_customers
-
-    def cents(self, low: int, high: int, size: int) -> Texts:
-        """Money, drawn evenly."""
-        return decimals(self.rng.integers(low, high, size), 2)
-
-    def pick(self, choices: Iterable[Any], size: int) -> Texts:
-        """One of the choices for each."""
-        choices = np.array([*choices], dtype=object)
-        return choices[self.rng.integers(0, len(choices), size)]
-
-    def some(self, share: float, values: Any, size: int) -> Texts:
-        """The values for a share of the rows, blanks for the others."""
-        return where(self.rng.random(size) < share, values)
-
-    @property
-    def calm_orders(self) -> NDArray[np.bool_]:
-        """Orders without rules of their own, by customers (every second) without any."""
-        return np.arange(self.n_orders) % self.n_customers % 4 == 0
-
-    @property
-    def calm_lines(self) -> Ints:
-        """Lines of calm orders for goods without rules of their own, one for each product: see `calm_goods`."""
-        line = np.flatnonzero(self.calm_orders[self.line_order] & calm_goods(self.line_product))
-        return line[np.unique(self.line_product[line], return_index=True)[1]]
-
-
-def calm_goods(product: Ints) -> NDArray[np.bool_]:
-    """Products without cases, lots, substitutes, reserves, quotas or rules on who serves them."""
-    return np.isin(product % FAMILIES, (0, 1, 2)) & (product % 3 > 0)
-
-
-def day(number: int | Ints) -> Any:
-    """Dates so many days from `AS_OF`, as text."""
-    return np.datetime_as_string(np.datetime64(AS_OF, "D") + np.asarray(number).astype("timedelta64[D]")).astype(object)
-
-
-def decimals(whole: Ints, places: int) -> Texts:
-    """Whole numbers of the last place as decimals."""
-    return np.array([f"{value / 10**places:.{places}f}" for value in whole.tolist()], dtype=object)
-
-
-def where(chosen: NDArray[np.bool_], values: Any) -> Texts:
-    """The values where they are chosen, blanks elsewhere."""
-    return np.where(chosen, np.asarray(values, dtype=object), "")
-
-
-def _demand(d: _Draw) -> dict[str, dict[str, Any]]:
+def _demand(d: Draw) -> dict[str, dict[str, Any]]:
     """Orders, their lines, customers, and past demand."""
     size, rng, n = d.size, d.rng, d.n_orders
     wild, number = ~d.calm_orders, np.arange(d.n_customers)
@@ -188,7 +131,7 @@ def _demand(d: _Draw) -> dict[str, dict[str, Any]]:
             "max_shipments": where(wild, d.some(0.1, rng.integers(1, 3, n), n)),
             "service_level": where(wild, d.some(0.03, "express", n)),
             "hold": where(wild, d.some(0.02, "credit", n)),
-            "frozen": np.where(_frozen_orders(d), "true", "false"),
+            "frozen": np.where(frozen_orders(d), "true", "false"),
         },
         "order_lines": {
             "order_id": d.order[d.line_order],
@@ -218,14 +161,7 @@ def _demand(d: _Draw) -> dict[str, dict[str, Any]]:
     }
 
 
-def _frozen_orders(d: _Draw) -> NDArray[np.bool_]:
-    """Orders of every fourth calm line."""
-    frozen = np.zeros(d.n_orders, dtype=bool)
-    frozen[d.line_order[d.calm_lines[::4]]] = True
-    return frozen
-
-
-def _goods(d: _Draw) -> dict[str, dict[str, Any]]:
+def _goods(d: Draw) -> dict[str, dict[str, Any]]:
     """Products, substitutes, kits; stock by lot, receipts and moves."""
     size, rng = d.size, d.rng
     number = np.arange(size.products)
@@ -266,12 +202,7 @@ def _goods(d: _Draw) -> dict[str, dict[str, Any]]:
     }
 
 
-def family(number: Ints | int) -> Any:
-    """Names of families."""
-    return make_ids("F", FAMILIES)[number]
-
-
-def _stock(d: _Draw, products: Ints) -> dict[str, Any]:
+def _stock(d: Draw, products: Ints) -> dict[str, Any]:
     """Every product at every warehouse; every third in two lots, the same everywhere, one of them to expire."""
     size, rng = d.size, d.rng
     demand = np.bincount(d.line_product, d.qty, size.products) * size.scarcity
@@ -293,7 +224,7 @@ def _stock(d: _Draw, products: Ints) -> dict[str, Any]:
     }
 
 
-def _transfers(d: _Draw, number: Ints) -> dict[str, Any]:
+def _transfers(d: Draw, number: Ints) -> dict[str, Any]:
     """A chain of three routes for everything, and single products between the ends of two of them."""
     single = number[number % FAMILIES == 4]
     chain, whole = np.arange(3), np.zeros(3, dtype=bool)
@@ -310,7 +241,7 @@ def _transfers(d: _Draw, number: Ints) -> dict[str, Any]:
     }
 
 
-def _network(d: _Draw) -> dict[str, dict[str, Any]]:
+def _network(d: Draw) -> dict[str, dict[str, Any]]:
     """Warehouses, their calendar, lanes and tariffs."""
     size, rng = d.size, d.rng
     number = np.arange(size.warehouses)
@@ -343,7 +274,7 @@ def _capacities(most: Mapping[str, int], number: Ints, fifths: int) -> dict[str,
     }
 
 
-def _lanes(d: _Draw, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
+def _lanes(d: Draw, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
     """A standard lane from everywhere to everywhere and express on every fourth; one of six with a tariff by weight."""
     size, pairs = d.size, np.arange(d.size.warehouses * d.size.zones)
     express = pairs[pairs % size.zones % 4 == pairs // size.zones % 4]
@@ -387,10 +318,10 @@ def _lanes(d: _Draw, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
     return {"lanes": lanes, "rate_bands": bands}
 
 
-def _rules(d: _Draw) -> dict[str, dict[str, Any]]:
+def _rules(d: Draw) -> dict[str, dict[str, Any]]:
     """Who may serve what, what is promised, held back, pinned and shared."""
     calm = d.calm_lines
-    pinned = calm[~_frozen_orders(d)[d.line_order[calm]]][::2]
+    pinned = calm[~frozen_orders(d)[d.line_order[calm]]][::2]
     modes = np.resize(["exactly", "at_least", "at_most", "forbid"], len(pinned))
     quotas = family(np.arange(16, 20))
     by_family = np.bincount(d.line_product % FAMILIES, d.qty, FAMILIES).astype(np.int64)
@@ -431,7 +362,7 @@ def _rules(d: _Draw) -> dict[str, dict[str, Any]]:
     }
 
 
-def _reserves(d: _Draw) -> dict[str, Any]:
+def _reserves(d: Draw) -> dict[str, Any]:
     """By rank: for a tier of one family at each warehouse, for a channel of the family, for a customer of a product."""
     product = np.flatnonzero(np.arange(d.size.products) % FAMILIES == 12)
     houses, n = d.size.warehouses, d.size.warehouses + 4 + len(product)
@@ -454,7 +385,7 @@ def _reserves(d: _Draw) -> dict[str, Any]:
     }
 
 
-def _limits(d: _Draw) -> dict[str, dict[str, Any]]:
+def _limits(d: Draw) -> dict[str, dict[str, Any]]:
     """Budgets of the three kinds."""
     lines = d.size.lines
     return {
@@ -468,9 +399,9 @@ def _limits(d: _Draw) -> dict[str, dict[str, Any]]:
     }
 
 
-def _previous(d: _Draw) -> dict[str, Any]:
+def _previous(d: Draw) -> dict[str, Any]:
     """One unit of each frozen line, and half of the quantity for a fifth of the lines of other orders."""
-    frozen = _frozen_orders(d)[d.line_order]
+    frozen = frozen_orders(d)[d.line_order]
     kept = d.calm_lines[::4]
     other = np.flatnonzero(~frozen & (np.arange(d.size.lines) % 5 == 0) & (d.line_product % FAMILIES != KITS))
     line = np.append(kept, other)
