@@ -34,8 +34,8 @@ from benchmarks.drawn import (
     where,
 )
 from benchmarks.instances import Size, make_ids
-from optimizer.model.goals import StageRow, floor_rows, share_kpi
-from optimizer.scenario.schema import Scenario
+from optimizer.model.goals import StageRow, floor_rows
+from optimizer.scenario.schema import Scenario, share_kpi
 from optimizer.tables.assemble import assemble
 from optimizer.tables.raw import RawTable
 from optimizer.tables.schema import PREVIOUS
