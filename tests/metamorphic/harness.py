@@ -63,13 +63,19 @@ class Solver:
         return Outcome(objective_value(tables, scenario, plan), model, plan)
 
 
-def pairs(count: int, transform: Transform, *, first: int = 0) -> Iterator[tuple[int, Case, Case]]:
-    """(seed, case, transformed case) of ``count`` valid generated batches that the relation speaks about."""
+def pairs(
+    count: int, transform: Transform, *, first: int = 0, without: tuple[str, ...] = ()
+) -> Iterator[tuple[int, Case, Case]]:
+    """(seed, case, transformed case) of ``count`` valid generated batches that the relation speaks about.
+
+    ``without``: tables left out of every batch, because the relation does not hold with them.
+    """
     found = 0
     for seed in range(first, first + FEWEST_SKIPPED * count):
         case = prepared(seed)
         if case is None:
             continue
+        case = {**case, "tables": {name: rows for name, rows in case["tables"].items() if name not in without}}
         changed = transform(copy.deepcopy(case), random.Random(seed))
         if changed is None:
             continue
