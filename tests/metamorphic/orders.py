@@ -95,18 +95,28 @@ def merge_twins(case: Case) -> Case:
     return case
 
 
-def pin_plan(case: Case, tables: Tables, plan: Plan) -> Case:
-    """Every quantity of a plan as a pin, exactly so much of the line from the warehouse, in place of its other pins."""
+def pin_plan(case: Case, tables: Tables, plan: Plan) -> Case | None:
+    """Every quantity of a plan as a pin, exactly so much of the line from the warehouse, in place of such pins.
+
+    Pins on one service, day or lot stay: they say more. None where one of them is itself an `exactly` of the same key.
+    """
     lines, lanes = tables.order_lines, tables.lanes
     shipped: dict[tuple[str, str, str], int] = {}
     for line, lane, qty in zip(plan.line, plan.lane, plan.qty, strict=True):
         key = (lines["order_id"][line], lines["line_id"][line], lanes["warehouse_id"][lane])
         shipped[key] = shipped.get(key, 0) + int(qty)
 
+    def narrow(pin: Row) -> bool:
+        return any(pin.get(name) for name in ("service_id", "ship_date", "lot_id"))
+
     def replaced(pin: Row) -> bool:
-        return (pin["order_id"], pin["line_id"], pin["warehouse_id"]) in shipped
+        return not narrow(pin) and (pin["order_id"], pin["line_id"], pin["warehouse_id"]) in shipped
 
     pins = [pin for pin in case["tables"].get("pins", []) if not replaced(pin)]
+    if any(
+        (pin["order_id"], pin["line_id"], pin["warehouse_id"]) in shipped for pin in pins if pin["mode"] == "exactly"
+    ):
+        return None
     pins += [
         {"order_id": order, "line_id": line, "warehouse_id": house, "mode": "exactly", "qty": qty}
         for (order, line, house), qty in shipped.items()
