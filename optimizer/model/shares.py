@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from optimizer.tables.tables import Tables
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
 
 EVERY_LEVEL = 24

@@ -143,14 +143,17 @@ def optimize_in_stages(
         row = found.row()
         rows = rows if row is None else (*rows, row)
     last = build_model(model.tables, model.scenario, 0, rows)
-    plan = _better_start(last, start, plan)
-    answer = optimize(last, plan, on_progress, stop, time_limit_s=max(ends - time.monotonic(), LEAST_S))
+    assert plan is not None
+    begin = _better_start(last, start, plan)
+    answer = optimize(last, begin, on_progress, stop, time_limit_s=max(ends - time.monotonic(), LEAST_S))
     return _reached(last, tuple(results), last_stage(last, plan, answer))
 
 
-def _better_start(last: Model, start: Plan | None, plan: Plan | None) -> Plan:
-    """The plan of the last stage, or the one that everything began with where it keeps the stages too and is better."""
-    assert plan is not None
+def _better_start(last: Model, start: Plan | None, plan: Plan) -> Plan:
+    """The plan of the last stage, or the one that everything began with where it keeps the stages too and is better.
+
+    Only for an engine to begin from: it may be a plan of other inputs, and nobody has checked it against the rules.
+    """
     if start is None:
         return plan
     ledgers = [Ledger(last.tables, last.scenario, each) for each in (start, plan)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 
 from optimizer.engines.base import ENGINES
+from optimizer.engines.result import Termination
 from optimizer.model.build import Model, build_model
 from optimizer.model.limits import ENDLESS
+from optimizer.solution import stages
 from optimizer.solution.extract import plan_from_values, values_from_plan
 from optimizer.solution.ledger import Ledger
-from optimizer.solution.optimize import Answer
+from optimizer.solution.optimize import Answer, optimize
 from optimizer.solution.policies import common_fill, share_room, share_used
 from optimizer.solution.reasons import shorts
 from optimizer.solution.share_costs import share_costs
@@ -212,3 +215,17 @@ def _best(model: Model, party: str, side: str, off: int) -> Fraction:
         if low <= high:
             worth = max(worth, Fraction(sum(a * b for a, b in zip(got, margins, strict=True))))
     return worth
+
+
+def test_a_start_that_breaks_the_rules_is_never_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when inputs have changed since the plan to start from, and the clock ends before the last stage finds any."""
+    model, impossible = model_of({}), {("A", "1", "W1"): 3, ("B", "1", "W1"): 4, ("C", "1", "W1"): 10}
+
+    def finds_nothing(last: Model, start: Any, *rest: Any, **more: Any) -> Answer:
+        answer = optimize(last, None, None, STOP)
+        ended = Termination("NO_SOLUTION", "time")
+        return Answer(replace(answer.result, termination=ended, values=None, best_bound=np.inf), "highs", "as asked")
+
+    monkeypatch.setattr(stages, "optimize", finds_nothing)
+    answer = optimize_in_stages(model, plan_of(model, impossible), None, STOP)
+    assert sum(allocated(model, answer)) <= 9
