@@ -22,6 +22,9 @@ from optimizer.errors import EngineError
 from optimizer.model.linear_model import MATRIX, LinearModel
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+OWN, SHARED, IMPLIED = range(3)
+"""What a row is: of one order alone, shared between orders, or implied by the others for whole numbers."""
 _TAIL = 8_000
 _LEAST_S = 0.05
 
@@ -51,6 +54,8 @@ class Request:
     deadline: float
     presolve: bool = True
     tight: bool = False
+    role: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """per row, what it is (`roles`): for engines that decompose"""
 
     @property
     def left_s(self) -> float:
@@ -75,6 +80,8 @@ class Answer:
     detail: str = ""
     log_tail: str = ""
     stats: Mapping[str, float] = field(default_factory=dict)
+    row_prices: Floats | None = None
+    """per row: the prices from which the bound follows, of engines that have them"""
 
 
 def look_up(table: Mapping[Any, Claim], native: Any, engine: str) -> Claim:
@@ -127,11 +134,19 @@ class Reporter:
             self._emit(value=self._value, bound=self._bound)
 
 
+def roles(linear: LinearModel) -> Ints:
+    """OWN, SHARED or IMPLIED for each row."""
+    role = np.full(linear.n_rows, OWN, dtype=np.int64)
+    for block in linear.row_blocks:
+        role[block.start : block.stop] = IMPLIED if block.redundant else SHARED if block.coupling else OWN
+    return role
+
+
 def pack(
     linear: LinearModel, request_meta: Mapping[str, Any], options: SolveOptions
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Model and options as the arrays and the words that travel to the child; the inverse of ``_unpack``."""
-    arrays: dict[str, Any] = dict(linear.arrays)
+    arrays: dict[str, Any] = {**linear.arrays, "role": roles(linear)}
     words = asdict(replace(options, start=None))
     if options.start is not None:
         arrays["start"] = options.start
@@ -142,7 +157,7 @@ def _unpack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], folder:
     model = {name: arrays[name] for name in MATRIX}
     linear = LinearModel(**model, offset=meta["offset"], column_blocks=(), row_blocks=())
     options = SolveOptions(**{**meta["options"], "start": arrays.get("start")})
-    return linear, Request(options, folder, meta["deadline"], meta["presolve"], meta["tight"])
+    return linear, Request(options, folder, meta["deadline"], meta["presolve"], meta["tight"], arrays["role"])
 
 
 def run(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], emit: Emit) -> tuple[dict[str, Floats], dict[str, Any]]:
@@ -150,7 +165,8 @@ def run(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], emit: Emit) -> tu
     linear, request = _unpack(arrays, meta, emit.folder)
     solve = importlib.import_module(f"optimizer.engines.{meta['engine']}").solve
     answer: Answer = solve(linear, request, Reporter(linear, emit))
-    found = {} if answer.values is None else {"values": np.asarray(answer.values, dtype=np.float64)}
+    found = {name: getattr(answer, name) for name in ("values", "row_prices")}
+    found = {name: np.asarray(array, dtype=np.float64) for name, array in found.items() if array is not None}
     words = {name: getattr(answer, name) for name in ("native", "version", "bound", "detail", "log_tail")}
     return found, {**words, "kind": answer.claim.kind, "limit": answer.claim.limit, "stats": dict(answer.stats)}
 

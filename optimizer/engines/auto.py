@@ -5,8 +5,8 @@ from __future__ import annotations
 from optimizer.errors import UsageError
 from optimizer.model.linear_model import LinearModel
 
-ENGINES = ("highs", "scip", "cpsat", "cbc")
-KNOWN = ("auto", *ENGINES, "decompose")
+ENGINES = ("highs", "scip", "cpsat", "cbc", "decompose")
+KNOWN = ("auto", *ENGINES)
 SMALL = 10_000
 """Up to so many whole columns HiGHS finds and proves most (measured: docs/engines.md)."""
 SCIP_PER_SECOND = 500
@@ -15,8 +15,6 @@ SCIP_PER_SECOND = 500
 
 def choose_engine(linear: LinearModel | None, requested: str = "auto", time_limit_s: float = 60.0) -> tuple[str, str]:
     """The engine to use and why, in words for the report. ``linear`` may be None when an engine is named."""
-    if requested == "decompose":
-        raise UsageError("the engine decompose is not available yet; use auto, highs, scip, cpsat or cbc")
     if requested in ENGINES:
         return requested, f"{requested}: as asked"
     if requested != "auto" or linear is None:

@@ -16,6 +16,7 @@ from optimizer.engines import check
 from optimizer.engines.adapter import Claim, conclude, pack
 from optimizer.engines.auto import ENGINES, choose_engine
 from optimizer.engines.check import lint
+from optimizer.engines.decompose import is_compiled
 from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
 from optimizer.engines.worker import Child, ChildOutcome
 from optimizer.errors import EngineError, UsageError
@@ -26,6 +27,9 @@ __all__ = ["ENGINES", "SolveServer", "choose_engine", "confirm_infeasible", "lin
 OnProgress = Callable[[Progress], None]
 Floats = NDArray[np.float64]
 _TASK = "optimizer.engines.adapter:run"
+_COMPILE = "optimizer.engines.decompose:compile_engine"
+_COMPILE_S = 600.0
+"""Far more than compiling takes (30 to 60 s of CPU)."""
 _LEAST_S = 0.05
 _HAND_OVER_S = 1.0
 """How long after the engine's own limit the parent waits before it asks, and then kills."""
@@ -81,6 +85,7 @@ class SolveServer:
     ) -> SolveResult:
         """As ``solve``. ``presolve=False`` asks the engine to do without, where it has been wrong (second opinions)."""
         check.refuse(linear)
+        self._prepare()
         begun = time.monotonic()
         if not linear.n_cols:
             return self._empty(linear)
@@ -96,6 +101,11 @@ class SolveServer:
         if wrong and left > _LEAST_S and not (stop is not None and stop.is_set()):
             result, _ = self._attempt(linear, options, begun, note, stop, presolve=presolve, tight=True)
         return replace(result, seconds=time.monotonic() - begun, trace=tuple(trace))
+
+    def _prepare(self) -> None:
+        """Compile our own engine once for each installation; that time is not the solve's."""
+        if self.engine == "decompose" and not is_compiled():
+            self._child.run(_COMPILE, {}, {}, wall_limit_s=_COMPILE_S)
 
     def _attempt(
         self,
@@ -124,9 +134,8 @@ class SolveServer:
             values = None
             detail = f"{self.engine} returned a point that is none: {wrong}; {detail}".removesuffix("; ")
             claim = claim if claim.kind == "stopped" else Claim("failed")
-        return _result(linear, options, self.engine, conclude(claim, values is not None, detail), values, said), bool(
-            wrong
-        )
+        result = _result(linear, options, self.engine, conclude(claim, values is not None, detail), values, said)
+        return replace(result, row_prices=outcome.arrays.get("row_prices")), bool(wrong)
 
     def _empty(self, linear: LinearModel) -> SolveResult:
         """No columns, nothing to decide: the empty point if the rows allow it."""

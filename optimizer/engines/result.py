@@ -65,6 +65,8 @@ class SolveResult:
     trace: tuple[Progress, ...] = ()
     log_tail: str = ""
     stats: dict[str, float] = field(default_factory=dict)
+    row_prices: NDArray[np.float64] | None = None
+    """per row: the prices from which the bound follows, of engines that have them"""
 
     def __post_init__(self) -> None:
         has_point = self.values is not None

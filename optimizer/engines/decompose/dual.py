@@ -1,0 +1,150 @@
+"""Prices of the shared rows by ascent on the Lagrangian dual. Compiled passes over all blocks.
+
+``D(price) = Σ price · rhs + Σ best of each block + Σ best of each soft overrun`` bounds every plan from above for any
+prices >= 0. Its subgradient is ``rhs − use``. Steps are those of Adam (Kingma and Ba, 2015) with a rate per row in the
+money that a unit of the row usually earns, falling geometrically; the best bound seen is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from optimizer.engines.decompose.choice import Desk, best_set, lay_out, make_desk, rank_arcs, take_best
+from optimizer.engines.decompose.problem import Blocks, Floats, Ints, Problem, Shared
+
+NODES = 5_000
+"""Branchings in one block; beyond, the bound of what was not looked at counts."""
+FIRST_RATE, LAST_RATE = 0.1, 0.0005
+MOMENTUM, MEMORY, TINY = 0.8, 0.98, 1e-12
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One evaluation: the bound, use of each row by the blocks' best plans, and the bound of each block."""
+
+    bound: float
+    use: Floats
+    block: Floats
+
+
+class Evaluator:
+    """Evaluates all blocks at given prices, in fixed parts whose results are added in a fixed order."""
+
+    def __init__(self, problem: Problem, pool: Executor, threads: int) -> None:
+        self.problem, self.pool = problem, pool
+        blocks = problem.blocks
+        arcs = blocks.line["arc"][blocks.block["line"]]
+        goals = np.linspace(0, arcs[-1], threads + 1)[1:-1]
+        cuts = np.concatenate([[0], np.searchsorted(arcs, goals), [len(arcs) - 1]])
+        self.parts = [(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if b > a]
+        self.desks: list[Desk] = [make_desk(blocks) for _ in self.parts]
+        self.uses = [np.zeros(len(problem.shared.rhs)) for _ in self.parts]
+
+    def __call__(self, price: Floats) -> Pass:
+        """D at these prices and its subgradient's parts."""
+        blocks, shared = self.problem.blocks, self.problem.shared
+        best = np.zeros(blocks.n_blocks)
+
+        def work(k: int) -> None:
+            self.uses[k][:] = 0.0
+            evaluate(blocks, *self.parts[k], self.desks[k], price, self.uses[k], best, NODES)
+
+        list(self.pool.map(work, range(len(self.parts))))
+        use = sum(self.uses[1:], self.uses[0].copy()) if self.uses else np.zeros(len(shared.rhs))
+        over, paid = soft_overrun(shared, price)
+        bound = self.problem.base + float(price @ shared.rhs) + float(best.sum()) + paid
+        return Pass(bound, use - over, best)
+
+
+def soft_overrun(shared: Shared, price: Floats) -> tuple[Floats, float]:
+    """(overrun that pays at these prices, what it earns beyond its cost)."""
+    gain = np.where(np.isfinite(shared.soft_cost), price - shared.soft_cost, -1.0)
+    over = np.where(gain > 0, shared.soft_cap, 0.0)
+    return over, float(np.maximum(gain, 0.0) @ over)
+
+
+@njit(cache=True, nogil=True)
+def evaluate(b, first, last, desk, price, use, best, nodes):  # type: ignore[no-untyped-def]
+    """Upper bounds of blocks ``first`` .. ``last`` into ``best``; what their best plans use is added to ``use``."""
+    for o in range(first, last):
+        lay_out(b, o, desk, price, 1.0)
+        rank_arcs(b, o, desk)
+        value, upper = best_set(b, o, desk, False, nodes)
+        best[o] = upper
+        if value <= 0.0 and upper <= 0.0:
+            continue
+        take_best(b, o, desk, False)
+        zero = b.line[b.block[o].line].arc
+        start = b.block[o].open
+        for a in range(zero, b.line[b.block[o + 1].line].arc):
+            if desk.arc[a - zero].take > 0:
+                steps = desk.arc[a - zero].take / b.arc[a].step
+                for k in range(b.arc[a].use, b.arc[a + 1].use):
+                    use[b.arc_use[k].row] += steps * b.arc_use[k].use
+        for y in range(start, b.block[o + 1].open):
+            if desk.best[y - start]:
+                for k in range(b.door[y].use, b.door[y + 1].use):
+                    use[b.door_use[k].row] += b.door_use[k].use
+
+
+def usual_worth(blocks: Blocks, rows: int) -> Floats:
+    """Per shared row: mean money that a unit of it may earn, over the arcs and openers that use it."""
+    arc, door, used, opened = blocks.arc, blocks.door, blocks.arc_use, blocks.door_use
+    value = np.repeat(np.abs(arc["value"][:-1]), np.diff(arc["use"])) / np.maximum(np.abs(used["use"]), TINY)
+    fee = np.repeat(np.abs(door["fee"][:-1]), np.diff(door["use"])) / np.maximum(np.abs(opened["use"]), TINY)
+    total = np.bincount(used["row"], value, rows) + np.bincount(opened["row"], fee, rows)
+    number = np.bincount(used["row"], minlength=rows) + np.bincount(opened["row"], minlength=rows)
+    worth = total / np.maximum(number, 1.0)
+    return np.where(worth > 0, worth, 1.0)
+
+
+@dataclass
+class Ascent:
+    """The state of the ascent: prices, their moments, and the best bound with its prices."""
+
+    price: Floats
+    mean: Floats
+    square: Floats
+    best_price: Floats
+    best: Pass
+    passes: int = 0
+
+    @classmethod
+    def begin(cls, evaluator: Evaluator, price: Floats) -> Ascent:
+        found = evaluator(price)
+        return cls(price.copy(), np.zeros_like(price), np.zeros_like(price), price.copy(), found, 0)
+
+
+def ascend(
+    evaluator: Evaluator, state: Ascent, passes: int, ended: Callable[[], bool]
+) -> Iterator[Pass]:
+    """Passes with steps falling geometrically from the first rate to the last; yields each evaluation."""
+    shared = evaluator.problem.shared
+    worth = usual_worth(evaluator.problem.blocks, len(shared.rhs))
+    found = state.best if state.passes == 0 else evaluator(state.price)
+    for k in range(passes):
+        rate = FIRST_RATE * (LAST_RATE / FIRST_RATE) ** (k / max(passes - 1, 1))
+        slope = found.use - shared.rhs
+        state.passes += 1
+        state.mean += (1 - MOMENTUM) * (slope - state.mean)
+        state.square += (1 - MEMORY) * (slope * slope - state.square)
+        mean = state.mean / (1 - MOMENTUM**state.passes)
+        square = state.square / (1 - MEMORY**state.passes)
+        state.price = state.price + rate * worth * mean / (np.sqrt(square) + TINY)
+        np.clip(state.price, 0.0, np.where(np.isfinite(shared.soft_cost), shared.soft_cost, np.inf), state.price)
+        found = evaluator(state.price)
+        if found.bound < state.best.bound:
+            state.best, state.best_price = found, state.price.copy()
+        yield found
+        if ended():
+            return
+
+
+def ints(values: Floats) -> Ints:
+    """Nearest whole numbers."""
+    return np.rint(values).astype(np.int64)

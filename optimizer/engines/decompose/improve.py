@@ -1,0 +1,98 @@
+"""Plans at given prices, bettered by ruin-and-recreate in parallel parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+
+import numpy as np
+
+from optimizer.engines.decompose.choice import make_desk
+from optimizer.engines.decompose.moves import MOST_RUINED, State, construct, empty_state, make_links, recreate
+from optimizer.engines.decompose.problem import Flags, Floats, Problem
+
+ROUNDS = 40
+"""Between two rounds the parts are drawn anew, the plan is told, and the clock is read."""
+HEAT = 0.3
+"""First temperature, in median fees; the last is `COOLED` times that."""
+COOLED = 0.01
+BROKEN = 1_000.0
+"""Cost of a unit by which a row that must hold is overrun, in the largest values of a unit."""
+
+
+class Improver:
+    """One plan and the means to better it.
+
+    Each thread has a part of the blocks and of what the rows have left, so that parts cannot meet; parts are drawn
+    anew every round. So a run repeats for a given number of threads.
+    """
+
+    def __init__(self, problem: Problem, pool: Executor, threads: int, seed: int) -> None:
+        self.problem, self.pool = problem, pool
+        blocks, shared = problem.blocks, problem.shared
+        self.random = np.random.default_rng(seed)
+        self.desks = [make_desk(blocks) for _ in range(threads)]
+        self.links = make_links(problem)
+        self.state: State = empty_state(problem)
+        must_rise = ~np.isfinite(shared.soft_cost) & (shared.rhs < 0)
+        self.soft: Flags = np.isfinite(shared.soft_cost) | must_rise
+        self.soft_rows = np.flatnonzero(self.soft)
+        dearest = float(np.abs(blocks.arc["value"]).max(initial=1.0))
+        self.soft_cost = np.where(must_rise, BROKEN * dearest, np.where(self.soft, shared.soft_cost, 0.0))
+        fees = blocks.door["fee"][:-1]
+        fees = fees[fees > 0]
+        self.fee = float(np.median(fees)) if len(fees) else 0.1 * float(np.median(np.abs(blocks.arc["value"])))
+        self.memo = [np.zeros((self._largest() * MOST_RUINED, 3), dtype=np.int64) for _ in range(threads)]
+        self.moved = 0
+
+    def _largest(self) -> int:
+        return int(self.problem.blocks.arcs_of_block.max(initial=1))
+
+    def construct(self, price: Floats, best: Floats) -> None:
+        """A plan from nothing: the blocks with most to earn at the prices first."""
+        self.state = empty_state(self.problem)
+        order = np.argsort(-best, kind="stable")
+        order = order[self.problem.movable[order]]
+        construct(self.problem.blocks, order, self.state, self.desks[0], price, self.soft)
+
+    def rounds(self, moves: int, price: Floats) -> Iterator[int]:
+        """Better the plan in `ROUNDS` rounds, cooling down; yields the moves so far."""
+        threads = len(self.desks)
+        each = max(moves // (ROUNDS * threads), 1)
+        heats = HEAT * self.fee * COOLED ** (np.arange(ROUNDS + 1) / ROUNDS)
+        for number in range(ROUNDS):
+            self._round(price, each, float(heats[number]), float(heats[number + 1]))
+            self.moved += each * threads
+            yield self.moved
+
+    def _round(self, price: Floats, moves: int, heat: float, cool: float) -> None:
+        blocks, threads = self.problem.blocks, len(self.desks)
+        part = self.random.integers(0, threads, blocks.n_blocks).astype(np.int8)
+        slacks = self._shares(threads)
+        seeds = self.random.integers(1, 2**63, threads, dtype=np.uint64)
+
+        def work(k: int) -> None:
+            pool = np.flatnonzero((part == k) & self.problem.movable)
+            if len(pool):
+                recreate(
+                    blocks, self.links, self.state._replace(slack=slacks[k]), self.desks[k], price, self.soft,
+                    self.soft_rows, self.soft_cost, part, k, pool, seeds[k : k + 1], moves, heat, cool, self.memo[k],
+                )  # fmt: skip
+
+        list(self.pool.map(work, range(threads)))
+        self.state = self.state._replace(slack=sum(slacks[1:], slacks[0]))
+
+    def _shares(self, threads: int) -> list[Floats]:
+        """What the rows have left, split in whole units among the parts."""
+        left = self.state.slack.copy()
+        shares: list[Floats] = [np.zeros_like(left) for _ in range(threads)]
+        first = self.random.integers(0, threads, len(left))
+        for k in range(threads - 1):
+            share = np.floor(left / (threads - k))
+            for position in range(threads):
+                shares[position][(first + k) % threads == position] = share[(first + k) % threads == position]
+            left = left - share
+        for position in range(threads):
+            last = (first + threads - 1) % threads == position
+            shares[position][last] = left[last]
+        return shares

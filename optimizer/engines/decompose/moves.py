@@ -1,0 +1,283 @@
+"""Plans: blocks put in and taken out one at a time, and ruin-and-recreate over them. Compiled."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from optimizer.engines.decompose.choice import EPS, best_set, lay_out, limit_rooms, rank_arcs, take_best
+from optimizer.engines.decompose.problem import ASKED, Flags, Floats, Ints, Problem, Small
+
+SEARCH_NODES = 24
+"""Branchings in one block while a plan is searched for: what is missed there costs little."""
+MOST_RUINED = 7
+TRIES = 24
+AT_PRICES = 0.7
+"""Share of the moves that put blocks back at the prices; the others at none."""
+
+
+class State(NamedTuple):
+    """A plan, and what the rows have left."""
+
+    steps: Small
+    """per arc"""
+    opened: Flags
+    worth: Floats
+    """per block: money of its part of the plan"""
+    slack: Floats
+    """per shared row: rhs − use"""
+
+
+class Links(NamedTuple):
+    """Which arcs share a row, for choosing blocks that compete: of rows with few arcs only."""
+
+    row_ptr: Ints
+    row_arc: Ints
+    arc_block: Small
+
+
+def empty_state(problem: Problem) -> State:
+    """Nothing ships."""
+    blocks = problem.blocks
+    return State(
+        np.zeros(len(blocks.arc) - 1, dtype=np.int32),
+        np.zeros(len(blocks.door) - 1, dtype=np.bool_),
+        np.zeros(blocks.n_blocks),
+        problem.shared.rhs.copy(),
+    )
+
+
+def copy_state(state: State) -> State:
+    """A plan of its own with the same content."""
+    return State(*(part.copy() for part in state))
+
+
+def make_links(problem: Problem, most: int = 3000) -> Links:
+    """Links by rows of at most ``most`` arcs."""
+    blocks, rows = problem.blocks, len(problem.shared.rhs)
+    row, arc = blocks.arc_use["row"], np.repeat(np.arange(len(blocks.arc) - 1), np.diff(blocks.arc["use"]))
+    kept = (np.bincount(row, minlength=rows) <= most)[row] & (blocks.arc_use["use"] > 0)
+    row, arc = row[kept], arc[kept]
+    order = np.argsort(row, kind="stable")
+    pointer = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))]).astype(np.int64)
+    owner = np.repeat(np.arange(blocks.n_blocks, dtype=np.int32), blocks.arcs_of_block)
+    return Links(pointer, arc[order], owner)
+
+
+@njit(cache=True, nogil=True)
+def remove(b, o, state):  # type: ignore[no-untyped-def]
+    """Take block ``o`` out of the plan."""
+    for a in range(b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc):
+        if state.steps[a] > 0:
+            for k in range(b.arc[a].use, b.arc[a + 1].use):
+                state.slack[b.arc_use[k].row] += state.steps[a] * b.arc_use[k].use
+            state.steps[a] = 0
+    for y in range(b.block[o].open, b.block[o + 1].open):
+        if state.opened[y]:
+            for k in range(b.door[y].use, b.door[y + 1].use):
+                state.slack[b.door_use[k].row] += b.door_use[k].use
+            state.opened[y] = False
+    state.worth[o] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def insert(b, o, state, desk, price, weight, soft):  # type: ignore[no-untyped-def]
+    """Put block ``o`` in as is best at ``weight`` times the prices with what the rows have left.
+
+    ``soft``: rows that may be overrun. What it chose may not fit together (two lines that want the same unit); then
+    the second gets what is left, and a block whose rules that breaks stays out.
+    """
+    lay_out(b, o, desk, price, weight)
+    limit_rooms(b, o, desk, state.slack, soft)
+    rank_arcs(b, o, desk)
+    best_set(b, o, desk, True, SEARCH_NODES)
+    take_best(b, o, desk, True)
+    _apply(b, o, state, desk, soft)
+
+
+@njit(cache=True, nogil=True)
+def _apply(b, o, state, desk, soft):  # type: ignore[no-untyped-def]
+    """Book ``desk.take`` as far as there is room, open what is used, and count the worth of the block."""
+    zero, start = b.line[b.block[o].line].arc, b.block[o].open
+    cut = False
+    for a in range(zero, b.line[b.block[o + 1].line].arc):
+        wanted = np.int32(desk.arc[a - zero].take // b.arc[a].step)
+        if wanted == 0:
+            continue
+        y = b.arc[a].opener
+        fits = wanted
+        if y >= 0 and not state.opened[start + y]:
+            for k in range(b.door[start + y].use, b.door[start + y + 1].use):
+                row = b.door_use[k].row
+                if b.door_use[k].use > 0.0 and not soft[row] and state.slack[row] + EPS < b.door_use[k].use:
+                    fits = np.int32(0)
+        for k in range(b.arc[a].use, b.arc[a + 1].use):
+            row = b.arc_use[k].row
+            if b.arc_use[k].use > 0.0 and not soft[row]:
+                fits = min(fits, np.int32(max(state.slack[row], 0.0) / b.arc_use[k].use + EPS))
+        cut = cut or fits < wanted
+        if fits == 0:
+            continue
+        state.steps[a] = fits
+        for k in range(b.arc[a].use, b.arc[a + 1].use):
+            state.slack[b.arc_use[k].row] -= fits * b.arc_use[k].use
+        if y >= 0 and not state.opened[start + y]:
+            state.opened[start + y] = True
+            for k in range(b.door[start + y].use, b.door[start + y + 1].use):
+                state.slack[b.door_use[k].row] -= b.door_use[k].use
+    worth, keeps = block_worth(b, o, state)
+    if not keeps:
+        remove(b, o, state)
+    else:
+        state.worth[o] = worth
+
+
+@njit(cache=True, nogil=True)
+def block_worth(b, o, state):  # type: ignore[no-untyped-def]
+    """(money of block ``o`` in the plan, whether its rules hold)."""
+    worth, all_full, any_units = 0.0, True, False
+    for line in range(b.block[o].line, b.block[o + 1].line):
+        units = np.int64(0)
+        for a in range(b.line[line].arc, b.line[line + 1].arc):
+            if state.steps[a] > 0:
+                worth += state.steps[a] * b.arc[a].value
+                units += np.int64(state.steps[a]) * b.arc[a].step
+        full = units == b.line[line].full
+        all_full = all_full and (full or b.line[line].full >= ASKED)
+        any_units = any_units or units > 0
+        if full:
+            worth += b.line[line].bonus
+        if units > 0 and (units < b.line[line].least or (b.line[line].complete and not full)):
+            return 0.0, False
+    for y in range(b.block[o].open, b.block[o + 1].open):
+        if state.opened[y]:
+            worth -= b.door[y].fee
+    if all_full:
+        worth += b.block[o].prize
+    return worth, not (b.block[o].whole and any_units and not all_full)
+
+
+@njit(cache=True, nogil=True)
+def construct(b, order, state, desk, price, soft):  # type: ignore[no-untyped-def]
+    """Insert blocks one after another at the prices."""
+    for o in order:
+        insert(b, o, state, desk, price, 1.0, soft)
+
+
+@njit(cache=True, nogil=True)
+def _random(seed):  # type: ignore[no-untyped-def]
+    """A number in [0, 1) (xorshift64*, Vigna 2016: a generator of each thread's own)."""
+    x = seed[0]
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    seed[0] = x
+    return np.float64((x * np.uint64(2685821657736338717)) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@njit(cache=True, nogil=True)
+def ruin(b, links, mine, part, seed, chosen, pool):  # type: ignore[no-untyped-def]
+    """Choose a block of this part and others that compete with it; returns how many are in ``chosen``."""
+    goal = 2 + np.int64(_random(seed) * (MOST_RUINED - 1))
+    chosen[0] = pool[np.int64(_random(seed) * pool.shape[0])]
+    count = 1
+    for _ in range(TRIES):
+        if count >= goal:
+            break
+        o = chosen[np.int64(_random(seed) * count)]
+        first, last = b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc
+        a = first + np.int64(_random(seed) * (last - first))
+        if b.arc[a].use == b.arc[a + 1].use:
+            continue
+        row = b.arc_use[b.arc[a].use + np.int64(_random(seed) * (b.arc[a + 1].use - b.arc[a].use))].row
+        sharing = links.row_ptr[row + 1] - links.row_ptr[row]
+        if sharing == 0:
+            continue
+        other = links.arc_block[links.row_arc[links.row_ptr[row] + np.int64(_random(seed) * sharing)]]
+        if mine[other] != part:
+            continue
+        fresh = True
+        for k in range(count):
+            fresh = fresh and chosen[k] != other
+        if fresh:
+            chosen[count] = other
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def overrun_cost(slack, soft_rows, cost):  # type: ignore[no-untyped-def]
+    """Money of all overruns."""
+    total = 0.0
+    for row in soft_rows:
+        if slack[row] < 0.0:
+            total -= slack[row] * cost[row]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def recreate(b, links, state, desk, price, soft, soft_rows, soft_cost, mine, part, pool, seed, moves, heat, cool, memo):  # type: ignore[no-untyped-def]  # fmt: skip
+    """``moves`` of ruin and recreate with temperatures from ``heat`` to ``cool``; returns the money won.
+
+    A move takes a few competing blocks out and puts them back in random order; it stays if it loses little enough
+    (simulated annealing). ``memo``: room for what they were.
+    """
+    won, temperature = 0.0, heat
+    factor = (cool / heat) ** (1.0 / max(moves, 1)) if heat > 0.0 else 1.0
+    chosen = np.zeros(MOST_RUINED, dtype=np.int64)
+    over = overrun_cost(state.slack, soft_rows, soft_cost)
+    for _ in range(moves):
+        temperature *= factor
+        count = ruin(b, links, mine, part, seed, chosen, pool)
+        before, kept = 0.0, 0
+        for k in range(count):
+            before += state.worth[chosen[k]]
+            kept = _note(b, chosen[k], state, memo, kept)
+            remove(b, chosen[k], state)
+        weight = 1.0 if _random(seed) < AT_PRICES else 0.0
+        for k in range(count - 1, 0, -1):
+            other = np.int64(_random(seed) * (k + 1))
+            chosen[k], chosen[other] = chosen[other], chosen[k]
+        after = 0.0
+        for k in range(count):
+            insert(b, chosen[k], state, desk, price, weight, soft)
+            after += state.worth[chosen[k]]
+        now = overrun_cost(state.slack, soft_rows, soft_cost)
+        gain = after - before - (now - over)
+        if gain >= 0.0 or (temperature > 0.0 and _random(seed) < np.exp(gain / temperature)):
+            won += gain
+            over = now
+            continue
+        for k in range(count):
+            remove(b, chosen[k], state)
+        _restore(b, state, memo, kept)
+        for k in range(count):
+            state.worth[chosen[k]] = block_worth(b, chosen[k], state)[0]
+    return won
+
+
+@njit(cache=True, nogil=True)
+def _note(b, o, state, memo, kept):  # type: ignore[no-untyped-def]
+    """Write down what block ``o`` ships; returns how much of the memo is used."""
+    for a in range(b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc):
+        if state.steps[a] > 0:
+            memo[kept, 0], memo[kept, 1] = a, state.steps[a]
+            memo[kept, 2] = b.block[o].open + b.arc[a].opener if b.arc[a].opener >= 0 else -1
+            kept += 1
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def _restore(b, state, memo, kept):  # type: ignore[no-untyped-def]
+    """Put back what was written down."""
+    for at in range(kept):
+        a, steps, y = memo[at, 0], memo[at, 1], memo[at, 2]
+        state.steps[a] = steps
+        for k in range(b.arc[a].use, b.arc[a + 1].use):
+            state.slack[b.arc_use[k].row] -= steps * b.arc_use[k].use
+        if y >= 0 and not state.opened[y]:
+            state.opened[y] = True
+            for k in range(b.door[y].use, b.door[y + 1].use):
+                state.slack[b.door_use[k].row] -= b.door_use[k].use

@@ -1,0 +1,116 @@
+"""The decomposable form of a matrix: blocks that stand alone once the shared rows have prices.
+
+A block (in the product: an order) is what the rows of its own hold together. Most blocks have one simple shape: *lines*
+that take units from *arcs*, at most ``need`` in all; and *openers*, binaries that arcs need and that cost a fee. Rules
+such as "all of it or nothing" are numbers on lines and blocks. That shape is read off the matrix here; what does not fit
+is said (`Unfit`), never guessed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Small = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+Records = NDArray[np.void]
+
+
+BLOCK = np.dtype(
+    [("line", "i8"), ("open", "i8"), ("most_open", "i8"), ("has_rules", "?"), ("whole", "?"), ("prize", "f8")],
+    align=True,
+)
+"""first line and opener · how many openers may be open · filling it is not submodular · all lines in full, or nothing ·
+money if all are full"""
+LINE = np.dtype(
+    [("arc", "i8"), ("need", "i8"), ("least", "i8"), ("full", "i8"), ("complete", "?"), ("bonus", "f8")], align=True
+)
+"""first arc · most units · fewest units if any · units that make it full (`NEVER` where nothing asks) · in full, or
+nothing · money if full"""
+ARC = np.dtype([("value", "f8"), ("use", "i8"), ("opener", "i4"), ("step", "i4"), ("cap", "i4")], align=True)
+"""money of a step · first use of a shared row · its opener, counted from the first of its block, or -1 · units in a
+step · most steps"""
+DOOR = np.dtype([("fee", "f8"), ("use", "i8")], align=True)
+"""An opener: what opening costs · first use of a shared row."""
+USE = np.dtype([("row", "i4"), ("use", "f8")], align=True)
+"""How much of a shared row one step, or one opening, takes."""
+NEVER = 2**60
+"""More units than any line has."""
+ASKED = 2**59
+"""Units below which a line can be full."""
+
+
+class Blocks(NamedTuple):
+    """All blocks as records: lines lie together by block, arcs by line, openers by block, uses by arc and by opener.
+
+    Every table ends with one more record, where the next would begin. Few arrays of records rather than many of
+    numbers: compiled code hands each array over at every call, and what is used together lies together.
+    """
+
+    block: Records
+    line: Records
+    arc: Records
+    door: Records
+    arc_use: Records
+    door_use: Records
+
+    @property
+    def n_blocks(self) -> int:
+        """How many blocks there are."""
+        return len(self.block) - 1
+
+    @property
+    def arcs_of_block(self) -> Ints:
+        """How many arcs each block has."""
+        sizes: Ints = np.diff(self.line["arc"][self.block["line"]])
+        return sizes
+
+
+class Shared(NamedTuple):
+    """The shared rows, ``Σ use · column <= rhs`` each; an overrun of up to ``soft_cap`` costs ``soft_cost`` a unit."""
+
+    rhs: Floats
+    soft_cost: Floats
+    """+inf where the row must hold"""
+    soft_cap: Floats
+    row: Ints
+    """row of the matrix"""
+    sign: Floats
+    """what the matrix' row was multiplied by"""
+
+
+class Problem(NamedTuple):
+    """Blocks and shared rows, and where their parts stand in the matrix."""
+
+    blocks: Blocks
+    shared: Shared
+    arc_column: Ints
+    open_column: Ints
+    line_full: Ints
+    """per line: the column that says it is full, or −1"""
+    line_used: Ints
+    block_full: Ints
+    soft_column: Ints
+    """per shared row: the column that pays for its overrun, or −1"""
+    soft_use: Floats
+    movable: Flags
+    """per block: it only ever uses shared rows up; others (transfers, openings) make room for others"""
+    base: float
+    """money of the matrix' constant"""
+
+
+class Unfit(Exception):
+    """The matrix holds what no block can say; the text names what, in the matrix' words."""
+
+
+def size_words(problem: Problem) -> str:
+    """Sizes for the log."""
+    b = problem.blocks
+    return (
+        f"{b.n_blocks:,} blocks, {len(b.line) - 1:,} lines, {len(b.arc) - 1:,} arcs, {len(b.door) - 1:,} openers, "
+        f"{len(problem.shared.rhs):,} shared rows"
+    )

@@ -1,0 +1,53 @@
+"""Compiles every function of the engine by running it on the smallest matrix that has all shapes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from optimizer.engines.adapter import OWN, SHARED
+from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend
+from optimizer.engines.decompose.improve import Improver
+from optimizer.engines.decompose.read import read_problem
+from optimizer.model.linear_model import LinearModel
+
+
+def two_orders() -> tuple[LinearModel, np.ndarray]:
+    """Two orders for three units of one product; each may open a shipment. With the role of each row."""
+    rows = [
+        ({0: 1.0, 2: -2.0}, 0.0),  # links of units to openings
+        ({1: 1.0, 3: -2.0}, 0.0),
+        ({0: 1.0}, 2.0),  # demand
+        ({1: 1.0}, 2.0),
+        ({0: 1.0, 1: 1.0}, 3.0),  # stock
+    ]
+    indptr = np.cumsum([0, *(len(entries) for entries, _ in rows)])
+    linear = LinearModel(
+        objective=np.array([5.0, 4.0, -1.0, -1.0]),
+        offset=0.0,
+        col_lower=np.zeros(4),
+        col_upper=np.array([2.0, 2.0, 1.0, 1.0]),
+        integral=np.ones(4, dtype=bool),
+        granularity=np.ones(4),
+        indptr=indptr.astype(np.int64),
+        indices=np.concatenate([list(entries) for entries, _ in rows]).astype(np.int32),
+        data=np.concatenate([list(entries.values()) for entries, _ in rows]),
+        row_lower=np.full(5, -np.inf),
+        row_upper=np.array([upper for _, upper in rows]),
+        column_blocks=(),
+        row_blocks=(),
+    )
+    return linear, np.array([OWN, OWN, OWN, OWN, SHARED], dtype=np.int64)
+
+
+def warm_up() -> None:
+    """Run all compiled functions once."""
+    problem = read_problem(*two_orders())
+    with ThreadPoolExecutor(1) as pool:
+        evaluator = Evaluator(problem, pool, 1)
+        state = Ascent.begin(evaluator, np.zeros(1))
+        list(ascend(evaluator, state, 3, lambda: False))
+        improver = Improver(problem, pool, 1, 0)
+        improver.construct(state.best_price, state.best.block)
+        list(improver.rounds(100, state.best_price))
