@@ -168,12 +168,16 @@ class Story:
         if answer.termination.limit == "interrupted":
             return INTERRUPTED_INT
         value = bundle.run["objective_value"]
-        bound = bundle.run["certified_bound" if self.require_certified else "best_bound"]
+        bound = bundle.run["certified_bound" if self.judged_by_certificate(bundle) else "best_bound"]
         if bound is None:
             return LIMIT_WITH_PLAN
         absolute = Fraction(bound) - value
         within = absolute <= MINOR_UNIT or absolute <= Fraction(self.loaded.scenario.solve.gap) * abs(value)
         return OK if within and self._stages_proven(answer) else LIMIT_WITH_PLAN
+
+    def judged_by_certificate(self, bundle: RunBundle) -> bool:
+        """Whether the certified gap decides: where that is asked for, and for our own engine."""
+        return self.require_certified or bundle.run["engine"]["name"] == "decompose"
 
     def _stages_proven(self, answer: Answer) -> bool:
         """Whether every stage is within its tolerance, or the relative gap that the scenario allows, of its best."""
@@ -281,6 +285,7 @@ def prices_of(model: Model, answer: Answer, stop: threading.Event) -> Prices:
         threads=settings.threads,
         memory_limit_mb=settings.memory_limit_mb,
         stop=stop,
+        row_prices=answer.result.row_prices,
     )
 
 

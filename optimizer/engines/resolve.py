@@ -7,7 +7,7 @@ are switches that a plan has set, and some rows are to be priced. What happens i
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ class RowQuestion:
     many units might plausibly be added, for ranking; 0 asks for the price alone. ``is_upper``: whether its upper bound
     is the right-hand side (else its lower one). ``can_fall``: whether one unit less makes sense. ``switch``: columns
     that a re-solve at fixed switches keeps. ``group``: of each column, -1 for none. ``values``: a plan that keeps all
-    rows.
+    rows. ``known``: prices per unit that an engine has found already, in place of the relaxation; empty if none.
     """
 
     row: Ints
@@ -45,6 +45,7 @@ class RowQuestion:
     switch: Flags
     group: Ints
     values: Floats
+    known: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,14 @@ class RowValues:
     plan_gain: float
     ended: str
     cut: tuple[str, ...]
+    known: bool = False
+
+    @property
+    def price_basis(self) -> str:
+        """Where the prices are from: the relaxation, an engine's own (`known`), or the plan's own switches alone."""
+        if self.known:
+            return "lagrangian"
+        return "lp_relaxation" if np.isfinite(self.relaxation) else "incomplete"
 
 
 def price_rows(
@@ -119,10 +128,11 @@ def price_rows(
         threads=threads,
         stop=stop,
     )
-    return _answer(outcome, len(question.row), linear.offset)
+    answer = _answer(outcome, len(question.row), linear.offset, len(question.known) > 0)
+    return replace(answer, price=question.known) if answer.known else answer  # they do not hang on the child
 
 
-def _answer(outcome: ChildOutcome, size: int, offset: float) -> RowValues:
+def _answer(outcome: ChildOutcome, size: int, offset: float, is_known: bool = False) -> RowValues:
     known = outcome.arrays or nothing_known(size)
     meta = outcome.meta
     relaxation = meta.get("relaxation")
@@ -138,6 +148,7 @@ def _answer(outcome: ChildOutcome, size: int, offset: float) -> RowValues:
         plan_gain=float(meta.get("plan_gain", 0.0)),
         ended=outcome.ended,
         cut=tuple(meta.get("cut", ("relaxation", "re-solves"))),
+        known=is_known,
     )
 
 

@@ -26,6 +26,7 @@ from optimizer.engines.resolve_methods import (
     MEETS,
     MORE,
     Asked,
+    KnownPrices,
     Neighbourhoods,
     Relaxation,
     Work,
@@ -58,10 +59,14 @@ def price_rows(
     fixed = FixedSwitches(problem, asked, arrays["switch"], Work(limit, effort.nodes), effort.fixed_columns)
     answer["price"], said["plan_gain"] = fixed.price, fixed.plan_gain
     emit.incumbent(answer, said)
-    relaxed = Relaxation(problem, asked, RELAXATION_SHARE * effort.time_limit_s, emit)
+    relaxed: Relaxation | KnownPrices
+    if len(arrays["known"]):
+        relaxed = KnownPrices(problem, asked, arrays["known"])
+    else:
+        relaxed = Relaxation(problem, asked, RELAXATION_SHARE * effort.time_limit_s, emit)
     if relaxed.finished:
         cut.remove("relaxation")
-        answer["price"], said["relaxation"] = relaxed.price, relaxed.value
+        answer["price"], said["relaxation"] = relaxed.price, relaxed.value if np.isfinite(relaxed.value) else None
         answer["low"], answer["high"] = relaxed.ranges(effort.ranging_size)
         emit.incumbent(answer, said)
     work = Work(limit, effort.nodes)
@@ -95,7 +100,7 @@ def most_money(asked: Asked, price: Floats, fixed: FixedSwitches) -> Ints:
 class Resolver:
     """Chooses for each row the re-solve that can answer it."""
 
-    def __init__(self, fixed: FixedSwitches, local: Neighbourhoods, relaxed: Relaxation, problem: Program) -> None:
+    def __init__(self, fixed: FixedSwitches, local: Neighbourhoods, relaxed: Relaxation | KnownPrices, problem: Program) -> None:
         self.asked, self.fixed, self.local, self.relaxed = fixed.asked, fixed, local, relaxed
         self.whole_first = False
         self.open = relaxed.value - float(problem.objective @ problem.values) if relaxed.finished else np.inf

@@ -192,6 +192,30 @@ class Relaxation:
         return not impossible
 
 
+class KnownPrices:
+    """Prices that an engine has found already, in place of a relaxation: no value, no ranges."""
+
+    finished, value = True, np.inf
+
+    def __init__(self, problem: Program, asked: Asked, price: Floats) -> None:
+        """``price`` per unit of each row asked."""
+        self.price = price
+        dual = np.zeros(len(problem.row_lower))
+        dual[asked.row] = price / asked.unit
+        column = np.repeat(np.arange(len(problem.objective)), np.diff(problem.start))
+        paid = np.bincount(column, dual[problem.row] * problem.value, len(problem.objective))
+        self.reduced_cost = problem.objective - paid
+
+    def ranges(self, size_limit: int) -> tuple[Floats, Floats]:
+        """Not known."""
+        unknown = np.full(len(self.price), np.nan)
+        return unknown, unknown.copy()
+
+    def possible(self, place: int, step: int) -> bool:
+        """Not known to be impossible."""
+        return True
+
+
 class Neighbourhoods:
     """Small mixed-integer programs around a row: the groups it touches and those they meet in full rows, up to a size.
 

@@ -49,6 +49,7 @@ MEASURES = {
 BASES = {
     "lp_relaxation": "price alone",
     "incomplete": "price alone, not converged",
+    "lagrangian": "price of the bound that the engine proved",
     "cannot_bind": "nobody can use more",
     "fixed_shipments": "exact, shipments as planned",
     "local": "re-solved nearby",

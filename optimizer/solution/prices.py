@@ -97,10 +97,11 @@ def price_plan(
     memory_limit_mb: int | None = None,
     stop: threading.Event | None = None,
     effort: RowEffort | None = None,
+    row_prices: Floats | None = None,
 ) -> Prices:
     """Price every shared row of the model, and re-solve the ``top_rows`` with most money at stake.
 
-    Rows are priced in a model with `HEADROOM`, where the plan is written anew. Always answers within the time; what it
+    ``row_prices``: those of the model's rows from the engine that solved it, in place of the linear relaxation's. Rows are priced in a model with `HEADROOM`, where the plan is written anew. Always answers within the time; what it
     did not get to is marked so.
     """
     roomy = build_model(model.tables, model.scenario, HEADROOM, model.stages)
@@ -110,6 +111,8 @@ def price_plan(
     limits = {block.family: limit_of(ledger, block) for block in blocks if block.family not in LINKS | STAGES}
     limits |= {family: stage_limit(ledger, model.stages) for family in STAGES if model.stages}
     question = _question(roomy, linear, blocks, limits, values_from_plan(roomy, plan))
+    if row_prices is not None:
+        question = replace(question, known=known_prices(model.linear, blocks, row_prices))
     effort = replace(effort or RowEffort(time_limit_s), time_limit_s=time_limit_s, top_rows=top_rows)
     found = price_rows(linear, question, effort, threads=threads, memory_limit_mb=memory_limit_mb, stop=stop)
     priced = [_Priced(roomy, block, found, start) for block, start in zip(blocks, _starts(blocks), strict=True)]
@@ -151,6 +154,28 @@ def pricing_matrix(linear: LinearModel) -> LinearModel:
         row_upper=linear.row_upper[keep],
         row_blocks=tuple(blocks),
     )
+
+
+def known_prices(linear: LinearModel, blocks: list[Block], row_prices: Floats) -> Floats:
+    """Prices per unit of all rows of ``blocks``, found by their keys among the rows of ``linear``; 0 where it has none."""
+    found = [np.zeros(0)]
+    for block in blocks:
+        priced = linear.rows(block.family)
+        price = np.zeros(len(block))
+        if len(priced):
+            keys = [np.concatenate([priced.keys[name], block.keys[name]]) for name in block.keys]
+            order = np.lexsort(keys)
+            same = np.ones(len(order), dtype=bool)
+            for key in keys:
+                same[1:] &= key[order[1:]] == key[order[:-1]]
+            same[0] = False
+            label = np.empty(len(order), dtype=np.int64)
+            label[order] = np.cumsum(~same) - 1
+            by_label = np.zeros(len(order))
+            by_label[label[: len(priced)]] = row_prices[priced.start : priced.stop] * _scale(priced)
+            price = by_label[label[len(priced) :]]
+        found.append(price)
+    return np.concatenate(found)
 
 
 def _starts(blocks: list[Block]) -> list[int]:

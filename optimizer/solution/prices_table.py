@@ -57,7 +57,7 @@ def priced_rows(
         **_names(family, keys, limit, size),
         "slack": slack,
         "price": price,
-        "price_basis": _repeated("lp_relaxation" if np.isfinite(found.relaxation) else "incomplete", size),
+        "price_basis": _repeated(found.price_basis, size),
         "gain_plus_one": found.gain[mine],
         "loss_minus_one": found.loss[mine],
         "value_basis": _texts(BASES.get(code, "") for code in basis.tolist()),
