@@ -160,8 +160,9 @@ def _grid(rows: int, columns: int) -> tuple[Ints, Ints]:
 
 
 def zipf(size: int, exponent: float = 0.8) -> Floats:
-    weight = np.arange(1, size + 1) ** -exponent
-    return weight / weight.sum()
+    weight = np.arange(1, size + 1, dtype=np.float64) ** -exponent
+    shares: Floats = weight / weight.sum()
+    return shares
 
 
 def make_ids(prefix: str, size: int) -> Texts:
@@ -188,13 +189,15 @@ def make_table(name: str, size: int, **given: Any) -> Table:
             columns[column.name] = given[column.name]
             continue
         filled[column.name] = np.zeros(size, dtype=bool)
-        default = column.default
-        columns[column.name] = {
-            "int": lambda d=default: np.full(size, d or 0, dtype=np.int64),
-            "decimal": lambda d=default: Exact.full(size, d or Decimal(0)) if size else Exact.zeros(0),
-            "flag": lambda d=default: np.full(size, True if d is None else d, dtype=bool),
-            "date": lambda: np.full(size, np.datetime64("NaT"), dtype="datetime64[D]"),
-            "text": lambda d=default: np.full(size, d or "", dtype=object),
-            "enum": lambda d=default: np.full(size, d or "", dtype=object),
-        }[column.kind]()
+        columns[column.name] = _defaults(column.kind, column.default, size)
     return Table(name, columns, filled)
+
+
+def _defaults(kind: str, default: Any, size: int) -> Any:
+    if kind == "decimal":
+        return Exact.full(size, default or Decimal(0)) if size else Exact.zeros(0)
+    if kind == "date":
+        return np.full(size, np.datetime64("NaT"), dtype="datetime64[D]")
+    if kind == "flag":
+        return np.full(size, True if default is None else default, dtype=bool)
+    return np.full(size, default or 0, dtype=np.int64) if kind == "int" else repeated(default or "", size)
