@@ -2,7 +2,8 @@
 
 `POLICIES`: ``fcfs_nearest`` takes orders as they stand in the table (or by order date, where dates are given), each
 from the nearest warehouses first; ``priority_nearest`` takes them by priority, then as before; ``cheapest_now`` takes
-them as they stand, each by the shipment that earns most from the stock that is left, and another as long as it pays.
+them as they stand, each by the set of shipments that together earn most (margins less freight) from the stock that is
+left: all sets of the `MOST` warehouses that by themselves earn most.
 
 All three ship what the order still needs and the stock and the capacity of the warehouse still allow, but no shipment
 that costs more than it earns, and never take anything back. *Nearest* is the lane that asks least for a unit of a
@@ -63,6 +64,9 @@ USUAL: dict[str, dict[str, Any]] = {
     "warehouses": {"is_open": True},
 }
 """Columns that may only hold their usual value."""
+MOST = 8
+SETS = (np.arange(1, 2**MOST)[:, None] >> np.arange(MOST) & 1).astype(bool)
+"""All sets of so many warehouses that are not empty."""
 
 
 def refuse(tables: Tables, scenario: Scenario) -> None:
@@ -174,25 +178,47 @@ class _Order:
         costs = batch.by_unit[zone] + batch.kg[batch.product[lines]][:, None] * batch.by_kg[zone]
         return cls(batch, lines, zone, batch.margin[lines][:, None] - costs, batch.qty[lines].copy())
 
+    def there(self) -> Ints:
+        """Units that each line could get from each warehouse by itself."""
+        there = np.minimum(self.batch.stock[self.batch.product[self.lines]], self.wanted[:, None])
+        units: Ints = np.where(self.earns > 0, np.minimum(there, self.batch.room), 0)
+        return units
+
     def profit(self) -> Floats:
         """Of one shipment from each warehouse now."""
-        there = np.minimum(self.batch.stock[self.batch.product[self.lines]], self.wanted[:, None])
-        there = np.minimum(there, self.batch.room)
-        gain = np.where(there > 0, np.maximum(self.earns, 0) * there, 0).sum(axis=0)
-        profit: Floats = gain - self.batch.fixed[self.zone]
+        there = self.there()
+        profit: Floats = np.where(there > 0, self.earns * there, 0).sum(axis=0) - self.batch.fixed[self.zone]
         return profit
 
-    def ship(self, house: int, taken: Taken) -> None:
-        """Everything that pays from there, the best lines first; nothing if it does not pay for the shipment."""
+    def best_set(self) -> tuple[Ints, Ints]:
+        """The warehouses that together earn most now, none if nothing pays; and the units of each line from each."""
+        profit = self.profit()
+        houses = np.argsort(-profit, kind="stable")[:MOST]
+        houses = houses[np.isfinite(profit[houses])]
+        earns, there = self.earns[:, houses], self.there()[:, houses]
+        best_first = np.argsort(-earns, axis=1, kind="stable")
+        earns, there = np.take_along_axis(earns, best_first, 1), np.take_along_axis(there, best_first, 1)
+        sets = SETS[: 2 ** len(houses) - 1, : len(houses)]
+        filled = np.minimum(np.cumsum(there * sets[:, best_first], axis=2), self.wanted[:, None])
+        units = np.diff(filled, axis=2, prepend=0)
+        worth = np.where(units > 0, units * earns, 0).sum(axis=(1, 2)) - sets @ self.batch.fixed[self.zone, houses]
+        best = int(worth.argmax()) if len(worth) else -1
+        if best < 0 or worth[best] <= 0:
+            return houses[:0], self.wanted[:, None][:, :0]
+        chosen = np.empty_like(units[best])
+        np.put_along_axis(chosen, best_first, units[best], 1)
+        return houses[sets[best]], chosen[:, sets[best]]
+
+    def ship(self, house: int, most: Ints, taken: Taken) -> None:
+        """Of each line what pays, up to ``most``, the best lines first; nothing if it does not pay for the shipment."""
         batch, units, gain = self.batch, np.zeros(len(self.lines), dtype=np.int64), 0.0
-        room = int(batch.room[house])
-        left: dict[int, int] = {}
+        room, left = int(batch.room[house]), dict[int, int]()
         for at in np.argsort(-self.earns[:, house], kind="stable").tolist():
             if self.earns[at, house] <= 0:
                 break
             product = int(batch.product[self.lines[at]])
             there = left.setdefault(product, int(batch.stock[product, house]))
-            units[at] = min(int(self.wanted[at]), there, room)
+            units[at] = min(int(most[at]), there, room)
             left[product], room = there - int(units[at]), room - int(units[at])
             gain += self.earns[at, house] * int(units[at])
         if gain <= batch.fixed[self.zone, house]:
@@ -209,17 +235,16 @@ def _nearest(order: _Order, taken: Taken) -> None:
     for house in order.batch.nearest[order.zone][pays[order.batch.nearest[order.zone]]].tolist():
         if not order.wanted.any():
             break
-        order.ship(house, taken)
+        order.ship(house, order.wanted, taken)
 
 
 def _cheapest(order: _Order, taken: Taken) -> None:
-    while order.wanted.any():
-        profit, before = order.profit(), int(order.wanted.sum())
-        best = int(profit.argmax())
-        if profit[best] > 0:
-            order.ship(best, taken)
-        if int(order.wanted.sum()) == before:
-            break
+    before = -1
+    while order.wanted.any() and order.wanted.sum() != before:  # again only where a limit stood in the way
+        before = int(order.wanted.sum())
+        houses, units = order.best_set()
+        for house, most in zip(houses.tolist(), units.T, strict=True):
+            order.ship(house, most, taken)
 
 
 def _as_they_came(tables: Tables) -> Ints:
