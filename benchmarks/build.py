@@ -98,6 +98,7 @@ def _plain(size: Size) -> dict[str, Any]:
         "warehouse": tables.lane_warehouse.tolist(),
         "fixed": tables.lanes["fixed_cost"].floats().tolist(),
         "per_kg": tables.lanes["cost_per_kg"].floats().tolist(),
+        "per_unit": tables.lanes["cost_per_unit"].floats().tolist(),
         "atp": {
             (w, p): a
             for w, p, a in zip(
@@ -133,7 +134,7 @@ def _formulate(b: dict[str, Any]) -> tuple[Any, int]:
     for order, lane in own:
         opened[order, lane] = pulp.LpVariable(f"y_{order}_{lane}", cat=pulp.LpBinary)
     problem += pulp.lpSum(
-        (b["margin"][line] - b["per_kg"][lane] * b["kg"][b["product"][line]]
+        (b["margin"][line] - b["per_unit"][lane] - b["per_kg"][lane] * b["kg"][b["product"][line]]
          - (0 if (b["order"][line], lane) in own else b["fixed"][lane])) * x
         for (line, lane), x in ship.items()
     ) - pulp.lpSum(b["fixed"][lane] * y for (_, lane), y in opened.items())  # fmt: skip

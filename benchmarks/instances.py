@@ -16,23 +16,46 @@ from optimizer.tables.schema import TABLES
 from optimizer.tables.tables import Table, Tables
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Texts = NDArray[np.object_]
+
+AS_OF = datetime.date(2026, 11, 20)
+MARGIN = 10.0
+"""Mean margin of a unit, money."""
+SERVICE = "standard"
+LINES_OF_A_CUSTOMER = 36
+PROMISED = Decimal("0.95")
+"""Share of what it ordered that a contract promises."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """A batch in which every warehouse stocks every product and reaches every zone: arcs = lines × warehouses."""
+    """A batch in which every warehouse stocks every product and reaches every zone: arcs = lines × warehouses.
+
+    Batches that differ only in ``charge``, ``contract_share`` or ``capacity`` have the same orders, stock and margins.
+    """
 
     lines: int
     warehouses: int = 10
     products: int = 2_000
+    """the fewer, the deeper: a stock row has qty · scarcity · lines / (products · warehouses) units in the mean"""
     zones: int = 50
     lines_per_order: float = 1.8
     scarcity: float = 0.85
     """Stock over demand, for all warehouses together."""
+    charge: float = 0.5
+    """Mean fixed cost of a shipment over the mean margin of a unit."""
+    contract_share: float = 0.0
+    """Share of the customers that soft contracts are about: half of them by their tier, the others each by itself."""
+    capacity: float | None = None
+    """What each warehouse may ship, over the smaller of its stock and its share of the demand; None: no limit."""
 
 
 def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
-    """Orders of geometric length, quantities of mean 2.8, Zipf demand, stock spread unevenly, freight by kg."""
+    """Orders of geometric length, quantities of mean 2.8, Zipf demand, stock spread unevenly, lognormal margins.
+
+    Warehouses and zones lie at random in a unit square: fixed cost and freight by unit and kg grow with the distance.
+    """
     rng = np.random.default_rng(seed)
     starts = rng.random(size.lines) < 1 / size.lines_per_order
     starts[0] = True
@@ -42,63 +65,128 @@ def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
     qty = rng.geometric(0.35, size.lines)
     demand = np.bincount(line_product, qty, size.products) * size.scarcity
     on_hand = np.rint(rng.dirichlet(np.ones(size.warehouses), size.products).T * demand).astype(np.int64).ravel()
-    house, product = (
-        np.repeat(np.arange(size.warehouses), size.products),
-        np.tile(np.arange(size.products), size.warehouses),
-    )
-    lane_house, lane_zone = (
-        np.repeat(np.arange(size.warehouses), size.zones),
-        np.tile(np.arange(size.zones), size.warehouses),
-    )
-    n_lanes = len(lane_house)
-    nothing = np.zeros(0, dtype=np.int64)
+    order_zone = rng.integers(0, size.zones, n_orders)
+    product_margin = MARGIN * _around_one(rng, 0.6, size.products)
+    margin = product_margin[line_product] * _around_one(rng, 0.2, size.lines)
+    house, product = _grid(size.warehouses, size.products)
     order_ids, product_ids = make_ids("O", n_orders), make_ids("P", size.products)
     house_ids, zone_ids = make_ids("W", size.warehouses), make_ids("Z", size.zones)
-    order_zone = rng.integers(0, size.zones, n_orders)
+    nothing = np.zeros(0, dtype=np.int64)
+    customers, order_customer, contracts = _customers(size, n_orders, np.random.default_rng([seed, 1]))
+    lanes, lane_house, lane_zone = _lanes(size, house_ids, zone_ids, rng)
     tables = Tables(
-        orders=make_table("orders", n_orders, order_id=order_ids, customer_id=_repeated("C", n_orders),
-                      zone_id=zone_ids[order_zone]),
+        orders=make_table("orders", n_orders, order_id=order_ids,
+                          customer_id=customers["customer_id"][order_customer], zone_id=zone_ids[order_zone],
+                          priority=_priorities(margin * qty, qty, line_order)),
         order_lines=make_table("order_lines", size.lines, order_id=order_ids[line_order],
-                           line_id=make_ids("", size.lines),
-                           product_id=product_ids[line_product], qty=qty,
-                           unit_margin=_cents(rng, 200, 3000, size.lines)),
+                               line_id=make_ids("", size.lines), product_id=product_ids[line_product], qty=qty,
+                               unit_margin=cents(margin)),
         products=make_table("products", size.products, product_id=product_ids,
-                        unit_weight_kg=Exact(rng.integers(100, 5000, size.products), 3)),
-        customers=make_table("customers", 1, customer_id=_repeated("C", 1)),
-        warehouses=make_table("warehouses", size.warehouses, warehouse_id=house_ids),
+                            unit_weight_kg=Exact(rng.integers(100, 5000, size.products), 3)),
+        customers=customers,
+        warehouses=_warehouses(size, house_ids, on_hand),
         stock=make_table("stock", len(house), warehouse_id=house_ids[house], product_id=product_ids[product],
-                     on_hand_qty=on_hand),
-        lanes=make_table("lanes", n_lanes, warehouse_id=house_ids[lane_house], zone_id=zone_ids[lane_zone],
-                     service_id=_repeated("standard", n_lanes), fixed_cost=_cents(rng, 200, 900, n_lanes),
-                     cost_per_kg=_cents(rng, 5, 60, n_lanes)),
-        eligibility=make_table("eligibility", 0), contracts=make_table("contracts", 0), pins=make_table("pins", 0),
-        zones=zone_ids, services=_repeated("standard", 1),
-        order_customer=np.zeros(n_orders, dtype=np.int64), order_zone=order_zone,
-        line_order=line_order, line_product=line_product,
+                         on_hand_qty=on_hand),
+        lanes=lanes,
+        eligibility=make_table("eligibility", 0), contracts=contracts, pins=make_table("pins", 0),
+        zones=zone_ids, services=repeated(SERVICE, 1),
+        order_customer=order_customer, order_zone=order_zone, line_order=line_order, line_product=line_product,
         stock_warehouse=house, stock_product=product,
-        lane_warehouse=lane_house, lane_zone=lane_zone, lane_service=np.zeros(n_lanes, dtype=np.int64),
+        lane_warehouse=lane_house, lane_zone=lane_zone, lane_service=np.zeros(len(lanes), dtype=np.int64),
         eligibility_warehouse=nothing, pin_line=nothing, pin_warehouse=nothing,
     )  # fmt: skip
-    return tables, Scenario(name="generated", as_of=datetime.date(2026, 11, 20), data={})
+    return tables, Scenario(name="generated", as_of=AS_OF, data={})
 
 
-def zipf(size: int, exponent: float = 0.8) -> NDArray[np.float64]:
-    weight = np.arange(1, size + 1) ** -exponent
-    return weight / weight.sum()
+def _lanes(size: Size, house_ids: Texts, zone_ids: Texts, rng: np.random.Generator) -> tuple[Table, Ints, Ints]:
+    """Every warehouse to every zone, with the positions of both. The mean distance of two points is 0.52."""
+    house, zone = _grid(size.warehouses, size.zones)
+    here, there = rng.random((size.warehouses, 2))[house], rng.random((size.zones, 2))[zone]
+    distance = np.hypot(*(here - there).T)
+    table = make_table(
+        "lanes",
+        len(house),
+        warehouse_id=house_ids[house],
+        zone_id=zone_ids[zone],
+        service_id=repeated(SERVICE, len(house)),
+        fixed_cost=cents(size.charge * MARGIN * (0.75 + 0.48 * distance)),
+        cost_per_unit=cents(MARGIN * (0.02 + 0.1 * distance)),
+        cost_per_kg=cents(MARGIN * (0.005 + 0.03 * distance)),
+    )
+    return table, house, zone
 
 
-def make_ids(prefix: str, size: int) -> NDArray[np.object_]:
+def _customers(size: Size, n_orders: int, rng: np.random.Generator) -> tuple[Table, Ints, Table]:
+    """Customers (tier A and B have contracts), the customer of each order, and the contracts."""
+    number = max(size.lines // LINES_OF_A_CUSTOMER, 4)
+    of_order = rng.integers(0, number, n_orders)
+    rank = rng.permutation(number)
+    in_tier_a, promised = round(number * size.contract_share / 2), round(number * size.contract_share)
+    tier = np.array(["A", "B", "C"], dtype=object)[(rank >= in_tier_a) * 1 + (rank >= promised)]
+    ids = make_ids("C", number)
+    ordered = np.zeros(number, dtype=bool)
+    ordered[of_order] = True
+    single = np.flatnonzero((tier == "B") & ordered)
+    by_tier = 1 if (tier[ordered] == "A").any() else 0
+    count = by_tier + len(single)
+    penalty = rng.uniform(0.3, 0.8, number + 1) * MARGIN
+    contracts = make_table(
+        "contracts",
+        count,
+        contract_id=make_ids("K", count),
+        tier=np.concatenate([repeated("A", by_tier), repeated("", len(single))]),
+        customer_id=np.concatenate([repeated("", by_tier), ids[single]]),
+        min_fill_rate=Exact.full(count, PROMISED) if count else Exact.zeros(0),
+        shortfall_penalty=cents(np.concatenate([penalty[number:][:by_tier], penalty[single]])),
+    )
+    return make_table("customers", number, customer_id=ids, tier=tier), of_order, contracts
+
+
+def _warehouses(size: Size, house_ids: Texts, on_hand: Ints) -> Table:
+    given = {}
+    if size.capacity is not None:
+        stock = on_hand.reshape(size.warehouses, size.products).sum(axis=1)
+        given["capacity_units"] = np.ceil(stock * min(1.0, 1 / size.scarcity) * size.capacity).astype(np.int64)
+    return make_table("warehouses", size.warehouses, warehouse_id=house_ids, **given)
+
+
+def _priorities(worth: Floats, qty: Ints, line_order: Ints) -> Ints:
+    """1 (first) to 5 by what a unit of the order earns: what rule-based policies go by; no part of the objective."""
+    by_unit = np.bincount(line_order, worth) / np.bincount(line_order, qty)
+    rank = np.argsort(np.argsort(-by_unit, kind="stable"))
+    priorities: Ints = 1 + 5 * rank // len(rank)
+    return priorities
+
+
+def _around_one(rng: np.random.Generator, sigma: float, size: int) -> Floats:
+    """Lognormal factors of mean 1."""
+    return rng.lognormal(-(sigma**2) / 2, sigma, size)
+
+
+def _grid(rows: int, columns: int) -> tuple[Ints, Ints]:
+    """All pairs of positions, sorted."""
+    return np.repeat(np.arange(rows), columns), np.tile(np.arange(columns), rows)
+
+
+def zipf(size: int, exponent: float = 0.8) -> Floats:
+    weight = np.arange(1, size + 1, dtype=np.float64) ** -exponent
+    shares: Floats = weight / weight.sum()
+    return shares
+
+
+def make_ids(prefix: str, size: int) -> Texts:
     """Numbered ids of one length, in sorted order."""
     width = len(str(max(size - 1, 0)))
     return np.array([f"{prefix}{number:0{width}}" for number in range(size)], dtype=object)
 
 
-def _repeated(text: str, size: int) -> NDArray[np.object_]:
+def repeated(text: str, size: int) -> Texts:
     return np.full(size, text, dtype=object)
 
 
-def _cents(rng: np.random.Generator, low: int, high: int, size: int) -> Exact:
-    return Exact(rng.integers(low, high, size), 2)
+def cents(amount: Floats) -> Exact:
+    """Money rounded to cents, at least one."""
+    return Exact(np.maximum(np.rint(amount * 100), 1).astype(np.int64), 2)
 
 
 def make_table(name: str, size: int, **given: Any) -> Table:
@@ -110,13 +198,15 @@ def make_table(name: str, size: int, **given: Any) -> Table:
             columns[column.name] = given[column.name]
             continue
         filled[column.name] = np.zeros(size, dtype=bool)
-        default = column.default
-        columns[column.name] = {
-            "int": lambda d=default: np.full(size, d or 0, dtype=np.int64),
-            "decimal": lambda d=default: Exact.full(size, d or Decimal(0)) if size else Exact.zeros(0),
-            "flag": lambda d=default: np.full(size, True if d is None else d, dtype=bool),
-            "date": lambda: np.full(size, np.datetime64("NaT"), dtype="datetime64[D]"),
-            "text": lambda d=default: np.full(size, d or "", dtype=object),
-            "enum": lambda d=default: np.full(size, d or "", dtype=object),
-        }[column.kind]()
+        columns[column.name] = _defaults(column.kind, column.default, size)
     return Table(name, columns, filled)
+
+
+def _defaults(kind: str, default: Any, size: int) -> Any:
+    if kind == "decimal":
+        return Exact.full(size, default or Decimal(0)) if size else Exact.zeros(0)
+    if kind == "date":
+        return np.full(size, np.datetime64("NaT"), dtype="datetime64[D]")
+    if kind == "flag":
+        return np.full(size, True if default is None else default, dtype=bool)
+    return np.full(size, default or 0, dtype=np.int64) if kind == "int" else repeated(default or "", size)
