@@ -4,7 +4,8 @@
 ten lines, so that a line has as many arcs and a stock row as many units at every size. ``--engine decompose`` solves
 them as well, each until ``--gap`` is proven or ``--time`` is over. Each size runs in a process of its own; making the
 tables is not counted. It prints seconds of CPU, microseconds a line, and for both parts the exponent b of
-seconds = a · lines^b, by least squares on the logarithms; solves that were stopped by the clock are left out of it.
+seconds = a · lines^b, by least squares on the logarithms, over all sizes and from `LARGE` lines on, where fixed costs
+no longer weigh; solves that were stopped by the clock are left out of it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from optimizer.model.build import build_model
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 WAREHOUSES, LINES_OF_A_PRODUCT = 10, 10
+LARGE = 10_000
 SMALLEST_S = 1e-3
 """Shorter times are noise and do not count."""
 
@@ -111,9 +113,12 @@ def main() -> None:
         found.append(measured(given, lines))
         show(found[-1])
     for part, name in (("build_s", "build"), ("solve_s", "solve")):
-        fitted = exponent(given.sizes, [one.get(part) for one in found])
-        if fitted is not None:
-            print(f"{name}: seconds grow as lines^{fitted:.3f}")
+        for least in (0, LARGE):
+            some = [one for one in found if one["lines"] >= least]
+            fitted = exponent([one["lines"] for one in some], [one.get(part) for one in some])
+            if fitted is not None:
+                where = f" from {least:,} lines on" if least else ""
+                print(f"{name}: seconds grow as lines^{fitted:.3f}{where}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ HEAD = """# History
 
 Medians over the seeds, by `python -m benchmarks.engines … --append`; a row is one engine (or policy) on one instance.
 Ratio: value over the best value of that run. Gap: (bound − value) / value with the engine's own bound; *to best bound*:
-with the least bound of that run, what of the gap may be the plan's.
+with the least bound of that run, what of the gap may be the plan's. Other processes
+may have shared the machine.
 """
 COLUMNS = (
     "date", "release", "instance", "seeds", "s each", "threads",
