@@ -26,12 +26,13 @@ EPS = 1e-9
 
 _DESK_ARC = np.dtype(
     [("unit", "f8"), ("shared_fee", "f8"), ("burdened", "f8"), ("part", "f8"), ("room", "i8"), ("span", "i8"),
-     ("take", "i8"), ("rank", "i8"), ("fee_rank", "i8"), ("reach_rank", "i8")]
+     ("units", "i8"), ("rank", "i8"), ("fee_rank", "i8"), ("reach_rank", "i8")],
+    align=True,
 )  # fmt: skip
 """money of a unit at the prices · the same less its part of the fee of its opener · the same for free openers of a
 node · what its opener would add to its line · most units · most units that pay one fee (of the line, where several arcs
 have its opener) · units taken · positions of the arcs of its line by falling money, in each of the three kinds"""
-_DESK_DOOR = np.dtype([("fee", "f8"), ("alone", "f8"), ("gain", "f8")])
+_DESK_DOOR = np.dtype([("fee", "f8"), ("alone", "f8"), ("gain", "f8")], align=True)
 """fee at the prices · what it could earn by itself, before its fee · what it would add to the open ones"""
 
 
@@ -442,7 +443,7 @@ def take_best(b, o, desk, whole_steps):  # type: ignore[no-untyped-def]
     zero = b.line[b.block[o].line].arc
     last = b.line[b.block[o + 1].line].arc
     for a in range(last - zero):
-        desk.arc[a].take = 0
+        desk.arc[a].units = 0
     want_full = False
     if b.block[o].has_rules:
         want_full = _prefers_full(b, o, desk, whole_steps)
@@ -499,5 +500,5 @@ def _take_line(b, o, line, desk, want_full, whole_steps):  # type: ignore[no-unt
         if whole_steps:
             units -= units % b.arc[zero + a].step
         if units > 0:
-            desk.arc[a].take = units
+            desk.arc[a].units = units
             taken += units

@@ -82,8 +82,8 @@ def evaluate(b, first, last, desk, price, use, best, nodes):  # type: ignore[no-
         zero = b.line[b.block[o].line].arc
         start = b.block[o].open
         for a in range(zero, b.line[b.block[o + 1].line].arc):
-            if desk.arc[a - zero].take > 0:
-                steps = desk.arc[a - zero].take / b.arc[a].step
+            if desk.arc[a - zero].units > 0:
+                steps = desk.arc[a - zero].units / b.arc[a].step
                 for k in range(b.arc[a].use, b.arc[a + 1].use):
                     use[b.arc_use[k].row] += steps * b.arc_use[k].use
         for y in range(start, b.block[o + 1].open):

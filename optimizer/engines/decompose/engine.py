@@ -19,9 +19,9 @@ from optimizer.model.linear_model import LinearModel
 
 VERSION = f"decompose with numba {version('numba')}"
 
-ARCS_PER_SECOND = 1_000_000
+ARCS_PER_SECOND = 2_000_000
 """Nominal speed of a pass of the ascent, in arcs a second and thread."""
-STEPS_PER_SECOND = 1_000_000
+STEPS_PER_SECOND = 4_000_000
 """Nominal speed of the search, in arcs of the blocks that it moves, a second and thread."""
 FEWEST_PASSES, MOST_PASSES = 60, 600
 PASS_SHARE = 0.3
@@ -82,7 +82,7 @@ class Run:
         self._price()
         self._construct()
         rounds = 0
-        for moved in self.improver.rounds(self.work.moves, self.ascent.best_price):
+        for moved in self.improver.rounds(self.work.moves, lambda: self.request.left_s - RESERVE_S):
             rounds += 1
             self._keep()
             self.log.append(f"round {rounds}: {moved:,} moves, value {self.value!r}, bound {self.bound!r}")

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 
 import numpy as np
 
 from optimizer.engines.decompose.choice import make_desk
-from optimizer.engines.decompose.moves import MOST_RUINED, State, construct, empty_state, make_links, recreate
+from optimizer.engines.decompose.moves import (
+    MOST_RUINED,
+    Guide,
+    State,
+    construct,
+    empty_state,
+    find_ties,
+    make_links,
+    recreate,
+)
 from optimizer.engines.decompose.problem import Flags, Floats, Problem
 
 ROUNDS = 40
 """Between two rounds the parts are drawn anew, the plan is told, and the clock is read."""
-HEAT = 0.3
+HEAT = 0.2
 """First temperature, in median fees; the last is `COOLED` times that."""
 COOLED = 0.01
+TIE_NODES = 200
+"""Branchings in one block while second best plans are sought."""
+TINY_S = 1e-3
 BROKEN = 1_000.0
 """Cost of a unit by which a row that must hold is overrun, in the largest values of a unit."""
 
@@ -50,22 +64,32 @@ class Improver:
 
     def construct(self, price: Floats, best: Floats) -> None:
         """A plan from nothing: the blocks with most to earn at the prices first."""
+        blocks = self.problem.blocks
         self.state = empty_state(self.problem)
         order = np.argsort(-best, kind="stable")
         order = order[self.problem.movable[order]]
-        construct(self.problem.blocks, order, self.state, self.desks[0], price, self.soft)
+        self.guide = Guide(price, np.zeros(blocks.n_blocks), np.zeros(blocks.n_blocks))
+        find_ties(blocks, 0, blocks.n_blocks, self.desks[0], price, self.guide.best, self.guide.tie, TIE_NODES)
+        construct(blocks, order, self.state, self.desks[0], self.guide, self.soft)
 
-    def rounds(self, moves: int, price: Floats) -> Iterator[int]:
-        """Better the plan in `ROUNDS` rounds, cooling down; yields the moves so far."""
+    def rounds(self, moves: int, left_s: Callable[[], float] = lambda: math.inf) -> Iterator[int]:
+        """Better the plan in `ROUNDS` rounds, cooling down; yields the moves so far.
+
+        Where the clock would cut it short before it is cool, the rounds that are left get fewer moves.
+        """
         threads = len(self.desks)
         each = max(moves // (ROUNDS * threads), 1)
+        begun = time.monotonic()
         heats = HEAT * self.fee * COOLED ** (np.arange(ROUNDS + 1) / ROUNDS)
         for number in range(ROUNDS):
-            self._round(price, each, float(heats[number]), float(heats[number + 1]))
+            self._round(each, float(heats[number]), float(heats[number + 1]))
             self.moved += each * threads
             yield self.moved
+            slow = (time.monotonic() - begun) * (ROUNDS - number - 1) / max(left_s(), TINY_S)
+            begun = time.monotonic()
+            each = max(int(each / max(slow, 1.0)), 1)
 
-    def _round(self, price: Floats, moves: int, heat: float, cool: float) -> None:
+    def _round(self, moves: int, heat: float, cool: float) -> None:
         blocks, threads = self.problem.blocks, len(self.desks)
         part = self.random.integers(0, threads, blocks.n_blocks).astype(np.int8)
         slacks = self._shares(threads)
@@ -75,7 +99,7 @@ class Improver:
             pool = np.flatnonzero((part == k) & self.problem.movable)
             if len(pool):
                 recreate(
-                    blocks, self.links, self.state._replace(slack=slacks[k]), self.desks[k], price, self.soft,
+                    blocks, self.links, self.state._replace(slack=slacks[k]), self.desks[k], self.guide, self.soft,
                     self.soft_rows, self.soft_cost, part, k, pool, seeds[k : k + 1], moves, heat, cool, self.memo[k],
                 )  # fmt: skip
 

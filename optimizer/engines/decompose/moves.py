@@ -14,6 +14,10 @@ SEARCH_NODES = 24
 """Branchings in one block while a plan is searched for: what is missed there costs little."""
 MOST_RUINED = 7
 TRIES = 24
+LOOKS = 2
+HOLDER_LOOKS = 16
+HOLDERS = 6
+SEED_LOOKS = 8
 AT_PRICES = 0.7
 """Share of the moves that put blocks back at the prices; the others at none."""
 
@@ -28,6 +32,18 @@ class State(NamedTuple):
     """per block: money of its part of the plan"""
     slack: Floats
     """per shared row: rhs − use"""
+    regret: Floats
+    """per block: how much less it earns at the prices than its best plan would"""
+
+
+class Guide(NamedTuple):
+    """What the search knows of each block at the prices."""
+
+    price: Floats
+    best: Floats
+    """per block: what its best plan earns"""
+    tie: Floats
+    """per block: how much less the next best earns, with other openers"""
 
 
 class Links(NamedTuple):
@@ -46,6 +62,7 @@ def empty_state(problem: Problem) -> State:
         np.zeros(len(blocks.door) - 1, dtype=np.bool_),
         np.zeros(blocks.n_blocks),
         problem.shared.rhs.copy(),
+        np.zeros(blocks.n_blocks),
     )
 
 
@@ -83,18 +100,48 @@ def remove(b, o, state):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def insert(b, o, state, desk, price, weight, soft):  # type: ignore[no-untyped-def]
+def insert(b, o, state, desk, guide, weight, soft):  # type: ignore[no-untyped-def]
     """Put block ``o`` in as is best at ``weight`` times the prices with what the rows have left.
 
     ``soft``: rows that may be overrun. What it chose may not fit together (two lines that want the same unit); then
     the second gets what is left, and a block whose rules that breaks stays out.
     """
-    lay_out(b, o, desk, price, weight)
+    lay_out(b, o, desk, guide.price, weight)
     limit_rooms(b, o, desk, state.slack, soft)
     rank_arcs(b, o, desk)
     best_set(b, o, desk, True, SEARCH_NODES)
     take_best(b, o, desk, True)
     _apply(b, o, state, desk, soft)
+    state.regret[o] = guide.best[o] - state.worth[o] + priced_use(b, o, state, guide.price)
+
+
+@njit(cache=True, nogil=True)
+def priced_use(b, o, state, price):  # type: ignore[no-untyped-def]
+    """What block ``o`` would pay for its use of the shared rows."""
+    paid = 0.0
+    for a in range(b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc):
+        if state.steps[a] > 0:
+            for k in range(b.arc[a].use, b.arc[a + 1].use):
+                paid += state.steps[a] * price[b.arc_use[k].row] * b.arc_use[k].use
+    for y in range(b.block[o].open, b.block[o + 1].open):
+        if state.opened[y]:
+            for k in range(b.door[y].use, b.door[y + 1].use):
+                paid += price[b.door_use[k].row] * b.door_use[k].use
+    return paid
+
+
+@njit(cache=True, nogil=True)
+def find_ties(b, first, last, desk, price, best, tie, nodes):  # type: ignore[no-untyped-def]
+    """Per block: what it loses if the openers of its best plan are barred."""
+    for o in range(first, last):
+        lay_out(b, o, desk, price, 1.0)
+        rank_arcs(b, o, desk)
+        best[o] = best_set(b, o, desk, False, nodes)[0]
+        for y in range(b.block[o + 1].open - b.block[o].open):
+            if desk.best[y]:
+                desk.door[y].fee = np.inf
+        rank_arcs(b, o, desk)
+        tie[o] = best[o] - best_set(b, o, desk, False, nodes)[0]
 
 
 @njit(cache=True, nogil=True)
@@ -103,7 +150,7 @@ def _apply(b, o, state, desk, soft):  # type: ignore[no-untyped-def]
     zero, start = b.line[b.block[o].line].arc, b.block[o].open
     cut = False
     for a in range(zero, b.line[b.block[o + 1].line].arc):
-        wanted = np.int32(desk.arc[a - zero].take // b.arc[a].step)
+        wanted = np.int32(desk.arc[a - zero].units // b.arc[a].step)
         if wanted == 0:
             continue
         y = b.arc[a].opener
@@ -160,10 +207,10 @@ def block_worth(b, o, state):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def construct(b, order, state, desk, price, soft):  # type: ignore[no-untyped-def]
+def construct(b, order, state, desk, guide, soft):  # type: ignore[no-untyped-def]
     """Insert blocks one after another at the prices."""
     for o in order:
-        insert(b, o, state, desk, price, 1.0, soft)
+        insert(b, o, state, desk, guide, 1.0, soft)
 
 
 @njit(cache=True, nogil=True)
@@ -178,25 +225,24 @@ def _random(seed):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def ruin(b, links, mine, part, seed, chosen, pool):  # type: ignore[no-untyped-def]
-    """Choose a block of this part and others that compete with it; returns how many are in ``chosen``."""
+def ruin(b, links, state, guide, mine, part, seed, chosen, pool):  # type: ignore[no-untyped-def]
+    """Choose a block of this part and others that hold what it may want; returns how many are in ``chosen``."""
     goal = 2 + np.int64(_random(seed) * (MOST_RUINED - 1))
     chosen[0] = pool[np.int64(_random(seed) * pool.shape[0])]
+    for _ in range(SEED_LOOKS - 1):
+        other = pool[np.int64(_random(seed) * pool.shape[0])]
+        if state.regret[other] > state.regret[chosen[0]]:
+            chosen[0] = other
     count = 1
     for _ in range(TRIES):
         if count >= goal:
             break
         o = chosen[np.int64(_random(seed) * count)]
-        first, last = b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc
-        a = first + np.int64(_random(seed) * (last - first))
-        if b.arc[a].use == b.arc[a + 1].use:
+        row = _wanted_row(b, o, guide.price, seed)
+        if row < 0:
             continue
-        row = b.arc_use[b.arc[a].use + np.int64(_random(seed) * (b.arc[a + 1].use - b.arc[a].use))].row
-        sharing = links.row_ptr[row + 1] - links.row_ptr[row]
-        if sharing == 0:
-            continue
-        other = links.arc_block[links.row_arc[links.row_ptr[row] + np.int64(_random(seed) * sharing)]]
-        if mine[other] != part:
+        other = _holder(b, links, state, guide, row, seed)
+        if other < 0 or mine[other] != part:
             continue
         fresh = True
         for k in range(count):
@@ -205,6 +251,46 @@ def ruin(b, links, mine, part, seed, chosen, pool):  # type: ignore[no-untyped-d
             chosen[count] = other
             count += 1
     return count
+
+
+@njit(cache=True, nogil=True)
+def _wanted_row(b, o, price, seed):  # type: ignore[no-untyped-def]
+    """A shared row of an arc of block ``o``: of two arcs the one that earns more at the prices; −1 for none."""
+    first, last = b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc
+    best, row = -np.inf, np.int64(-1)
+    for _ in range(LOOKS):
+        a = first + np.int64(_random(seed) * (last - first))
+        uses = b.arc[a + 1].use - b.arc[a].use
+        if uses == 0:
+            continue
+        paid = b.arc[a].value
+        for k in range(b.arc[a].use, b.arc[a + 1].use):
+            paid -= price[b.arc_use[k].row] * b.arc_use[k].use
+        if paid > best:
+            best, row = paid, np.int64(b.arc_use[b.arc[a].use + np.int64(_random(seed) * uses)].row)
+    return row
+
+
+@njit(cache=True, nogil=True)
+def _holder(b, links, state, guide, row, seed):  # type: ignore[no-untyped-def]
+    """A block that uses the row, of those met the one that loses least by leaving; any if none is met; −1 for none."""
+    sharing = links.row_ptr[row + 1] - links.row_ptr[row]
+    if sharing == 0:
+        return np.int64(-1)
+    best, met = np.int64(-1), 0
+    for _ in range(HOLDER_LOOKS):
+        a = links.row_arc[links.row_ptr[row] + np.int64(_random(seed) * sharing)]
+        o = np.int64(links.arc_block[a])
+        if best < 0:
+            best = o
+        if state.steps[a] == 0:
+            continue
+        met += 1
+        if met == 1 or guide.tie[o] < guide.tie[best]:
+            best = o
+        if met == HOLDERS:
+            break
+    return best
 
 
 @njit(cache=True, nogil=True)
@@ -218,7 +304,7 @@ def overrun_cost(slack, soft_rows, cost):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def recreate(b, links, state, desk, price, soft, soft_rows, soft_cost, mine, part, pool, seed, moves, heat, cool, memo):  # type: ignore[no-untyped-def]  # fmt: skip
+def recreate(b, links, state, desk, guide, soft, soft_rows, soft_cost, mine, part, pool, seed, moves, heat, cool, memo):  # type: ignore[no-untyped-def]  # fmt: skip
     """``moves`` of ruin and recreate with temperatures from ``heat`` to ``cool``; returns the money won.
 
     A move takes a few competing blocks out and puts them back in random order; it stays if it loses little enough
@@ -230,7 +316,7 @@ def recreate(b, links, state, desk, price, soft, soft_rows, soft_cost, mine, par
     over = overrun_cost(state.slack, soft_rows, soft_cost)
     for _ in range(moves):
         temperature *= factor
-        count = ruin(b, links, mine, part, seed, chosen, pool)
+        count = ruin(b, links, state, guide, mine, part, seed, chosen, pool)
         before, kept = 0.0, 0
         for k in range(count):
             before += state.worth[chosen[k]]
@@ -242,7 +328,7 @@ def recreate(b, links, state, desk, price, soft, soft_rows, soft_cost, mine, par
             chosen[k], chosen[other] = chosen[other], chosen[k]
         after = 0.0
         for k in range(count):
-            insert(b, chosen[k], state, desk, price, weight, soft)
+            insert(b, chosen[k], state, desk, guide, weight, soft)
             after += state.worth[chosen[k]]
         now = overrun_cost(state.slack, soft_rows, soft_cost)
         gain = after - before - (now - over)
@@ -254,7 +340,9 @@ def recreate(b, links, state, desk, price, soft, soft_rows, soft_cost, mine, par
             remove(b, chosen[k], state)
         _restore(b, state, memo, kept)
         for k in range(count):
-            state.worth[chosen[k]] = block_worth(b, chosen[k], state)[0]
+            o = chosen[k]
+            state.worth[o] = block_worth(b, o, state)[0]
+            state.regret[o] = guide.best[o] - state.worth[o] + priced_use(b, o, state, guide.price)
     return won
 
 

@@ -50,4 +50,4 @@ def warm_up() -> None:
         list(ascend(evaluator, state, 3, lambda: False))
         improver = Improver(problem, pool, 1, 0)
         improver.construct(state.best_price, state.best.block)
-        list(improver.rounds(100, state.best_price))
+        list(improver.rounds(100))
