@@ -5,21 +5,41 @@ from __future__ import annotations
 from optimizer.errors import UsageError
 from optimizer.model.linear_model import LinearModel
 
-ENGINES = ("highs", "scip", "cpsat", "cbc", "decompose")
-KNOWN = ("auto", *ENGINES)
+ENGINES = ("highs", "scip", "cpsat", "cbc")
+"""Engines that take any mixed-integer program."""
+OWN = "decompose"
+"""Ours: for programs in which many orders share few rows."""
+KNOWN = ("auto", *ENGINES, OWN)
 SMALL = 10_000
 """Up to so many whole columns HiGHS finds and proves most (measured: docs/engines.md)."""
 SCIP_PER_SECOND = 500
 """Above that SCIP finds better plans, but only if it gets through its first relaxation: whole columns a second."""
 
 
+COLUMNS = frozenset({"ship_qty", "open_shipment", "line_full", "order_full", "line_used", "contract_shortfall"})
+"""Families of columns that our own engine is good at; others it refuses, or has no moves for."""
+ROWS = frozenset(
+    {"line_demand", "shipment_link", "line_link", "delivery_policy", "min_fill", "max_shipments", "service_full"}
+)
+"""Families of an order's own rows that its orders can hold."""
+
+
+def decomposes(linear: LinearModel) -> bool:
+    """Whether our own engine takes this program, as its families say."""
+    own = {block.family for block in linear.row_blocks if not block.coupling and not block.redundant}
+    columns = {block.family for block in linear.column_blocks}
+    return "ship_qty" in columns and columns <= COLUMNS and own <= ROWS
+
+
 def choose_engine(linear: LinearModel | None, requested: str = "auto", time_limit_s: float = 60.0) -> tuple[str, str]:
     """The engine to use and why, in words for the report. ``linear`` may be None when an engine is named."""
-    if requested in ENGINES:
+    if requested in (*ENGINES, OWN):
         return requested, f"{requested}: as asked"
     if requested != "auto" or linear is None:
         raise UsageError(f"there is no engine {requested!r}; the engines are {', '.join(KNOWN)}")
     whole = int(linear.integral.sum())
+    if whole > SMALL and decomposes(linear):
+        return OWN, f"{OWN}: {linear.n_rows:,} rows, {whole:,} integers: above {SMALL:,}, in orders that share few rows"
     size = f"{linear.n_rows:,} rows, {whole:,} integers"
     if not whole:
         return "highs", f"highs: {size}: a linear program"

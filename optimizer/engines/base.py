@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from optimizer.engines import check
 from optimizer.engines.adapter import Claim, conclude, pack
-from optimizer.engines.auto import ENGINES, choose_engine
+from optimizer.engines.auto import ENGINES, OWN, choose_engine
 from optimizer.engines.check import lint
 from optimizer.engines.decompose import is_compiled
 from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
@@ -22,7 +22,7 @@ from optimizer.engines.worker import Child, ChildOutcome
 from optimizer.errors import EngineError, UsageError
 from optimizer.model.linear_model import LinearModel
 
-__all__ = ["ENGINES", "SolveServer", "choose_engine", "confirm_infeasible", "lint", "solve"]
+__all__ = ["ENGINES", "OWN", "SolveServer", "choose_engine", "confirm_infeasible", "lint", "solve"]
 
 OnProgress = Callable[[Progress], None]
 Floats = NDArray[np.float64]
@@ -104,7 +104,7 @@ class SolveServer:
 
     def _prepare(self) -> None:
         """Compile our own engine once for each installation; that time is not the solve's."""
-        if self.engine == "decompose" and not is_compiled():
+        if self.engine == OWN and not is_compiled():
             self._child.run(_COMPILE, {}, {}, wall_limit_s=_COMPILE_S)
 
     def _attempt(

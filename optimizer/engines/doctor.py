@@ -8,17 +8,18 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 import numpy as np
 
+from optimizer.engines.auto import OWN
 from optimizer.engines.base import ENGINES, SolveServer
 from optimizer.engines.result import SolveOptions, SolveResult
 from optimizer.engines.worker import run_in_child
 from optimizer.errors import AllotError
-from optimizer.model.linear_model import LinearModel
+from optimizer.model.linear_model import Block, LinearModel
 
 LIBRARIES = ("numpy", "pandas", "pyarrow", "highspy", "ortools", "pulp", "pydantic", "click", "jinja2", "duckdb")
 _TIME_LIMIT_S = 20.0
@@ -50,7 +51,7 @@ class Known:
 
 def examine() -> Iterator[Finding]:
     """Every engine on every known model, then limits, platform and libraries; each as soon as it is known."""
-    for engine in ENGINES:
+    for engine in (*ENGINES, OWN):
         yield _engine(engine)
     yield _memory_limit()
     yield Finding("platform", platform.python_version(), sys.version_info >= (3, 11), 0.0, _platform())
@@ -59,7 +60,7 @@ def examine() -> Iterator[Finding]:
 
 def known_models() -> list[Known]:
     """A linear program, two fixed-charge ones, one without a point, one that other versions called impossible."""
-    general = tuple(name for name in ENGINES if name != "cpsat")
+    fractions = tuple(name for name in ENGINES if name != "cpsat")
     # a + b <= 4, a + 3b <= 6, a <= 3: the corner (3, 1) is worth 3·3 + 2·1 = 11.
     program = dense_model([3, 2], [(-_INF, [1, 1], 4), (-_INF, [1, 3], 6)], [(0, 3), (0, 10)], whole=False)
     # Two depots at a fixed cost of 10 and 4, unit margins 5 and 3, 6 units wanted: all from the first is worth
@@ -70,11 +71,12 @@ def known_models() -> list[Known]:
     # 2a + 4b = 3 has no whole solution, though its relaxation has.
     none = dense_model([1, 1], [(3, [2, 4], 3)], [(0, 5), (0, 5)])
     return [
-        Known("linear program", program, "OPTIMAL", 11.0, general),
-        Known("fixed charge", charge, "OPTIMAL", 20.0, general),
+        Known("linear program", program, "OPTIMAL", 11.0, fractions),
+        Known("fixed charge", charge, "OPTIMAL", 20.0, fractions),
         Known("fixed charge in pieces", pieces, "OPTIMAL", 14.0),
         Known("no whole point", none, "INFEASIBLE"),
-        Known("narrow", _narrow(), "OPTIMAL", 0.0, general),
+        Known("narrow", _narrow(), "OPTIMAL", 0.0, fractions),
+        Known("orders that share stock", _orders(), "OPTIMAL", 9.0, (*ENGINES, OWN)),
     ]
 
 
@@ -82,6 +84,16 @@ def _depots(first_stock: float, whole: list[int]) -> LinearModel:
     sides = (([1, 1, 0, 0], 6.0), ([1, 0, -first_stock, 0], 0.0), ([0, 1, 0, -6], 0.0))
     rows = [(-_INF, coefficients, upper) for coefficients, upper in sides]
     return dense_model([5, 3, -10, -4], rows, [(0, 6), (0, 6), (0, 1), (0, 1)], whole)
+
+
+def _orders() -> LinearModel:
+    """Two orders of two units each, margins 5 and 4, a shipment costs 1, for two units of stock: the first, 9."""
+    links = [(-_INF, [1, 0, -2, 0], 0.0), (-_INF, [0, 1, 0, -2], 0.0)]
+    demands = [(-_INF, [1, 0, 0, 0], 2.0), (-_INF, [0, 1, 0, 0], 2.0)]
+    stock = [(-_INF, [1, 1, 0, 0], 2.0)]
+    model = dense_model([5, 4, -1, -1], links + demands + stock, [(0, 2), (0, 2), (0, 1), (0, 1)])
+    shared = Block("warehouse_stock", 4, 5, {}, coupling=True)
+    return replace(model, row_blocks=(Block("line_demand", 0, 4, {}), shared))
 
 
 def _narrow() -> LinearModel:

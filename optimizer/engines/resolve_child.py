@@ -100,7 +100,9 @@ def most_money(asked: Asked, price: Floats, fixed: FixedSwitches) -> Ints:
 class Resolver:
     """Chooses for each row the re-solve that can answer it."""
 
-    def __init__(self, fixed: FixedSwitches, local: Neighbourhoods, relaxed: Relaxation | KnownPrices, problem: Program) -> None:
+    def __init__(
+        self, fixed: FixedSwitches, local: Neighbourhoods, relaxed: Relaxation | KnownPrices, problem: Program
+    ) -> None:
         self.asked, self.fixed, self.local, self.relaxed = fixed.asked, fixed, local, relaxed
         self.whole_first = False
         self.open = relaxed.value - float(problem.objective @ problem.values) if relaxed.finished else np.inf

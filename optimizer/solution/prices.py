@@ -101,8 +101,9 @@ def price_plan(
 ) -> Prices:
     """Price every shared row of the model, and re-solve the ``top_rows`` with most money at stake.
 
-    ``row_prices``: those of the model's rows from the engine that solved it, in place of the linear relaxation's. Rows are priced in a model with `HEADROOM`, where the plan is written anew. Always answers within the time; what it
-    did not get to is marked so.
+    Rows are priced in a model with `HEADROOM`, where the plan is written anew. Always answers within the time; what it
+    did not get to is marked so. ``row_prices``: those of the model's rows from the engine that solved it, in place of
+    the linear relaxation's.
     """
     roomy = build_model(model.tables, model.scenario, HEADROOM, model.stages)
     linear = pricing_matrix(roomy.linear)
@@ -157,7 +158,7 @@ def pricing_matrix(linear: LinearModel) -> LinearModel:
 
 
 def known_prices(linear: LinearModel, blocks: list[Block], row_prices: Floats) -> Floats:
-    """Prices per unit of all rows of ``blocks``, found by their keys among the rows of ``linear``; 0 where it has none."""
+    """Prices per unit of all rows of ``blocks``, found by keys among the rows of ``linear``; 0 where it has none."""
     found = [np.zeros(0)]
     for block in blocks:
         priced = linear.rows(block.family)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.engines.base import ENGINES, choose_engine
+from optimizer.engines.base import ENGINES, OWN, choose_engine
 from optimizer.engines.doctor import dense_model, examine
 from optimizer.errors import UsageError
 from tests.engines.matrices import allocation
@@ -15,9 +15,9 @@ from tests.engines.matrices import allocation
 
 def test_every_engine_answers_the_known_models() -> None:
     findings = {finding.subject: finding for finding in examine()}
-    assert set(findings) == {*ENGINES, "memory limit", "platform", "libraries"}
+    assert set(findings) == {*ENGINES, OWN, "memory limit", "platform", "libraries"}
     assert all(finding.ok is not False for finding in findings.values()), findings
-    assert all(findings[engine].version for engine in ENGINES)
+    assert all(findings[engine].version for engine in (*ENGINES, OWN))
     assert "highspy 1.13" in findings["libraries"].detail
 
 
@@ -71,9 +71,7 @@ def test_a_named_engine_is_taken_as_asked(engine: str) -> None:
     assert choose_engine(allocation(20), engine) == (engine, f"{engine}: as asked")
 
 
-def test_decompose_is_known_but_not_there_and_others_are_unknown() -> None:
-    with pytest.raises(UsageError, match="decompose is not available yet"):
-        choose_engine(allocation(20), "decompose")
+def test_others_are_unknown() -> None:
     with pytest.raises(UsageError, match=r"gurobi.*auto, highs, scip, cpsat, cbc, decompose"):
         choose_engine(allocation(20), "gurobi")
     assert UsageError.exit_code == 2

@@ -24,7 +24,6 @@ READY = "compiled"
 
 def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
     """As every engine: the best point found and a bound, in our sense; and the prices that give the bound."""
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
     from optimizer.engines.decompose.engine import solve as run
 
     return run(linear, request, reporter)
@@ -35,13 +34,14 @@ def is_compiled() -> bool:
     return (cache_folder() / READY).exists()
 
 
-def compile_engine(arrays: Mapping[str, Any], meta: Mapping[str, Any], emit: Emit) -> tuple[dict[str, Any], dict[str, Any]]:
+def compile_engine(
+    arrays: Mapping[str, Any], meta: Mapping[str, Any], emit: Emit
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The task of a child process: compile everything once and keep it, by solving a batch of two orders."""
-    folder = cache_folder()
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
     from optimizer.engines.decompose.warm import warm_up
 
     warm_up()
+    folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / READY).touch()
     return {}, {}

@@ -13,152 +13,15 @@ Both bounds are those of the strong linear relaxation, found without a linear pr
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numba import njit
 
-from optimizer.engines.decompose.problem import ASKED, Blocks, Flags, Floats, Ints, Records
-
-EPS = 1e-9
-"""Money below which two values are the same."""
+from optimizer.engines.decompose.compiled import compiled
+from optimizer.engines.decompose.desk import EPS, insert_ranked
+from optimizer.engines.decompose.problem import ASKED
 
 
-_DESK_ARC = np.dtype(
-    [("unit", "f8"), ("shared_fee", "f8"), ("burdened", "f8"), ("part", "f8"), ("room", "i8"), ("span", "i8"),
-     ("units", "i8"), ("rank", "i8"), ("fee_rank", "i8"), ("reach_rank", "i8")],
-    align=True,
-)  # fmt: skip
-"""money of a unit at the prices · the same less its part of the fee of its opener · the same for free openers of a
-node · what its opener would add to its line · most units · most units that pay one fee (of the line, where several arcs
-have its opener) · units taken · positions of the arcs of its line by falling money, in each of the three kinds"""
-_DESK_DOOR = np.dtype([("fee", "f8"), ("alone", "f8"), ("gain", "f8")], align=True)
-"""fee at the prices · what it could earn by itself, before its fee · what it would add to the open ones"""
-
-
-class Desk(NamedTuple):
-    """Where one thread works: the block at hand, its arcs and openers counted from the first of each."""
-
-    arc: Records
-    door: Records
-    ranked: Ints
-    """per line: how many of its arcs can be of use at all, and so are ranked"""
-    opened: Flags
-    best: Flags
-    """the best set so far"""
-    open_stack: Flags
-    """node × opener"""
-    free_stack: Flags
-    bound_stack: Floats
-    depth: Ints
-    """nodes on the stack, one number"""
-
-
-def make_desk(blocks: Blocks) -> Desk:
-    """A desk large enough for every block."""
-    arcs = int(blocks.arcs_of_block.max(initial=1))
-    openers = int(np.diff(blocks.block["open"]).max(initial=1))
-    lines = int(np.diff(blocks.block["line"]).max(initial=1))
-    nodes = 2 * openers + 4
-    return Desk(
-        np.zeros(arcs, dtype=_DESK_ARC),
-        np.zeros(openers, dtype=_DESK_DOOR),
-        np.zeros(lines, dtype=np.int64),
-        *(np.zeros(openers, dtype=np.bool_) for _ in range(2)),
-        *(np.zeros((nodes, openers), dtype=np.bool_) for _ in range(2)),
-        np.zeros(nodes),
-        np.zeros(1, dtype=np.int64),
-    )
-
-
-@njit(cache=True, nogil=True)
-def lay_out(b, o, desk, price, weight):  # type: ignore[no-untyped-def]
-    """Values of block ``o`` at ``weight`` times the prices, with the whole room of every arc."""
-    first = b.line[b.block[o].line].arc
-    last = b.line[b.block[o + 1].line].arc
-    for a in range(first, last):
-        paid = b.arc[a].value
-        if weight != 0.0:
-            for k in range(b.arc[a].use, b.arc[a + 1].use):
-                paid -= weight * price[b.arc_use[k].row] * b.arc_use[k].use
-        desk.arc[a - first].unit = paid / b.arc[a].step
-        desk.arc[a - first].room = b.arc[a].cap * np.int64(b.arc[a].step)
-    start = b.block[o].open
-    for y in range(start, b.block[o + 1].open):
-        fee = b.door[y].fee
-        if weight != 0.0:
-            for k in range(b.door[y].use, b.door[y + 1].use):
-                fee += weight * price[b.door_use[k].row] * b.door_use[k].use
-        desk.door[y - start].fee = fee
-
-
-@njit(cache=True, nogil=True)
-def limit_rooms(b, o, desk, slack, soft):  # type: ignore[no-untyped-def]
-    """Cut the room of each arc to what the rows that must hold have left; an opener without room is barred."""
-    first = b.line[b.block[o].line].arc
-    last = b.line[b.block[o + 1].line].arc
-    for a in range(first, last):
-        steps = np.int64(b.arc[a].cap)
-        for k in range(b.arc[a].use, b.arc[a + 1].use):
-            if b.arc_use[k].use > 0.0 and not soft[b.arc_use[k].row]:
-                steps = min(steps, np.int64(max(slack[b.arc_use[k].row], 0.0) / b.arc_use[k].use + EPS))
-        desk.arc[a - first].room = steps * np.int64(b.arc[a].step)
-    start = b.block[o].open
-    for y in range(start, b.block[o + 1].open):
-        for k in range(b.door[y].use, b.door[y + 1].use):
-            if b.door_use[k].use > 0.0 and not soft[b.door_use[k].row] and slack[b.door_use[k].row] + EPS < b.door_use[k].use:
-                desk.door[y - start].fee = np.inf
-
-
-@njit(cache=True, nogil=True)
-def rank_arcs(b, o, desk):  # type: ignore[no-untyped-def]
-    """Sort the arcs of each line that can be of use, and find what each opener could earn by itself.
-
-    Without rules an arc that earns nothing, or whose opener does not pay with all of its arcs, is of no use.
-    """
-    zero = b.line[b.block[o].line].arc
-    rules = b.block[o].has_rules
-    for y in range(b.block[o + 1].open - b.block[o].open):
-        desk.door[y].alone = 0.0
-    for line in range(b.block[o].line, b.block[o + 1].line):
-        for a in range(b.line[line].arc - zero, b.line[line + 1].arc - zero):
-            y = b.arc[zero + a].opener
-            if y >= 0 and desk.arc[a].unit > 0.0:
-                desk.door[y].alone += desk.arc[a].unit * min(desk.arc[a].room, b.line[line].need)
-    for line in range(b.block[o].line, b.block[o + 1].line):
-        first = b.line[line].arc - zero
-        number = 0
-        for a in range(first, b.line[line + 1].arc - zero):
-            y = b.arc[zero + a].opener
-            if desk.arc[a].room == 0 or (y >= 0 and desk.door[y].fee == np.inf):
-                continue
-            if not rules and (desk.arc[a].unit <= 0.0 or (y >= 0 and desk.door[y].alone <= desk.door[y].fee)):
-                continue
-            desk.arc[a].shared_fee = desk.arc[a].unit
-            if y >= 0 and desk.door[y].fee > 0.0 and desk.arc[a].unit > 0.0:
-                desk.arc[a].shared_fee -= desk.arc[a].unit / desk.door[y].alone * desk.door[y].fee
-            desk.arc[a].span = min(desk.arc[a].room, b.line[line].need)
-            for before in range(first, first + number):
-                if y >= 0 and b.arc[zero + desk.arc[before].rank].opener == y:
-                    desk.arc[a].span = desk.arc[desk.arc[before].rank].span = b.line[line].need
-            _insert(desk.arc.unit, desk.arc.rank, first, number, a)
-            _insert(desk.arc.shared_fee, desk.arc.fee_rank, first, number, a)
-            number += 1
-        desk.ranked[line - b.block[o].line] = number
-
-
-@njit(cache=True, nogil=True)
-def _insert(key, rank, first, number, a):  # type: ignore[no-untyped-def]
-    """Put ``a`` among ``number`` positions sorted by falling key; after its equals."""
-    at = first + number
-    while at > first and key[rank[at - 1]] < key[a]:
-        rank[at] = rank[at - 1]
-        at -= 1
-    rank[at] = a
-
-
-@njit(cache=True, nogil=True)
-def _plain_fill(b, o, desk, opened, key, rank, whole_steps):  # type: ignore[no-untyped-def]
+@compiled
+def _plain_fill(b, o, desk, opened, key, rank, whole_steps):
     """`fill` without rules; ``key`` and ``rank``: what a unit of each arc is worth, and their order."""
     zero = b.line[b.block[o].line].arc
     total = 0.0
@@ -181,8 +44,8 @@ def _plain_fill(b, o, desk, opened, key, rank, whole_steps):  # type: ignore[no-
     return total
 
 
-@njit(cache=True, nogil=True)
-def fill(b, o, desk, opened, spread, whole_steps):  # type: ignore[no-untyped-def]
+@compiled
+def fill(b, o, desk, opened, spread, whole_steps):
     """Money of block ``o`` with a set of openers, without their fees (``spread``: each arc bears its part of them).
 
     Without ``whole_steps`` arcs may be cut at any unit: at least the true value.
@@ -203,8 +66,8 @@ def fill(b, o, desk, opened, spread, whole_steps):  # type: ignore[no-untyped-de
     return total
 
 
-@njit(cache=True, nogil=True)
-def _fill_line(b, o, line, desk, opened, spread, whole_steps):  # type: ignore[no-untyped-def]
+@compiled
+def _fill_line(b, o, line, desk, opened, spread, whole_steps):
     """With rules: (money if it may go in part, money if full, whether it can be full)."""
     zero = b.line[b.block[o].line].arc
     key = desk.arc.shared_fee if spread else desk.arc.unit
@@ -252,9 +115,9 @@ def _fill_line(b, o, line, desk, opened, spread, whole_steps):  # type: ignore[n
     return part, money + b.line[line].bonus, can_full
 
 
-@njit(cache=True, nogil=True)
-def best_set(b, o, desk, whole_steps, most_nodes):  # type: ignore[no-untyped-def]
-    """(value of the best set found, upper bound); the set is left in ``desk.best``. Equal once the search is complete."""
+@compiled
+def best_set(b, o, desk, whole_steps, most_nodes):
+    """(value of the best set found, upper bound), equal once the search is complete; the set is in ``desk.best``."""
     openers = b.block[o + 1].open - b.block[o].open
     desk.opened[:openers] = True
     everything = fill(b, o, desk, desk.opened, True, whole_steps)
@@ -265,7 +128,9 @@ def best_set(b, o, desk, whole_steps, most_nodes):  # type: ignore[no-untyped-de
         return best, best
     desk.open_stack[0, :openers] = False
     for y in range(openers):
-        desk.free_stack[0, y] = desk.door[y].fee != np.inf and (b.block[o].has_rules or desk.door[y].alone > desk.door[y].fee)
+        desk.free_stack[0, y] = desk.door[y].fee != np.inf and (
+            b.block[o].has_rules or desk.door[y].alone > desk.door[y].fee
+        )
     desk.bound_stack[0] = everything
     desk.depth[0] = 1
     nodes = 0
@@ -284,8 +149,8 @@ def best_set(b, o, desk, whole_steps, most_nodes):  # type: ignore[no-untyped-de
     return best, best
 
 
-@njit(cache=True, nogil=True)
-def _branch(b, o, desk, node, best, whole_steps):  # type: ignore[no-untyped-def]
+@compiled
+def _branch(b, o, desk, node, best, whole_steps):
     """Look at the set of a node and push the two nodes below it, if anything can come of them."""
     openers = b.block[o + 1].open - b.block[o].open
     opened, free = desk.open_stack[node, :openers], desk.free_stack[node, :openers]
@@ -349,8 +214,8 @@ def _branch(b, o, desk, node, best, whole_steps):  # type: ignore[no-untyped-def
     return best
 
 
-@njit(cache=True, nogil=True)
-def _gains_by_rules(b, o, desk, free, base, whole_steps):  # type: ignore[no-untyped-def]
+@compiled
+def _gains_by_rules(b, o, desk, free, base, whole_steps):
     """What each free opener adds to the open ones, before its fee, where lines depend on each other."""
     for y in range(b.block[o + 1].open - b.block[o].open):
         if free[y]:
@@ -359,8 +224,8 @@ def _gains_by_rules(b, o, desk, free, base, whole_steps):  # type: ignore[no-unt
             desk.opened[y] = False
 
 
-@njit(cache=True, nogil=True)
-def _gains_by_line(b, o, desk, free, whole_steps):  # type: ignore[no-untyped-def]
+@compiled
+def _gains_by_line(b, o, desk, free, whole_steps):
     """The same without rules, line by line; returns the fill of the open ones. ``desk.part``: gain of an arc's line.
 
     Loops stand written out: a call with all arrays of the desk costs more than a line has work.
@@ -405,9 +270,9 @@ def _gains_by_line(b, o, desk, free, whole_steps):  # type: ignore[no-untyped-de
     return base
 
 
-@njit(cache=True, nogil=True)
-def _reach(b, o, desk, opened, free, whole_steps):  # type: ignore[no-untyped-def]
-    """No set with the open ones and some free ones fills for more: free ones bear their fees by what they add to lines."""
+@compiled
+def _reach(b, o, desk, opened, free, whole_steps):
+    """No set with the open ones and some free ones fills for more: these bear their fees by what they add to lines."""
     zero = b.line[b.block[o].line].arc
     total = 0.0
     for line in range(b.block[o].line, b.block[o + 1].line):
@@ -422,7 +287,7 @@ def _reach(b, o, desk, opened, free, whole_steps):  # type: ignore[no-untyped-de
                     continue
                 if desk.door[y].fee > 0.0 and desk.door[y].gain > 0.0:
                     desk.arc[a].burdened -= desk.arc[a].part / desk.door[y].gain * desk.door[y].fee / desk.arc[a].span
-            _insert(desk.arc.burdened, desk.arc.reach_rank, start, number, a)
+            insert_ranked(desk.arc.burdened, desk.arc.reach_rank, start, number, a)
             number += 1
         left = b.line[line].need
         for at in range(start, start + number):
@@ -437,8 +302,8 @@ def _reach(b, o, desk, opened, free, whole_steps):  # type: ignore[no-untyped-de
     return total
 
 
-@njit(cache=True, nogil=True)
-def take_best(b, o, desk, whole_steps):  # type: ignore[no-untyped-def]
+@compiled
+def take_best(b, o, desk, whole_steps):
     """Units of each arc with the openers of ``desk.best``, in ``desk.take``: what `fill` counted."""
     zero = b.line[b.block[o].line].arc
     last = b.line[b.block[o + 1].line].arc
@@ -453,8 +318,8 @@ def take_best(b, o, desk, whole_steps):  # type: ignore[no-untyped-def]
         _take_line(b, o, line, desk, want_full, whole_steps)
 
 
-@njit(cache=True, nogil=True)
-def _prefers_full(b, o, desk, whole_steps):  # type: ignore[no-untyped-def]
+@compiled
+def _prefers_full(b, o, desk, whole_steps):
     """Whether all lines in full is what the value of the block rests on."""
     loose, every = 0.0, b.block[o].prize
     for line in range(b.block[o].line, b.block[o + 1].line):
@@ -466,8 +331,8 @@ def _prefers_full(b, o, desk, whole_steps):  # type: ignore[no-untyped-def]
     return every > (0.0 if b.block[o].whole else loose) + EPS
 
 
-@njit(cache=True, nogil=True)
-def _take_line(b, o, line, desk, want_full, whole_steps):  # type: ignore[no-untyped-def]
+@compiled
+def _take_line(b, o, line, desk, want_full, whole_steps):
     zero = b.line[b.block[o].line].arc
     aim = b.line[line].need
     if b.block[o].has_rules and b.line[line].full < ASKED:

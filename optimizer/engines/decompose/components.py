@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from optimizer.engines.decompose.compiled import compiled
 from optimizer.engines.decompose.problem import Ints
 
 
@@ -15,16 +15,16 @@ def components(row: Ints, column: Ints, columns: int) -> Ints:
     return parent
 
 
-@njit(cache=True, nogil=True)
-def _root(parent, at):  # type: ignore[no-untyped-def]
+@compiled
+def _root(parent, at):
     while parent[at] != at:
         parent[at] = parent[parent[at]]
         at = parent[at]
     return at
 
 
-@njit(cache=True, nogil=True)
-def _join(row, column, parent):  # type: ignore[no-untyped-def]
+@compiled
+def _join(row, column, parent):
     for k in range(1, row.shape[0]):
         if row[k] == row[k - 1]:
             one, other = _root(parent, column[k - 1]), _root(parent, column[k])

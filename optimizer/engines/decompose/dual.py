@@ -7,14 +7,16 @@ money that a unit of the row usually earns, falling geometrically; the best boun
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
-from optimizer.engines.decompose.choice import Desk, best_set, lay_out, make_desk, rank_arcs, take_best
+from optimizer.engines.decompose.choice import best_set, take_best
+from optimizer.engines.decompose.compiled import compiled
+from optimizer.engines.decompose.desk import Desk, lay_out, make_desk, rank_arcs
 from optimizer.engines.decompose.problem import Blocks, Floats, Ints, Problem, Shared
 
 NODES = 5_000
@@ -41,7 +43,7 @@ class Evaluator:
         arcs = blocks.line["arc"][blocks.block["line"]]
         goals = np.linspace(0, arcs[-1], threads + 1)[1:-1]
         cuts = np.concatenate([[0], np.searchsorted(arcs, goals), [len(arcs) - 1]])
-        self.parts = [(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if b > a]
+        self.parts = [(int(a), int(b)) for a, b in itertools.pairwise(cuts) if b > a]
         self.desks: list[Desk] = [make_desk(blocks) for _ in self.parts]
         self.uses = [np.zeros(len(problem.shared.rhs)) for _ in self.parts]
 
@@ -68,8 +70,8 @@ def soft_overrun(shared: Shared, price: Floats) -> tuple[Floats, float]:
     return over, float(np.maximum(gain, 0.0) @ over)
 
 
-@njit(cache=True, nogil=True)
-def evaluate(b, first, last, desk, price, use, best, nodes):  # type: ignore[no-untyped-def]
+@compiled
+def evaluate(b, first, last, desk, price, use, best, nodes):
     """Upper bounds of blocks ``first`` .. ``last`` into ``best``; what their best plans use is added to ``use``."""
     for o in range(first, last):
         lay_out(b, o, desk, price, 1.0)
@@ -120,9 +122,7 @@ class Ascent:
         return cls(price.copy(), np.zeros_like(price), np.zeros_like(price), price.copy(), found, 0)
 
 
-def ascend(
-    evaluator: Evaluator, state: Ascent, passes: int, ended: Callable[[], bool]
-) -> Iterator[Pass]:
+def ascend(evaluator: Evaluator, state: Ascent, passes: int, ended: Callable[[], bool]) -> Iterator[Pass]:
     """Passes with steps falling geometrically from the first rate to the last; yields each evaluation."""
     shared = evaluator.problem.shared
     worth = usual_worth(evaluator.problem.blocks, len(shared.rhs))

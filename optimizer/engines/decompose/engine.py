@@ -12,7 +12,7 @@ from optimizer.engines.adapter import INTERRUPTED, NODE, OPTIMAL, TIME, Answer, 
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.plan import broken_rows, columns_of, row_prices, value_of
-from optimizer.engines.decompose.problem import Problem, Unfit, size_words
+from optimizer.engines.decompose.problem import Floats, Problem, UnfitError, size_words
 from optimizer.engines.decompose.read import read_problem
 from optimizer.errors import UsageError
 from optimizer.model.linear_model import LinearModel
@@ -53,7 +53,7 @@ def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
     """See the package. Raises `UsageError` where the matrix has rules that no block can hold."""
     try:
         problem = read_problem(linear, request.role)
-    except Unfit as reason:
+    except UnfitError as reason:
         raise UsageError(
             f"the engine decompose cannot take this batch yet: it holds {reason}; use auto, highs, scip, cpsat or cbc"
         ) from None
@@ -70,22 +70,22 @@ class Run:
         threads: int,
     ) -> None:  # fmt: skip
         self.linear, self.problem, self.request, self.reporter = linear, problem, request, reporter
-        self.work = Work.of(problem, request.left_s, threads)
+        self.work = Work.of(problem, request.options.time_limit_s, threads)
         self.evaluator = Evaluator(problem, pool, threads)
         self.improver = Improver(problem, pool, threads, request.options.seed)
-        self.ascent: Ascent | None = None
         self.log = [size_words(problem)]
-        self.value, self.values = -np.inf, None
+        self.value = -np.inf
+        self.values: Floats | None = None
+        self.ascent = Ascent.begin(self.evaluator, np.zeros(len(problem.shared.rhs)))
 
     def answer(self) -> Answer:
         """Price, construct, improve."""
         self._price()
         self._construct()
-        rounds = 0
-        for moved in self.improver.rounds(self.work.moves, lambda: self.request.left_s - RESERVE_S):
-            rounds += 1
+        rounds = self.improver.rounds(self.work.moves, lambda: self.request.left_s - RESERVE_S)
+        for number, moved in enumerate(rounds, start=1):
             self._keep()
-            self.log.append(f"round {rounds}: {moved:,} moves, value {self.value!r}, bound {self.bound!r}")
+            self.log.append(f"round {number}: {moved:,} moves, value {self.value!r}, bound {self.bound!r}")
             if self._ended():
                 break
         return self._said()
@@ -93,10 +93,9 @@ class Run:
     @property
     def bound(self) -> float:
         """The best bound so far."""
-        return np.inf if self.ascent is None else self.ascent.best.bound
+        return self.ascent.best.bound
 
     def _price(self) -> None:
-        self.ascent = Ascent.begin(self.evaluator, np.zeros(len(self.problem.shared.rhs)))
         for found in ascend(self.evaluator, self.ascent, self.work.passes, self._ended):
             self.reporter.progress(self.value, found.bound)
             if self.ascent.passes == FIRST_LOOK:
@@ -131,7 +130,7 @@ class Run:
             claim = OPTIMAL
         elif self.reporter.stopped():
             claim = INTERRUPTED
-        elif self.request.left_s <= RESERVE_S:
+        elif self.request.left_s <= RESERVE_S or self.improver.hurried:
             claim = TIME
         return Answer(
             native="gap closed" if claim is OPTIMAL else "work done" if claim is NODE else "stopped",

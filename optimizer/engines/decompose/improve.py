@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from optimizer.engines.decompose.choice import make_desk
+from optimizer.engines.decompose.desk import make_desk
 from optimizer.engines.decompose.moves import (
     MOST_RUINED,
     Guide,
@@ -58,6 +58,8 @@ class Improver:
         self.fee = float(np.median(fees)) if len(fees) else 0.1 * float(np.median(np.abs(blocks.arc["value"])))
         self.memo = [np.zeros((self._largest() * MOST_RUINED, 3), dtype=np.int64) for _ in range(threads)]
         self.moved = 0
+        self.hurried = False
+        """the clock took moves away: another run may end elsewhere"""
 
     def _largest(self) -> int:
         return int(self.problem.blocks.arcs_of_block.max(initial=1))
@@ -87,7 +89,8 @@ class Improver:
             yield self.moved
             slow = (time.monotonic() - begun) * (ROUNDS - number - 1) / max(left_s(), TINY_S)
             begun = time.monotonic()
-            each = max(int(each / max(slow, 1.0)), 1)
+            if slow > 1.0:
+                self.hurried, each = True, max(int(each / slow), 1)
 
     def _round(self, moves: int, heat: float, cool: float) -> None:
         blocks, threads = self.problem.blocks, len(self.desks)

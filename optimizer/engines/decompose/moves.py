@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from optimizer.engines.decompose.choice import EPS, best_set, lay_out, limit_rooms, rank_arcs, take_best
+from optimizer.engines.decompose.choice import best_set, take_best
+from optimizer.engines.decompose.compiled import compiled
+from optimizer.engines.decompose.desk import EPS, lay_out, limit_rooms, rank_arcs
 from optimizer.engines.decompose.problem import ASKED, Flags, Floats, Ints, Problem, Small
 
 SEARCH_NODES = 24
@@ -66,11 +67,6 @@ def empty_state(problem: Problem) -> State:
     )
 
 
-def copy_state(state: State) -> State:
-    """A plan of its own with the same content."""
-    return State(*(part.copy() for part in state))
-
-
 def make_links(problem: Problem, most: int = 3000) -> Links:
     """Links by rows of at most ``most`` arcs."""
     blocks, rows = problem.blocks, len(problem.shared.rhs)
@@ -83,8 +79,8 @@ def make_links(problem: Problem, most: int = 3000) -> Links:
     return Links(pointer, arc[order], owner)
 
 
-@njit(cache=True, nogil=True)
-def remove(b, o, state):  # type: ignore[no-untyped-def]
+@compiled
+def remove(b, o, state):
     """Take block ``o`` out of the plan."""
     for a in range(b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc):
         if state.steps[a] > 0:
@@ -99,8 +95,8 @@ def remove(b, o, state):  # type: ignore[no-untyped-def]
     state.worth[o] = 0.0
 
 
-@njit(cache=True, nogil=True)
-def insert(b, o, state, desk, guide, weight, soft):  # type: ignore[no-untyped-def]
+@compiled
+def insert(b, o, state, desk, guide, weight, soft):
     """Put block ``o`` in as is best at ``weight`` times the prices with what the rows have left.
 
     ``soft``: rows that may be overrun. What it chose may not fit together (two lines that want the same unit); then
@@ -115,8 +111,8 @@ def insert(b, o, state, desk, guide, weight, soft):  # type: ignore[no-untyped-d
     state.regret[o] = guide.best[o] - state.worth[o] + priced_use(b, o, state, guide.price)
 
 
-@njit(cache=True, nogil=True)
-def priced_use(b, o, state, price):  # type: ignore[no-untyped-def]
+@compiled
+def priced_use(b, o, state, price):
     """What block ``o`` would pay for its use of the shared rows."""
     paid = 0.0
     for a in range(b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc):
@@ -130,8 +126,8 @@ def priced_use(b, o, state, price):  # type: ignore[no-untyped-def]
     return paid
 
 
-@njit(cache=True, nogil=True)
-def find_ties(b, first, last, desk, price, best, tie, nodes):  # type: ignore[no-untyped-def]
+@compiled
+def find_ties(b, first, last, desk, price, best, tie, nodes):
     """Per block: what it loses if the openers of its best plan are barred."""
     for o in range(first, last):
         lay_out(b, o, desk, price, 1.0)
@@ -144,11 +140,10 @@ def find_ties(b, first, last, desk, price, best, tie, nodes):  # type: ignore[no
         tie[o] = best[o] - best_set(b, o, desk, False, nodes)[0]
 
 
-@njit(cache=True, nogil=True)
-def _apply(b, o, state, desk, soft):  # type: ignore[no-untyped-def]
+@compiled
+def _apply(b, o, state, desk, soft):
     """Book ``desk.take`` as far as there is room, open what is used, and count the worth of the block."""
     zero, start = b.line[b.block[o].line].arc, b.block[o].open
-    cut = False
     for a in range(zero, b.line[b.block[o + 1].line].arc):
         wanted = np.int32(desk.arc[a - zero].units // b.arc[a].step)
         if wanted == 0:
@@ -164,7 +159,6 @@ def _apply(b, o, state, desk, soft):  # type: ignore[no-untyped-def]
             row = b.arc_use[k].row
             if b.arc_use[k].use > 0.0 and not soft[row]:
                 fits = min(fits, np.int32(max(state.slack[row], 0.0) / b.arc_use[k].use + EPS))
-        cut = cut or fits < wanted
         if fits == 0:
             continue
         state.steps[a] = fits
@@ -181,8 +175,8 @@ def _apply(b, o, state, desk, soft):  # type: ignore[no-untyped-def]
         state.worth[o] = worth
 
 
-@njit(cache=True, nogil=True)
-def block_worth(b, o, state):  # type: ignore[no-untyped-def]
+@compiled
+def block_worth(b, o, state):
     """(money of block ``o`` in the plan, whether its rules hold)."""
     worth, all_full, any_units = 0.0, True, False
     for line in range(b.block[o].line, b.block[o + 1].line):
@@ -192,8 +186,8 @@ def block_worth(b, o, state):  # type: ignore[no-untyped-def]
                 worth += state.steps[a] * b.arc[a].value
                 units += np.int64(state.steps[a]) * b.arc[a].step
         full = units == b.line[line].full
-        all_full = all_full and (full or b.line[line].full >= ASKED)
-        any_units = any_units or units > 0
+        all_full = all_full and bool(full or b.line[line].full >= ASKED)
+        any_units = any_units or bool(units > 0)
         if full:
             worth += b.line[line].bonus
         if units > 0 and (units < b.line[line].least or (b.line[line].complete and not full)):
@@ -206,15 +200,15 @@ def block_worth(b, o, state):  # type: ignore[no-untyped-def]
     return worth, not (b.block[o].whole and any_units and not all_full)
 
 
-@njit(cache=True, nogil=True)
-def construct(b, order, state, desk, guide, soft):  # type: ignore[no-untyped-def]
+@compiled
+def construct(b, order, state, desk, guide, soft):
     """Insert blocks one after another at the prices."""
     for o in order:
         insert(b, o, state, desk, guide, 1.0, soft)
 
 
-@njit(cache=True, nogil=True)
-def _random(seed):  # type: ignore[no-untyped-def]
+@compiled
+def _random(seed):
     """A number in [0, 1) (xorshift64*, Vigna 2016: a generator of each thread's own)."""
     x = seed[0]
     x ^= x >> np.uint64(12)
@@ -224,8 +218,8 @@ def _random(seed):  # type: ignore[no-untyped-def]
     return np.float64((x * np.uint64(2685821657736338717)) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@njit(cache=True, nogil=True)
-def ruin(b, links, state, guide, mine, part, seed, chosen, pool):  # type: ignore[no-untyped-def]
+@compiled
+def ruin(b, links, state, guide, mine, part, seed, chosen, pool):
     """Choose a block of this part and others that hold what it may want; returns how many are in ``chosen``."""
     goal = 2 + np.int64(_random(seed) * (MOST_RUINED - 1))
     chosen[0] = pool[np.int64(_random(seed) * pool.shape[0])]
@@ -241,20 +235,20 @@ def ruin(b, links, state, guide, mine, part, seed, chosen, pool):  # type: ignor
         row = _wanted_row(b, o, guide.price, seed)
         if row < 0:
             continue
-        other = _holder(b, links, state, guide, row, seed)
-        if other < 0 or mine[other] != part:
+        other = _holder(links, state, guide, mine, part, row, seed)
+        if other < 0:
             continue
         fresh = True
         for k in range(count):
-            fresh = fresh and chosen[k] != other
+            fresh = fresh and bool(chosen[k] != other)
         if fresh:
             chosen[count] = other
             count += 1
     return count
 
 
-@njit(cache=True, nogil=True)
-def _wanted_row(b, o, price, seed):  # type: ignore[no-untyped-def]
+@compiled
+def _wanted_row(b, o, price, seed):
     """A shared row of an arc of block ``o``: of two arcs the one that earns more at the prices; −1 for none."""
     first, last = b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc
     best, row = -np.inf, np.int64(-1)
@@ -271,9 +265,12 @@ def _wanted_row(b, o, price, seed):  # type: ignore[no-untyped-def]
     return row
 
 
-@njit(cache=True, nogil=True)
-def _holder(b, links, state, guide, row, seed):  # type: ignore[no-untyped-def]
-    """A block that uses the row, of those met the one that loses least by leaving; any if none is met; −1 for none."""
+@compiled
+def _holder(links, state, guide, mine, part, row, seed):
+    """A block of this part that uses the row, of those met the one that loses least by leaving; −1 for none.
+
+    It looks at nothing of other parts: their threads change it meanwhile.
+    """
     sharing = links.row_ptr[row + 1] - links.row_ptr[row]
     if sharing == 0:
         return np.int64(-1)
@@ -281,6 +278,8 @@ def _holder(b, links, state, guide, row, seed):  # type: ignore[no-untyped-def]
     for _ in range(HOLDER_LOOKS):
         a = links.row_arc[links.row_ptr[row] + np.int64(_random(seed) * sharing)]
         o = np.int64(links.arc_block[a])
+        if mine[o] != part:
+            continue
         if best < 0:
             best = o
         if state.steps[a] == 0:
@@ -293,8 +292,8 @@ def _holder(b, links, state, guide, row, seed):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(cache=True, nogil=True)
-def overrun_cost(slack, soft_rows, cost):  # type: ignore[no-untyped-def]
+@compiled
+def overrun_cost(slack, soft_rows, cost):
     """Money of all overruns."""
     total = 0.0
     for row in soft_rows:
@@ -303,8 +302,8 @@ def overrun_cost(slack, soft_rows, cost):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True, nogil=True)
-def recreate(b, links, state, desk, guide, soft, soft_rows, soft_cost, mine, part, pool, seed, moves, heat, cool, memo):  # type: ignore[no-untyped-def]  # fmt: skip
+@compiled
+def recreate(b, links, state, desk, guide, soft, soft_rows, soft_cost, mine, part, pool, seed, moves, heat, cool, memo):
     """``moves`` of ruin and recreate with temperatures from ``heat`` to ``cool``; returns the money won.
 
     A move takes a few competing blocks out and puts them back in random order; it stays if it loses little enough
@@ -346,8 +345,8 @@ def recreate(b, links, state, desk, guide, soft, soft_rows, soft_cost, mine, par
     return won
 
 
-@njit(cache=True, nogil=True)
-def _note(b, o, state, memo, kept):  # type: ignore[no-untyped-def]
+@compiled
+def _note(b, o, state, memo, kept):
     """Write down what block ``o`` ships; returns how much of the memo is used."""
     for a in range(b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc):
         if state.steps[a] > 0:
@@ -357,8 +356,8 @@ def _note(b, o, state, memo, kept):  # type: ignore[no-untyped-def]
     return kept
 
 
-@njit(cache=True, nogil=True)
-def _restore(b, state, memo, kept):  # type: ignore[no-untyped-def]
+@compiled
+def _restore(b, state, memo, kept):
     """Put back what was written down."""
     for at in range(kept):
         a, steps, y = memo[at, 0], memo[at, 1], memo[at, 2]

@@ -31,7 +31,8 @@ def columns_of(problem: Problem, state: State, columns: int) -> Floats:
     blocks = problem.blocks
     values = np.zeros(columns)
     values[problem.arc_column] = state.steps
-    values[problem.open_column] = state.opened
+    real = problem.open_column >= 0
+    values[problem.open_column[real]] = state.opened[real]
     steps = np.concatenate([[0], np.cumsum(state.steps * blocks.arc["step"][:-1].astype(np.int64))])
     units = np.diff(steps[blocks.line["arc"]])
     full, lines = blocks.line["full"][:-1], blocks.line["arc"].size - 1
@@ -52,4 +53,5 @@ def columns_of(problem: Problem, state: State, columns: int) -> Floats:
 def row_prices(problem: Problem, price: Floats, rows: int) -> Floats:
     """The price of each row of the matrix: what one more of its right-hand side is worth."""
     shared = problem.shared
-    return np.bincount(shared.row, price * shared.sign, minlength=rows)
+    prices: Floats = np.bincount(shared.row, price * shared.sign, minlength=rows).astype(np.float64)
+    return prices

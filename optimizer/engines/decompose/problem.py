@@ -2,8 +2,7 @@
 
 A block (in the product: an order) is what the rows of its own hold together. Most blocks have one simple shape: *lines*
 that take units from *arcs*, at most ``need`` in all; and *openers*, binaries that arcs need and that cost a fee. Rules
-such as "all of it or nothing" are numbers on lines and blocks. That shape is read off the matrix here; what does not fit
-is said (`Unfit`), never guessed.
+such as "all of it or nothing" are numbers on lines and blocks. What does not fit is said (`UnfitError`), never guessed.
 """
 
 from __future__ import annotations
@@ -103,7 +102,7 @@ class Problem(NamedTuple):
     """money of the matrix' constant"""
 
 
-class Unfit(Exception):
+class UnfitError(Exception):
     """The matrix holds what no block can say; the text names what, in the matrix' words."""
 
 

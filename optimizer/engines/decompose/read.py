@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,13 @@ from optimizer.engines.decompose.problem import (
     Problem,
     Records,
     Shared,
-    Unfit,
+    UnfitError,
 )
 from optimizer.model.linear_model import LinearModel
 
 LINK, DEMAND, MOST, FULL, FILLED, LEAST = range(6)
 """Kinds of a block's own rows: x <= u·y · Σ x <= q · Σ y <= n · Σ x = q·f · Σ x >= q·f · Σ x >= m·used."""
+
 
 @dataclass(frozen=True)
 class _Entries:
@@ -57,7 +57,7 @@ class _Entries:
 def read_problem(linear: LinearModel, role: Ints) -> Problem:
     """The blocks of a matrix; ``role`` says of each row whether it is OWN, SHARED or IMPLIED.
 
-    Raises `Unfit` where a block has rows that its shape cannot hold.
+    Raises `UnfitError` where a block has rows that its shape cannot hold.
     """
     own = _Entries.of(linear, role == OWN)
     shape = _Shape(linear, own)
@@ -93,14 +93,31 @@ class _Shape:
         self.kind[fits & at_least & up[switch]] = LEAST
         self.kind[fits & at_most & ~self.is_opener[switch]] = DEMAND  # of a line that is used or not: as without it
         plain = (own.count(negative) == 0) & np.isneginf(own.lower)
-        openers = own.count(self.is_opener[own.column]) == np.bincount(own.row, minlength=len(own.lower))
-        ones = own.count(own.value == 1) == np.bincount(own.row, minlength=len(own.lower))
-        self.kind[plain & openers & ones] = MOST
-        self.kind[plain & (own.count(self.is_opener[own.column]) == 0)] = DEMAND
+        self.kind[plain] = DEMAND
+        most = plain & self._counts_openings(plain, binary)
+        self.kind[most] = MOST
+        self.kind[plain & ~most & (own.count(self.is_opener[own.column]) > 0)] = -1
         if (self.kind < 0).any():
-            raise Unfit(f"{int((self.kind < 0).sum()):,} rows that are neither links nor fills nor limits")
+            raise UnfitError(f"{int((self.kind < 0).sum()):,} rows that are neither links nor fills nor limits")
         self.is_switch = self.is_opener | down
         self.is_quantity = ~self.is_switch
+        self.opens_itself = np.zeros(linear.n_cols, dtype=bool)
+        """quantities of one step that limits on openings count: each is its own opener"""
+        self.opens_itself[own.column[(self.kind == MOST)[own.row]]] = True
+        self.opens_itself &= self.is_quantity
+
+    def _counts_openings(self, plain: Flags, binary: Flags) -> Flags:
+        """Rows that limit how many shipments open: of openers, or of quantities of one step across lines."""
+        own, rows = self.own, len(self.own.lower)
+        size = np.bincount(own.row, minlength=rows)
+        ones = own.count((own.value == 1) & binary[own.column]) == size
+        least = np.full(self.linear.n_cols, NEVER, dtype=np.int64)
+        about = plain[own.row]
+        np.minimum.at(least, own.column[about], size[own.row[about]])
+        across = np.zeros(rows, dtype=bool)
+        across[own.row[about & (least[own.column] < size[own.row])]] = True
+        most: Flags = ones & (across | (own.count(self.is_opener[own.column]) > 0))
+        return most
 
     def rhs(self) -> Floats:
         """Of rows of kind DEMAND: the most units (of a line that is used or not: with the switch on)."""
@@ -116,9 +133,9 @@ class _Assembly:
         self.label = components(own.row, own.column, linear.n_cols)
         quantity = shape.is_quantity
         if (quantity & ~linear.integral).any():
-            raise Unfit(f"{int((quantity & ~linear.integral).sum()):,} columns of any fraction")
+            raise UnfitError(f"{int((quantity & ~linear.integral).sum()):,} columns of any fraction")
         if (linear.col_lower != 0).any():
-            raise Unfit("columns with a lower bound")
+            raise UnfitError("columns with a lower bound")
         self.line, self.step = self._lines()
         self.opener = self._openers()
 
@@ -138,9 +155,9 @@ class _Assembly:
         mine = np.bincount(row, minlength=rows)
         asked = mine > 0
         if (least[asked] != most[asked]).any() or (mine[asked] != size[most[asked]]).any():
-            raise Unfit("rows about parts of a line")
+            raise UnfitError("rows about parts of a line")
         if (value != step[column]).any() or (step % 1 != 0).any():
-            raise Unfit("rows that count a line in different units")
+            raise UnfitError("rows that count a line in different units")
         alone = shape.is_quantity & (line < 0)
         line[alone] = rows + np.flatnonzero(alone)
         self.line_of_row = most
@@ -152,15 +169,17 @@ class _Assembly:
         link = (shape.kind == LINK)[own.row] & (own.value > 0)
         row, column = own.row[link], own.column[link]
         if not shape.is_quantity[column].all():
-            raise Unfit("openers that need other openers")
+            raise UnfitError("openers that need other openers")
         opener = np.full(self.linear.n_cols, -1, dtype=np.int64)
         opener[column] = shape.switch[row]
-        if (opener[column] != shape.switch[row]).any():
-            raise Unfit("quantities that need two openers")
+        if (opener[column] != shape.switch[row]).any() or (opener[shape.opens_itself] >= 0).any():
+            raise UnfitError("quantities that need two openers")
         alone = np.bincount(row, minlength=len(own.lower)) == 1
         room = np.where(alone[row], self.linear.col_upper[column] * own.value[link], self._need_of(column))
         if (shape.big[row] < room - 1e-9).any():
-            raise Unfit("openers that give only part of the room")
+            raise UnfitError("openers that give only part of the room")
+        itself = np.flatnonzero(shape.opens_itself)
+        opener[itself] = itself
         return opener
 
     def _need_of(self, column: Ints) -> Floats:
@@ -185,7 +204,7 @@ class _Assembly:
         line_label, first, line_of = _runs(self.line[arcs])
         block_label, _, block_of_line = _runs(self.label[arcs[first]])
         n_blocks, n_lines = len(block_label), len(line_label)
-        openers = np.flatnonzero(shape.is_opener)
+        openers = np.flatnonzero(shape.is_opener | shape.opens_itself)
         openers = openers[np.lexsort((openers, self.label[openers]))]
         by_label = np.argsort(block_label, kind="stable")
         found = by_label[np.searchsorted(block_label[by_label], self.label[openers])]
@@ -194,8 +213,10 @@ class _Assembly:
         place = np.full(linear.n_cols, -1, dtype=np.int64)
         place[openers] = np.arange(len(openers)) - block_open[found]
         opener = np.where(self.opener[arcs] >= 0, place[self.opener[arcs]], -1)
-        rules = self._rules(line_label, block_label, block_of_line)
-        shared, arc_uses, open_uses, soft_column, soft_use = self._shared(arcs, openers, soft)
+        rules = _Rules.of(self, line_label, block_label, block_of_line)
+        real = shape.is_opener[openers]
+        paying = np.where(real, openers, linear.n_cols + np.arange(len(openers)))
+        shared, arc_uses, open_uses, soft_column, soft_use = self._shared(arcs, paying, soft)
         cap = linear.col_upper[arcs]
         total = np.bincount(line_of, cap * self.step[arcs], minlength=n_lines)
         need = np.minimum(rules.need, total).astype(np.int64)
@@ -207,16 +228,14 @@ class _Assembly:
                      least=rules.least, full=rules.full, complete=rules.complete, bonus=rules.bonus),
             _records(ARC, len(arcs), value=linear.objective[arcs], use=arc_uses[0], opener=opener,
                      step=self.step[arcs], cap=cap),
-            _records(DOOR, len(openers), fee=-linear.objective[openers], use=open_uses[0]),
+            _records(DOOR, len(openers), fee=np.where(real, -linear.objective[openers], 0.0), use=open_uses[0]),
             arc_uses[1], open_uses[1],
         )  # fmt: skip
         return Problem(
-            blocks, shared, arcs, openers, rules.line_full, rules.line_used, rules.block_full, soft_column, soft_use,
+            blocks, shared, arcs, np.where(real, openers, -1),
+            rules.line_full, rules.line_used, rules.block_full, soft_column, soft_use,
             _movable(blocks, block_of_line[line_of], found), linear.offset,
         )  # fmt: skip
-
-    def _rules(self, line_label: Ints, block_label: Ints, block_of_line: Ints) -> _Rules:
-        return _Rules.of(self, line_label, block_label, block_of_line)
 
     def _soft_columns(self) -> Flags:
         """Columns that only pay for the overrun of one shared row."""
@@ -225,7 +244,8 @@ class _Assembly:
         uses = np.bincount(self.shared.column, minlength=linear.n_cols)
         only = np.bincount(self.shared.column[value > 0], minlength=linear.n_cols) == 0
         alone = self.line >= len(self.own.lower)
-        return shape.is_quantity & alone & (self.opener < 0) & (uses == 1) & only & (linear.objective <= 0)
+        soft: Flags = shape.is_quantity & alone & (self.opener < 0) & (uses == 1) & only & (linear.objective <= 0)
+        return soft
 
     def _normal_values(self) -> Floats:
         """Coefficients of the shared rows once each reads at most."""
@@ -252,7 +272,7 @@ class _Assembly:
         paid_by, use = np.full(len(rhs), -1, dtype=np.int64), np.zeros(len(rhs))
         pays = np.flatnonzero(soft[column])
         if len(np.unique(row[pays])) != len(pays):
-            raise Unfit("rows whose overrun several columns pay for")
+            raise UnfitError("rows whose overrun several columns pay for")
         cost[row[pays]] = -linear.objective[column[pays]] / -value[pays]
         cap[row[pays]] = linear.col_upper[column[pays]] * -value[pays]
         paid_by[row[pays]], use[row[pays]] = column[pays], -value[pays]
@@ -278,7 +298,7 @@ def _records(dtype: np.dtype[np.void], size: int, **fields: NDArray[Any]) -> Rec
 
 def _uses(columns: Ints, row: Ints, column: Ints, value: Floats) -> tuple[Ints, Records]:
     """(pointers, uses) of some columns in the shared rows, in the order of the columns."""
-    size = int(max(columns.max(initial=-1), column.max(initial=-1))) + 1
+    size = int(max(columns.max(initial=0), column.max(initial=0))) + 1
     place = np.full(size, -1, dtype=np.int64)
     place[columns] = np.arange(len(columns))
     mine = place[column]
@@ -297,7 +317,8 @@ def _movable(blocks: Blocks, block_of_arc: Ints, block_of_door: Ints) -> Flags:
     door = np.repeat(np.arange(len(blocks.door) - 1), np.diff(blocks.door["use"]))
     gives[block_of_arc[arc[blocks.arc_use["use"] < 0]]] = True
     gives[block_of_door[door[blocks.door_use["use"] < 0]]] = True
-    return ~gives
+    movable: Flags = np.logical_not(gives)
+    return movable
 
 
 @dataclass(frozen=True)
@@ -337,12 +358,12 @@ class _Rules:
         strict = shape.kind[filled] == FULL
         times = np.bincount(switch, minlength=a.linear.n_cols)
         if len(np.unique(of)) != len(of):
-            raise Unfit("lines that two columns call full")
+            raise UnfitError("lines that two columns call full")
         size = np.bincount(block_of_line, minlength=n_blocks)
         of_block = times[switch] > 1
         block = block_of_line[of]
         if (of_block & (times[switch] != size[block])).any():
-            raise Unfit("columns that call several lines full, but not all of their block")
+            raise UnfitError("columns that call several lines full, but not all of their block")
         complete = np.zeros(n_lines, dtype=bool)
         complete[of[strict & ~of_block]] = True
         line_full[of[~of_block]], bonus[of[~of_block]] = switch[~of_block], a.linear.objective[switch[~of_block]]
@@ -352,7 +373,7 @@ class _Rules:
         whole[block[of_block & strict]] = True
         prize[block[of_block]] = a.linear.objective[switch[of_block]]
         if a.linear.col_upper[switch].min(initial=1) < 1:
-            raise Unfit("switches that are fixed")
+            raise UnfitError("switches that are fixed")
         most = cls._most_open(a, block_label)
         rules = np.bincount(block_of_line[(least > 0) | (full < NEVER)], minlength=n_blocks) > 0
         return cls(
@@ -366,8 +387,8 @@ class _Rules:
         row, column = a.own.row[limited], a.own.column[limited]
         np.minimum.at(most, a.label[column], np.floor(a.own.upper[row] + 1e-9).astype(np.int64))
         in_row = np.bincount(row, minlength=len(a.own.lower))[row]
-        openers = np.bincount(a.label[a.shape.is_opener], minlength=a.linear.n_cols)
+        openers = np.bincount(a.label[a.shape.is_opener | a.shape.opens_itself], minlength=a.linear.n_cols)
         if (in_row != openers[a.label[column]]).any():
-            raise Unfit("limits on some openers of a block")
+            raise UnfitError("limits on some openers of a block")
         found: Ints = most[block_label]
         return found
