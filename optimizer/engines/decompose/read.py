@@ -119,9 +119,10 @@ class _Shape:
         most: Flags = ones & (across | (own.count(self.is_opener[own.column]) > 0))
         return most
 
-    def rhs(self) -> Floats:
-        """Of rows of kind DEMAND: the most units (of a line that is used or not: with the switch on)."""
-        return np.where(self.switch >= 0, self.big, self.own.upper)
+    def most_units(self) -> tuple[Ints, Floats]:
+        """(rows that limit a line, its most units): with the switch on, of a line that is used or not, or full or not."""
+        limits = np.flatnonzero((self.kind == DEMAND) | (self.kind == FULL))
+        return limits, np.where(self.switch >= 0, self.big, self.own.upper)[limits]
 
 
 class _Assembly:
@@ -184,10 +185,9 @@ class _Assembly:
 
     def _need_of(self, column: Ints) -> Floats:
         """Most units of the line of each column, as its demand row says."""
-        shape = self.shape
-        demand = np.flatnonzero(shape.kind == DEMAND)
+        limits, units = self.shape.most_units()
         most = np.full(len(self.own.lower) + self.linear.n_cols, np.inf)
-        np.minimum.at(most, self.line_of_row[demand], shape.rhs()[demand])
+        np.minimum.at(most, self.line_of_row[limits], units)
         total = np.bincount(
             np.maximum(self.line, 0),
             np.where(self.line >= 0, self.linear.col_upper * self.step, 0.0),
@@ -347,8 +347,8 @@ class _Rules:
         need, least = np.full(n_lines, np.inf), np.zeros(n_lines, dtype=np.int64)
         full, bonus = np.full(n_lines, NEVER, dtype=np.int64), np.zeros(n_lines)
         line_full, line_used = np.full(n_lines, -1, dtype=np.int64), np.full(n_lines, -1, dtype=np.int64)
-        demand = np.flatnonzero(shape.kind == DEMAND)
-        np.minimum.at(need, owner[demand], shape.rhs()[demand])
+        limits, units = shape.most_units()
+        np.minimum.at(need, owner[limits], units)
         at_least = np.flatnonzero(shape.kind == LEAST)
         least[owner[at_least]] = np.rint(shape.big[at_least])
         line_used[owner[at_least]] = shape.switch[at_least]

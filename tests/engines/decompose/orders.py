@@ -60,8 +60,15 @@ def random_orders(seed: int, orders: int, houses: int = 4, products: int = 3, ru
             shipments[w][door] = 1.0
         lines = [_line(rng, m, doors, stock, products) for _ in range(int(rng.integers(1, 4)))]
         if rules:
+            asked = {tuple(sorted(line[1])) for line in lines if line[1]}
             used = {column for entries, _, _ in m.own for column, value in entries.items() if value < 0}
             _rules(rng, m, [line for line in lines if line[1]], [door for door in doors.values() if door in used])
+            asked -= {tuple(sorted(set(e) & {a for line in lines for a in line[1]})) for e, lo, up in m.own if lo == up}
+        else:
+            asked = {tuple(line[1]) for line in lines if line[1]}
+        for qty, arcs in lines:  # a line that is full or nothing needs no limit of its own
+            if tuple(sorted(arcs)) in asked:
+                m.at_most(dict(arcs), float(qty))
     for entries in stock:
         if entries:
             m.shared.append((entries, -np.inf, float(rng.integers(0, orders + 1))))
@@ -84,8 +91,6 @@ def _line(
             arcs[arc] = 1.0
             m.at_most({arc: 1.0, door: -float(cap)}, 0.0)
             stock[w * products + product][arc] = 1.0
-    if arcs:
-        m.at_most(dict(arcs), float(qty))
     return qty, arcs
 
 
