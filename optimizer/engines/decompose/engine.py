@@ -9,7 +9,7 @@ from importlib.metadata import version
 import numpy as np
 
 from optimizer.engines.adapter import INTERRUPTED, NODE, OPTIMAL, TIME, Answer, Claim, Reporter, Request
-from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend
+from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.plan import broken_rows, columns_of, row_prices, value_of
 from optimizer.engines.decompose.problem import Floats, Problem, UnfitError, size_words
@@ -19,11 +19,11 @@ from optimizer.model.linear_model import LinearModel
 
 VERSION = f"decompose with numba {version('numba')}"
 
-ARCS_PER_SECOND = 2_000_000
+ARCS_PER_SECOND = 1_200_000
 """Nominal speed of a pass of the ascent, in arcs a second and thread."""
 STEPS_PER_SECOND = 4_000_000
 """Nominal speed of the search, in arcs of the blocks that it moves, a second and thread."""
-FEWEST_PASSES, MOST_PASSES = 60, 600
+FEWEST_PASSES, MOST_PASSES = 60, 250
 PASS_SHARE = 0.3
 """Share of the work that prices get, if that is more passes than the fewest and fewer than the most."""
 FIRST_LOOK = 20
@@ -76,7 +76,7 @@ class Run:
         self.log = [size_words(problem)]
         self.value = -np.inf
         self.values: Floats | None = None
-        self.ascent = Ascent.begin(self.evaluator, np.zeros(len(problem.shared.rhs)))
+        self.ascent = Ascent.begin(self.evaluator, clearing_prices(problem))
 
     def answer(self) -> Answer:
         """Price, construct, improve."""

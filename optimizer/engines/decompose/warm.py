@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from optimizer.engines.adapter import OWN, SHARED
-from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend
+from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.read import read_problem
 from optimizer.model.linear_model import LinearModel
@@ -46,7 +46,7 @@ def warm_up() -> None:
     problem = read_problem(*two_orders())
     with ThreadPoolExecutor(1) as pool:
         evaluator = Evaluator(problem, pool, 1)
-        state = Ascent.begin(evaluator, np.zeros(1))
+        state = Ascent.begin(evaluator, clearing_prices(problem))
         list(ascend(evaluator, state, 3, lambda: False))
         improver = Improver(problem, pool, 1, 0)
         improver.construct(state.best_price, state.best.block)
