@@ -108,7 +108,7 @@ def usual_worth(blocks: Blocks, rows: int) -> Floats:
 
 
 def clearing_prices(problem: Problem) -> Floats:
-    """Per shared row: what the last unit is worth to those who want it, if each line asks of all its rows in proportion.
+    """Per shared row: what its last unit is worth to those who want it, if lines ask of all rows by what these have.
 
     Where to begin: near the prices that clear each row, and far cheaper to evaluate than prices of 0, at which every
     opener of every block pays.

@@ -120,7 +120,7 @@ class _Shape:
         return most
 
     def most_units(self) -> tuple[Ints, Floats]:
-        """(rows that limit a line, its most units): with the switch on, of a line that is used or not, or full or not."""
+        """(rows that limit a line, its most units), with the switch on where it is used or not, or full or not."""
         limits = np.flatnonzero((self.kind == DEMAND) | (self.kind == FULL))
         return limits, np.where(self.switch >= 0, self.big, self.own.upper)[limits]
 
