@@ -10,6 +10,7 @@ import numpy as np
 
 from optimizer.engines.adapter import INTERRUPTED, NODE, OPTIMAL, TIME, Answer, Claim, Reporter, Request
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices
+from optimizer.engines.decompose.exact import Settler
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.plan import broken_rows, columns_of, row_prices, value_of
 from optimizer.engines.decompose.problem import Floats, Problem, UnfitError, size_words
@@ -21,6 +22,10 @@ VERSION = f"decompose with numba {version('numba')}"
 
 ARCS_PER_SECOND = 1_200_000
 """Nominal speed of a pass of the ascent, in arcs a second and thread."""
+OPENERS_PER_SECOND = 600
+"""Nominal speed of exact programs, in openers."""
+EXACT_SHARE = 0.4
+"""Share of the time after the prices that exact programs get."""
 STEPS_PER_SECOND = 4_000_000
 """Nominal speed of the search, in arcs of the blocks that it moves, a second and thread."""
 FEWEST_PASSES, MOST_PASSES = 60, 250
@@ -36,6 +41,7 @@ class Work:
 
     passes: int
     moves: int
+    openers: int
 
     @classmethod
     def of(cls, problem: Problem, time_limit_s: float, threads: int) -> Work:
@@ -46,7 +52,8 @@ class Work:
         passes = int(np.clip(PASS_SHARE * time_limit_s / a_pass, FEWEST_PASSES, MOST_PASSES))
         left = max(time_limit_s - passes * a_pass, 0.2 * time_limit_s)
         per_move = 5.0 * (10.0 + arcs / max(blocks.n_blocks, 1)) / (STEPS_PER_SECOND * threads)
-        return cls(passes, int(left / per_move))
+        moves = int((1 - EXACT_SHARE) * left / per_move)
+        return cls(passes, moves, int(EXACT_SHARE * left * OPENERS_PER_SECOND))
 
 
 def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
@@ -71,6 +78,7 @@ class Run:
     ) -> None:  # fmt: skip
         self.linear, self.problem, self.request, self.reporter = linear, problem, request, reporter
         self.work = Work.of(problem, request.options.time_limit_s, threads)
+        self.threads = threads
         self.evaluator = Evaluator(problem, pool, threads)
         self.improver = Improver(problem, pool, threads, request.options.seed)
         self.log = [size_words(problem)]
@@ -82,13 +90,30 @@ class Run:
         """Price, construct, improve."""
         self._price()
         self._construct()
-        rounds = self.improver.rounds(self.work.moves, lambda: self.request.left_s - RESERVE_S)
+        self._search()
+        self._settle()
+        return self._said()
+
+    def _search(self) -> None:
+        rest = EXACT_SHARE * max(self.request.left_s, 0.0)
+        rounds = self.improver.rounds(self.work.moves, lambda: self.request.left_s - rest - RESERVE_S)
         for number, moved in enumerate(rounds, start=1):
             self._keep()
             self.log.append(f"round {number}: {moved:,} moves, value {self.value!r}, bound {self.bound!r}")
             if self._ended():
                 break
-        return self._said()
+
+    def _settle(self) -> None:
+        """Exact programs over all blocks, sweep after sweep, as many as the work allows."""
+        settler = Settler(self.linear, self.problem, self.improver, self.request.options.seed)
+        done = 0
+        for allowed, parts in settler.sweeps():
+            for part in parts:
+                if done >= self.work.openers or self._ended():
+                    return
+                done += settler.better(part, allowed, self.threads, self.request.left_s - RESERVE_S)
+                self._keep()
+                self.log.append(f"exact, {done:,} openers: value {self.value!r}, bound {self.bound!r}")
 
     @property
     def bound(self) -> float:

@@ -20,18 +20,26 @@ from optimizer.engines.decompose.moves import (
     make_links,
     recreate,
 )
-from optimizer.engines.decompose.problem import Flags, Floats, Problem
+from optimizer.engines.decompose.problem import Blocks, Flags, Floats, Problem
 
 ROUNDS = 40
 """Between two rounds the parts are drawn anew, the plan is told, and the clock is read."""
 HEAT = 0.2
 """First temperature, in median fees; the last is `COOLED` times that."""
 COOLED = 0.01
+LATELY = 16
+"""Rounds whose openings are remembered for the exact programs."""
 TIE_NODES = 200
 """Branchings in one block while second best plans are sought."""
 TINY_S = 1e-3
 BROKEN = 1_000.0
 """Cost of a unit by which a row that must hold is overrun, in the largest values of a unit."""
+
+
+def guide_of(blocks: Blocks, price: Floats) -> Guide:
+    """Room for what the search knows of each block."""
+    size = blocks.n_blocks
+    return Guide(price, np.zeros(size), np.zeros(size), np.zeros(len(blocks.door) - 1, dtype=np.bool_))
 
 
 class Improver:
@@ -58,6 +66,8 @@ class Improver:
         self.fee = float(np.median(fees)) if len(fees) else 0.1 * float(np.median(np.abs(blocks.arc["value"])))
         self.memo = [np.zeros((self._largest() * MOST_RUINED, 3), dtype=np.int64) for _ in range(threads)]
         self.moved = 0
+        self.lately: list[Flags] = []
+        """openings after each of the last rounds"""
         self.hurried = False
         """the clock took moves away: another run may end elsewhere"""
 
@@ -70,8 +80,8 @@ class Improver:
         self.state = empty_state(self.problem)
         order = np.argsort(-best, kind="stable")
         order = order[self.problem.movable[order]]
-        self.guide = Guide(price, np.zeros(blocks.n_blocks), np.zeros(blocks.n_blocks))
-        find_ties(blocks, 0, blocks.n_blocks, self.desks[0], price, self.guide.best, self.guide.tie, TIE_NODES)
+        self.guide = guide_of(blocks, price)
+        find_ties(blocks, 0, blocks.n_blocks, self.desks[0], self.guide, TIE_NODES)
         construct(blocks, order, self.state, self.desks[0], self.guide, self.soft)
 
     def rounds(self, moves: int, left_s: Callable[[], float] = lambda: math.inf) -> Iterator[int]:
@@ -86,6 +96,7 @@ class Improver:
         for number in range(ROUNDS):
             self._round(each, float(heats[number]), float(heats[number + 1]))
             self.moved += each * threads
+            self.lately = [*self.lately[1 - LATELY :], self.state.opened.copy()]
             yield self.moved
             slow = (time.monotonic() - begun) * (ROUNDS - number - 1) / max(left_s(), TINY_S)
             begun = time.monotonic()

@@ -45,6 +45,8 @@ class Guide(NamedTuple):
     """per block: what its best plan earns"""
     tie: Floats
     """per block: how much less the next best earns, with other openers"""
+    wanted: Flags
+    """per opener: whether it stands in the best plan of its block or the next best"""
 
 
 class Links(NamedTuple):
@@ -127,17 +129,46 @@ def priced_use(b, o, state, price):
 
 
 @compiled
-def find_ties(b, first, last, desk, price, best, tie, nodes):
-    """Per block: what it loses if the openers of its best plan are barred."""
+def find_ties(b, first, last, desk, guide, nodes):
+    """Per block: the best at the prices, what is lost if its openers are barred, and the openers of both plans."""
     for o in range(first, last):
-        lay_out(b, o, desk, price, 1.0)
+        lay_out(b, o, desk, guide.price, 1.0)
         rank_arcs(b, o, desk)
-        best[o] = best_set(b, o, desk, False, nodes)[0]
-        for y in range(b.block[o + 1].open - b.block[o].open):
+        guide.best[o] = best_set(b, o, desk, False, nodes)[0]
+        start, openers = b.block[o].open, b.block[o + 1].open - b.block[o].open
+        for y in range(openers):
+            guide.wanted[start + y] = desk.best[y]
             if desk.best[y]:
                 desk.door[y].fee = np.inf
         rank_arcs(b, o, desk)
-        tie[o] = best[o] - best_set(b, o, desk, False, nodes)[0]
+        guide.tie[o] = guide.best[o] - best_set(b, o, desk, False, nodes)[0]
+        for y in range(openers):
+            guide.wanted[start + y] |= desk.best[y]
+
+
+@compiled
+def rebuild(b, state, guide):
+    """All else of a plan from its steps (``slack`` holds the right-hand sides); returns whether its rules hold."""
+    for o in range(b.block.shape[0] - 1):
+        start = b.block[o].open
+        for y in range(start, b.block[o + 1].open):
+            state.opened[y] = False
+        for a in range(b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc):
+            if state.steps[a] == 0:
+                continue
+            if b.arc[a].opener >= 0:
+                state.opened[start + b.arc[a].opener] = True
+            for k in range(b.arc[a].use, b.arc[a + 1].use):
+                state.slack[b.arc_use[k].row] -= state.steps[a] * b.arc_use[k].use
+        for y in range(start, b.block[o + 1].open):
+            if state.opened[y]:
+                for k in range(b.door[y].use, b.door[y + 1].use):
+                    state.slack[b.door_use[k].row] -= b.door_use[k].use
+        state.worth[o], keeps = block_worth(b, o, state)
+        if not keeps:
+            return False
+        state.regret[o] = guide.best[o] - state.worth[o] + priced_use(b, o, state, guide.price)
+    return True
 
 
 @compiled

@@ -8,6 +8,7 @@ import numpy as np
 
 from optimizer.engines.adapter import OWN, SHARED
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices
+from optimizer.engines.decompose.exact import Settler
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.read import read_problem
 from optimizer.model.linear_model import LinearModel
@@ -43,7 +44,8 @@ def two_orders() -> tuple[LinearModel, np.ndarray]:
 
 def warm_up() -> None:
     """Run all compiled functions once."""
-    problem = read_problem(*two_orders())
+    linear, role = two_orders()
+    problem = read_problem(linear, role)
     with ThreadPoolExecutor(1) as pool:
         evaluator = Evaluator(problem, pool, 1)
         state = Ascent.begin(evaluator, clearing_prices(problem))
@@ -51,3 +53,5 @@ def warm_up() -> None:
         improver = Improver(problem, pool, 1, 0)
         improver.construct(state.best_price, state.best.block)
         list(improver.rounds(100))
+        settler = Settler(linear, problem, improver, 0)
+        settler.better(np.arange(2), improver.state.opened.copy(), 1, 1.0)
