@@ -115,8 +115,8 @@ def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:
     parts = [filters.sift(_pairs(tables, chunk, zone_lanes, zone_start)) for chunk in _chunks(lines, count)]
     if batch.offers.plain:
         for part in parts:
-            del part.arrays["offer"]
-    found = Candidates({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})
+            part.pop("offer")
+    found = Candidates({name: _joined([part.pop(name) for part in parts]) for name in parts[0].names})
     if batch.offers.plain:
         found["offer"] = found["line"]
     found.lost = {reason: lost.get(reason, 0) + sum(part.lost[reason] for part in parts) for reason in REASONS}
@@ -128,6 +128,10 @@ def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:
     _drop_part_shipments(tables, found, ways)
     _drop_unpriced(batch, found, ways)
     return _finished(batch, found, ways, headroom)
+
+
+def _joined(parts: list[Ints]) -> Ints:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _open_pairs(tables: Tables) -> tuple[Ints, Ints, Ints, dict[str, int]]:
@@ -177,7 +181,7 @@ class _Ways:
         if self.plain:
             group = np.cumsum(_run_starts(found["line"], found["warehouse"])) - 1
             return group, int(group[-1]) + 1 if len(group) else 0
-        if "group" in found.arrays:
+        if "group" in found:
             return renumbered(found["group"])
         by_house, by_lane = (_run_starts(found["line"], found[name]) for name in ("warehouse", "lane"))
         if np.array_equal(by_house, by_lane):
@@ -196,7 +200,7 @@ class _Ways:
     def shipments(self, found: Candidates) -> tuple[Ints, Ints, Ints, Ints]:
         """For each candidate the number of its (order, lane, day); then the three of each number, sorted."""
         order, lane, day = (found[name] for name in ("order", "lane", "day"))
-        if "shipment" not in found.arrays:
+        if "shipment" not in found:
             found["shipment"], _ = ranks_of(order, lane, day)
         place, size = renumbered(found["shipment"])
         first = first_of(place, size)
@@ -300,7 +304,7 @@ def _drop_unpriced(batch: Batch, found: Candidates, ways: _Ways) -> None:
 def _finished(batch: Batch, found: Candidates, ways: _Ways, headroom: int) -> Arcs:
     shipment, shipment_order, shipment_lane, shipment_day = ways.shipments(found)
     lost, offers = found.lost, batch.offers
-    named = {name: array for name, array in found.arrays.items() if name not in ("room", "group", "shipment")}
+    named = {name: found[name] for name in found.names if name not in ("room", "group", "shipment")}
     units, kits = found["step"], offers.recipes.is_kit.any()
     if not offers.plain or kits:
         units = offers.shipped(found["offer"], found["step"]) * offers.units[found["offer"]]

@@ -37,20 +37,44 @@ FROZEN_KEYS = ("line", "lane", "day", "source", "product")
 
 
 class Candidates:
-    """Arcs still in the running: named arrays of one length, thinned together, and what was lost by reason."""
+    """Arcs still in the running: named arrays of one length, thinned together, and what was lost by reason.
+
+    An array follows when it is next asked for, through all thinnings since at once: most are asked for rarely.
+    """
 
     def __init__(self, arrays: dict[str, Ints]) -> None:
-        self.arrays = arrays
         self.lost = dict.fromkeys(REASONS, 0)
+        self._arrays = arrays
+        self._size = len(arrays["line"])
+        self._thinnings: list[Ints] = []
+        self._followed = dict.fromkeys(arrays, 0)
+        self._since: dict[int, tuple[int, Ints]] = {}
 
     def __getitem__(self, name: str) -> Ints:
-        return self.arrays[name]
+        followed = self._followed[name]
+        if followed < len(self._thinnings):
+            self[name] = self._arrays[name][self._positions(followed)]
+        return self._arrays[name]
 
     def __setitem__(self, name: str, array: Ints) -> None:
-        self.arrays[name] = array
+        self._arrays[name] = array
+        self._followed[name] = len(self._thinnings)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays
 
     def __len__(self) -> int:
-        return len(self.arrays["line"])
+        return self._size
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._arrays)
+
+    def pop(self, name: str) -> Ints:
+        """An array that is no longer needed here."""
+        array = self[name]
+        del self._arrays[name]
+        return array
 
     def keep(self, mask: Flags, reason: str) -> None:
         lost = len(mask) - int(np.count_nonzero(mask))
@@ -60,7 +84,16 @@ class Candidates:
 
     def take(self, where: Ints) -> None:
         """These positions only, as often as they are named."""
-        self.arrays = {name: array[where] for name, array in self.arrays.items()}
+        self._size = len(where)
+        self._thinnings.append(where)
+
+    def _positions(self, followed: int) -> Ints:
+        """Where what is left stood after so many thinnings."""
+        done, where = self._since.get(followed, (followed + 1, self._thinnings[followed]))
+        for thinning in self._thinnings[done:]:
+            where = where[thinning]
+        self._since[followed] = len(self._thinnings), where
+        return where
 
 
 class Filters:

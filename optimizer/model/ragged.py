@@ -64,15 +64,29 @@ def joint_code(*keys: Ints) -> Ints | None:
 
 
 def stable_order(code: Ints) -> Ints:
-    """The stable order of whole numbers ≥ 0.
+    """The stable order of whole numbers ≥ 0."""
+    order = sorting(code)
+    return np.arange(len(code)) if order is None else order
+
+
+def sorting(code: Ints) -> Ints | None:
+    """The same; None where they are in order already.
 
     A few sorted runs are merged; other numbers go sixteen bits at a time, which numpy sorts in linear time.
     """
-    if np.count_nonzero(code[1:] < code[:-1]) < FEW_RUNS:
-        return np.argsort(code, kind="stable")
-    order = np.argsort((code & DIGIT).astype(np.uint16), kind="stable")
-    high = code >> DIGIT_BITS
-    return order if not high.any() else order[stable_order(high[order])]
+    falls = np.count_nonzero(code[1:] < code[:-1])
+    if not falls:
+        return None
+    return np.argsort(code, kind="stable") if falls < FEW_RUNS else _by_digits(code)
+
+
+def _by_digits(code: Ints) -> Ints:
+    order = np.argsort(code.astype(np.uint16), kind="stable")  # the lowest digit alone
+    if code.max() <= DIGIT:
+        return order
+    high = (code >> DIGIT_BITS)[order]
+    by_high = sorting(high)
+    return order if by_high is None else order[by_high]
 
 
 def renumbered(group: Ints) -> tuple[Ints, int]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.model.linear_model import Rows
-from optimizer.model.ragged import distinct_codes, stable_order
+from optimizer.model.ragged import distinct_codes, sorting
 from optimizer.model.terms import Ratio
 
 if TYPE_CHECKING:
@@ -42,21 +42,25 @@ def make_rows(
 
     Entries that are 0 are left out.
     """
-    row, column, value = (_joined([entry[part] for entry in entries]) for part in range(3))
-    column = column.astype(np.int32)  # as the matrix keeps them: half the memory to move
+    row = entries[0][0] if len(entries) == 1 else np.concatenate([entry[0] for entry in entries])
+    column = _joined([entry[1] for entry in entries], np.int32)  # as the matrix keeps them: half the memory to move
+    value = _joined([entry[2] for entry in entries], np.float64)
     if not value.all():
         stated = np.flatnonzero(value)
         row, column, value = row[stated], column[stated], value[stated]
-    if len(row) and (row[1:] < row[:-1]).any():
-        by_row = stable_order(row)
+    counts = np.bincount(row, minlength=len(lower))
+    by_row = sorting(row)
+    if by_row is not None:
         column, value = column[by_row], value[by_row]
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(lower)))])
-    entry = (indptr, column, value.astype(np.float64))
-    return Rows(family, keys, *entry, lower, upper, coupling, redundant, scale, dropped)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    return Rows(family, keys, indptr, column, value, lower, upper, coupling, redundant, scale, dropped)
 
 
-def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _joined(parts: Sequence[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
+    """One array of that type; each part is written where it belongs, and nowhere before."""
+    if len(parts) == 1:
+        return parts[0].astype(dtype, copy=False)
+    return np.concatenate(parts, dtype=dtype, casting="unsafe")
 
 
 def no_rows(family: str) -> Rows:
