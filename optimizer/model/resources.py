@@ -107,9 +107,18 @@ def _scaled(arcs: Arcs, arc: Ints, units: Ints) -> Ints:
 def stock_wanted(batch: Batch, arcs: Arcs) -> tuple[Flags, Ints]:
     """For each period of the supply: whether any arc counts in it, and the units that all would take together."""
     arc, source, units = wanted_draws(arcs)
-    draw, period = batch.supply.periods_of(source, arcs.day[arc])
-    size = len(batch.supply.period_day)
-    return np.bincount(period, minlength=size) > 0, totals(period, units[draw], size)
+    first, end = batch.supply.periods_of_each(source, arcs.day[arc])
+    return _within(first, end, len(batch.supply.period_day), units)
+
+
+def _within(first: Ints, end: Ints, size: int, units: Ints) -> tuple[Flags, Ints]:
+    """For numbers below ``size``: whether any of the ranges first..end holds it, and the total of those that do."""
+    some = np.flatnonzero(first < end)
+    if len(some) < len(first):
+        first, end, units = first[some], end[some], units[some]
+    begun = np.bincount(first, minlength=size + 1) - np.bincount(end, minlength=size + 1)
+    total = totals(first, units, size + 1) - totals(end, units, size + 1)
+    return np.cumsum(begun)[:-1] > 0, np.cumsum(total)[:-1]
 
 
 def _stock(batch: Batch, arcs: Arcs) -> list[_Limit]:
@@ -118,9 +127,8 @@ def _stock(batch: Batch, arcs: Arcs) -> list[_Limit]:
     used, wanted = stock_wanted(batch, arcs)
     lots = supply.lot_rows
     arc, source, units = wanted_draws(arcs) if len(lots) else (_NOTHING, _NOTHING, _NOTHING)
-    draw, row = lots.of_draws(supply, source, arcs.day[arc])
-    of_lot = np.bincount(row, minlength=len(lots)) > 0
-    can_bind = totals(row, units[draw], len(lots)) + 1 > lots.own
+    of_lot, lot_wanted = _within(*lots.limits_of_each(supply, source, arcs.day[arc]), len(lots), units)
+    can_bind = lot_wanted + 1 > lots.own
     moved, leaves = supply.moved, np.zeros(len(supply), dtype=bool)
     leaves[supply.moves.source] = True
     used |= (np.bincount(supply.pool[leaves], minlength=len(supply.pool_warehouse)) > 0)[supply.period_pool]

@@ -185,7 +185,16 @@ class Supply:
         """The cumulative limits that what leaves a source on a day counts in: (position of the draw, period)."""
         if self.single:
             return np.arange(len(source)), source
-        return expand(self.find_period(self.pool[source], day), self.last_period[source] + 1)
+        return expand(*self.periods_of_each(source, day))
+
+    def periods_of_each(self, source: Ints, day: Ints) -> tuple[Ints, Ints]:
+        """The same as ranges: where they begin and end."""
+        if self.single:
+            return source, source + 1
+        return by_day(self._search_first, source, len(self), day), (self.last_period + 1)[source]
+
+    def _search_first(self, source: Ints, day: Ints) -> Ints:
+        return self.find_period(self.pool[source], day)
 
     @cached_property
     def moved(self) -> Flags:
@@ -226,13 +235,17 @@ class LotRows:
 
     def of_draws(self, supply: Supply, source: Ints, day: Ints) -> tuple[Ints, Ints]:
         """The limits that what leaves a source on a day counts in: (position of the draw, limit)."""
+        return expand(*self.limits_of_each(supply, source, day))
+
+    def limits_of_each(self, supply: Supply, source: Ints, day: Ints) -> tuple[Ints, Ints]:
+        """The same as ranges: where they begin and end."""
         size = len(supply.period_day) + 1
         codes, end = self.source * size + self.period, starts_of(self.source, len(supply))[1:]
 
         def first_limit(source: Ints, day: Ints) -> Ints:
             return np.searchsorted(codes, source * size + supply.find_period(supply.pool[source], day))
 
-        return expand(by_day(first_limit, source, len(supply), day), end[source])
+        return by_day(first_limit, source, len(supply), day), end[source]
 
 
 def _range_least(values: Ints, first: Ints, last: Ints) -> Ints:

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.model.arcs import Arcs
 from optimizer.model.batch import Batch
-from optimizer.model.calendar import SPAN
 from optimizer.model.moves import Moves
-from optimizer.model.ragged import first_of, ranks_of
+from optimizer.model.ragged import first_of, ranks_of, renumbered, totals
 from optimizer.model.resources import wanted_draws
 from optimizer.model.supply import Supply
 
@@ -111,21 +110,19 @@ def _most_moved(batch: Batch, arcs: Arcs, headroom: int) -> Ints:
     room = np.minimum(supply.own(source, leave), supply.period_atp[supply.find_period(pool, leave)]) + headroom
     limited = table.given("capacity_units")[moves.transfer]
     carried = np.where(limited, table["capacity_units"][moves.transfer] + headroom, room)
-    most: Ints = np.minimum(np.minimum(room, carried), _wanted(moves, arcs))
+    most: Ints = np.minimum(np.minimum(room, carried), _wanted(moves, arcs, len(supply)))
     return most
 
 
-def _wanted(moves: Moves, arcs: Arcs) -> Ints:
+def _wanted(moves: Moves, arcs: Arcs, n_sources: int) -> Ints:
     """Units that arcs could take from where each move arrives, from then on."""
     arc, source, units = wanted_draws(arcs)
-    codes = source * SPAN + arcs.day[arc]
-    order = np.argsort(codes, kind="stable")
-    total = np.concatenate([[0], np.cumsum(units[order])])
-    first, end = (
-        np.searchsorted(codes[order], moves.to_source * SPAN + moves.arrive),
-        np.searchsorted(codes[order], (moves.to_source + 1) * SPAN),
-    )
-    return np.asarray(total[end] - total[np.minimum(first, end)], dtype=np.int64)
+    days = np.flatnonzero(np.bincount(arcs.day))
+    number, size = renumbered(arcs.day)  # few: see `ship_days`
+    code = source * size + number[arc]
+    total = np.append(0, np.cumsum(totals(code, units, n_sources * size)))
+    first = moves.to_source * size + np.searchsorted(days, moves.arrive)
+    return np.asarray(total[(moves.to_source + 1) * size] - total[first], dtype=np.int64)
 
 
 def unit_cost(batch: Batch, move: Ints) -> Exact:
