@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -92,18 +93,28 @@ class Arcs:
     def __len__(self) -> int:
         return len(self.line)
 
-    @property
+    @cached_property
     def upper(self) -> Ints:
         """Most units of each arc's column."""
         return self.cap // self.step
 
-    @property
+    @cached_property
+    def wanted(self) -> Ints:
+        """Units of each arc's column if stock and capacities were endless."""
+        return -(-self.want // self.step)
+
+    @cached_property
     def n_groups(self) -> int:
         return int(self.group.max(initial=-1)) + 1
 
-    @property
+    @cached_property
     def n_picks(self) -> int:
         return int(self.pick.max(initial=-1)) + 1
+
+    @cached_property
+    def pick_first(self) -> Ints:
+        """The first arc of each (line, shipment)."""
+        return first_of(self.pick, self.n_picks)
 
 
 def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:

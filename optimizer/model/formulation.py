@@ -16,7 +16,7 @@ from optimizer.model.batch import Batch
 from optimizer.model.calendar import FOREVER, days_since
 from optimizer.model.freight import arc_freight
 from optimizer.model.goals import OBJECTIVE, StageRow, with_columns
-from optimizer.model.ragged import first_of, totals
+from optimizer.model.ragged import totals
 from optimizer.model.resources import Resources, find_resources
 from optimizer.model.terms import Ratio
 from optimizer.model.variables import NONE, Variables, define_variables
@@ -117,11 +117,6 @@ class Formulation:
     def calendar_day(self) -> Ints:
         """Day of each row of the table `calendar`."""
         return days_since(self.scenario, self.tables.calendar["date"], FOREVER)
-
-    @cached_property
-    def pick_first(self) -> Ints:
-        """The first arc of each (line, shipment)."""
-        return first_of(self.arcs.pick, self.arcs.n_picks)
 
     @cached_property
     def draws(self) -> Taken:

@@ -133,9 +133,15 @@ def _per_unit(f: Formulation, money: Ratio) -> Term:
 def added(parts: list[tuple[Term, Decimal]], n_cols: int) -> Ratio:
     """Σ weight · term by column. A column's ratios share one divisor, or are whole; a term names a column once."""
     bottom = np.ones(n_cols, dtype=np.int64)
-    for (column, ratio), _ in parts:
-        bottom[column] = np.maximum(bottom[column], ratio.bottom)
-    tops = [_lifted(ratio.top, weight, bottom[column] // ratio.bottom) for (column, ratio), weight in parts]
+    places = [_place(column) for (column, _), _ in parts]
+    whole = [bool((ratio.bottom == 1).all()) for (_, ratio), _ in parts]
+    for place, ((_, ratio), _), is_whole in zip(places, parts, whole, strict=True):
+        if not is_whole:
+            bottom[place] = np.maximum(bottom[place], ratio.bottom)
+    tops = [
+        _lifted(ratio.top, weight, bottom[place] if is_whole else bottom[place] // ratio.bottom)
+        for place, ((_, ratio), weight), is_whole in zip(places, parts, whole, strict=True)
+    ]
     scale = max((top.scale for top in tops), default=0)
     nums = [top.rescaled(scale).num for top in tops]
     fits = (
@@ -143,9 +149,16 @@ def added(parts: list[tuple[Term, Decimal]], n_cols: int) -> Ratio:
         and sum(max(int(num.max()), -int(num.min())) for num in nums) < INT64_SAFE
     )
     total = np.zeros(n_cols, dtype=np.int64 if fits else object)
-    for ((column, _), _), num in zip(parts, nums, strict=True):
-        total[column] += num
+    for place, num in zip(places, nums, strict=True):
+        total[place] += num
     return Ratio(Exact(total, scale), bottom)
+
+
+def _place(column: Ints) -> Ints | slice:
+    """Columns in a row as a slice, which spares looking each of them up."""
+    first, size = int(column[0]), len(column)
+    in_a_row = column[-1] == first + size - 1 and np.array_equal(column, np.arange(first, first + size))
+    return slice(first, first + size) if in_a_row else column
 
 
 def _lifted(top: Exact, weight: Decimal, factor: Ints) -> Exact:

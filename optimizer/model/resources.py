@@ -17,7 +17,7 @@ from optimizer.model import terms
 from optimizer.model.arcs import Arcs
 from optimizer.model.batch import Batch
 from optimizer.model.goals import goals
-from optimizer.model.ragged import first_of, totals
+from optimizer.model.ragged import totals
 from optimizer.tables.scope import scope_members
 from optimizer.tables.tables import Table, Tables
 
@@ -101,7 +101,7 @@ def wanted_draws(arcs: Arcs) -> tuple[Ints, Ints, Ints]:
 
 def _scaled(arcs: Arcs, arc: Ints, units: Ints) -> Ints:
     """Units for all that each arc wants, from units for a step of it."""
-    return -(-arcs.want[arc] // arcs.step[arc]) * units
+    return arcs.wanted[arc] * units
 
 
 def stock_wanted(batch: Batch, arcs: Arcs) -> tuple[Flags, Ints]:
@@ -173,7 +173,7 @@ def _capacity(batch: Batch, arcs: Arcs, place: str, table: Table, unit: str, at:
         return family, stated, totals(row, wanted, len(table)) + 1 > table[column]
     if unit == "shipments":
         return family, stated, np.bincount(at[1][shipment], minlength=len(table)) + 1 > table[column]
-    row = at[0][first_of(arcs.pick, arcs.n_picks)]
+    row = at[0][arcs.pick_first]
     return family, stated, np.bincount(row[row >= 0], minlength=len(table)) + 1 > table[column]
 
 

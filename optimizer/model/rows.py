@@ -22,6 +22,9 @@ WHOLE_LIMIT = 10_000_000
 """Rows are multiplied up to whole numbers as long as no coefficient exceeds this: an integer solution then violates a
 row by a whole number or not at all, beyond the tolerance of every engine."""
 
+SAMPLE = 16
+"""Of so many coefficients one is asked first which factor makes it whole."""
+
 DUST = 1e-12
 """Relative rounding error of a product of doubles."""
 
@@ -71,25 +74,51 @@ def no_rows(family: str) -> Rows:
 
 def whole_scale(row: Ints, coefficient: Ratio, n_rows: int) -> Ints:
     """The least whole factor of each row that makes its coefficients whole and at most `WHOLE_LIMIT`, else 0."""
-    num, den = reduced(coefficient)
-    clipped = np.minimum(den, WHOLE_LIMIT + 1).astype(np.int64)
+    return made_whole(row, coefficient, n_rows)[0]
+
+
+def made_whole(row: Ints, coefficient: Ratio, n_rows: int) -> tuple[Ints, NDArray[Any]]:
+    """The factors of `whole_scale`, and the coefficients times those (0 where a row is given up).
+
+    Most coefficients need no other factor than those around them: some are asked first, then whoever is not whole yet.
+    """
+    num, den = _parts(coefficient)
+    scale = np.ones(n_rows, dtype=np.int64)
+    _join(scale, row[::SAMPLE], num[::SAMPLE], den[::SAMPLE])
+    value = (Exact(num) * scale[row]).num
+    quotient = value // den
+    left = np.flatnonzero(quotient * den != value)
+    if len(left):
+        _join(scale, row[left], num[left], den[left])
+        quotient = (Exact(num) * scale[row]).num // den
+    if len(row) and max(quotient.max(), -quotient.min()) > WHOLE_LIMIT:
+        large = np.flatnonzero(np.abs(quotient) > WHOLE_LIMIT)
+        scale[row[large]] = 0
+        quotient[scale[row] == 0] = 0
+    return scale, quotient
+
+
+def _join(scale: Ints, row: Ints, num: NDArray[Any], den: NDArray[Any]) -> None:
+    """Raise the factor of each row until these coefficients are whole; 0 once it exceeds `WHOLE_LIMIT`."""
+    n_rows = len(scale)
+    clipped = np.minimum(den // np.gcd(num, den), WHOLE_LIMIT + 1).astype(np.int64)
     pairs = distinct_codes(clipped * n_rows + row)
     divisors, rows = pairs // n_rows, pairs % n_rows
-    scale = np.ones(n_rows, dtype=np.int64)
     for part in np.split(np.arange(len(pairs)), np.flatnonzero(np.diff(divisors)) + 1):  # one pass a distinct divisor
         joint = np.lcm(scale[rows[part]], divisors[part])
         scale[rows[part]] = np.where(joint > WHOLE_LIMIT, 0, joint)  # lcm(0, n) is 0: once given up, given up
-    size = np.zeros(n_rows)
-    np.maximum.at(size, row, np.abs(num.astype(np.float64)) * (scale[row] / den.astype(np.float64)))
-    return np.where(size > WHOLE_LIMIT, 0, scale)
 
 
-def reduced(ratio: Ratio) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    """Numerators and denominators in lowest terms; Python integers where machine integers might not do."""
+def _parts(ratio: Ratio) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Numerators and denominators; Python integers where machine integers might not do."""
     num, unit = ratio.top.num, 10**ratio.top.scale
     wide = num.dtype != np.int64 or int(ratio.bottom.max(initial=1)) * unit >= INT64_SAFE
-    den = ratio.bottom.astype(object) * unit if wide else ratio.bottom * unit
-    num = num.astype(object) if wide else num
+    return (num.astype(object), ratio.bottom.astype(object) * unit) if wide else (num, ratio.bottom * unit)
+
+
+def reduced(ratio: Ratio) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Numerators and denominators in lowest terms; Python integers where machine integers might not do."""
+    num, den = _parts(ratio)
     shared = np.gcd(num, den)
     return num // shared, den // shared
 
@@ -103,10 +132,12 @@ def scaled(
     ``grid``: by entry of what its column is a multiple (0: of nothing) where not all are whole; a row that counts parts
     of a unit is not rounded.
     """
-    factor = whole_scale(row, coefficient, len(rhs))
-    whole = factor > 0
-    factor = np.where(whole, factor, 1)
-    value = coefficient.times(factor[row]).floats()
+    factor, times = made_whole(row, coefficient, len(rhs))
+    whole, value = factor > 0, times.astype(np.float64)
+    if not whole.all():
+        given_up = np.flatnonzero(~whole[row])
+        value[given_up] = coefficient.take(given_up).floats()
+        factor = np.where(whole, factor, 1)
     if grid is not None:
         counted = value * grid
         whole[row[(grid == 0) | (np.abs(counted - np.rint(counted)) > DUST * np.abs(counted))]] = False

@@ -230,7 +230,7 @@ def _line_used(batch: Batch, arcs: Arcs, atomic: Flags, stack: Stack) -> Ints:
 
 def _pick_line(batch: Batch, arcs: Arcs, resources: Resources, opened: Ints, stack: Stack) -> Ints:
     """``pick_line``[line, lane, day]: where capacity_lines of the warehouse, or of the day, can bind."""
-    first = first_of(arcs.pick, arcs.n_picks)
+    first = arcs.pick_first
     needed = resources.kept["warehouse_capacity_lines"][arcs.warehouse[first]]
     needed |= _counted_by_day(batch, arcs, resources, "lines")[arcs.shipment[first]]
     if not needed.any():

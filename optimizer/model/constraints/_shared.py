@@ -107,7 +107,7 @@ def units_rows(f: Formulation, place: Place) -> Rows:
 
 def lines_rows(f: Formulation, place: Place) -> Rows:
     """Σ picked lines of each place ≤ capacity_lines."""
-    at = place_of_arcs(f, place)[f.pick_first]
+    at = place_of_arcs(f, place)[f.arcs.pick_first]
     return counted_rows(f, place, "lines", (at, f.variables.picked, np.ones(len(at))))
 
 

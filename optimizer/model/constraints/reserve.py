@@ -32,7 +32,7 @@ def reserve(f: Formulation) -> Rows:
     place, which = rows.outside(tables, arcs.order[arc], pool)
     entry, row = rows.rows_from(which, arcs.day[arc[place]])
     arc, units = arc[place[entry]], units[place[entry]]
-    wanted = totals(row, -(-arcs.want[arc] // arcs.step[arc]) * units, len(rows))
+    wanted = totals(row, arcs.wanted[arc] * units, len(rows))
     asked = np.bincount(row, minlength=len(rows)) > 0
     kept = asked & (f.part | (wanted + 1 > rows.limit)) & ~rows.followed()
     chosen, place = np.flatnonzero(kept[row]), np.flatnonzero(kept)
