@@ -183,6 +183,8 @@ class _Ways:
     Groups and shipments are numbered once; thinning leaves gaps in the numbers, which are closed when asked again.
     """
 
+    _last_picks: Ints | None = None
+
     def __init__(self, batch: Batch) -> None:
         self.tables = batch.tables
         self.plain = batch.offers.plain and batch.ship_days.none and not batch.supply.has_lots
@@ -206,7 +208,9 @@ class _Ways:
         """(line, shipment) of each candidate; they are sorted by it."""
         if self.plain:
             return np.arange(len(found))
-        return np.cumsum(_run_starts(found["line"], found["lane"], found["day"])) - 1
+        if self._last_picks is None or len(self._last_picks) != len(found):  # else nothing was thinned since
+            self._last_picks = np.cumsum(_run_starts(found["line"], found["lane"], found["day"])) - 1
+        return self._last_picks
 
     def shipments(self, found: Candidates) -> tuple[Ints, Ints, Ints, Ints]:
         """For each candidate the number of its (order, lane, day); then the three of each number, sorted."""
@@ -283,9 +287,8 @@ def _drop_part_shipments(tables: Tables, found: Candidates, ways: _Ways) -> None
     found.keep(~alone[found["line"]] | (together >= qty[found["line"]]), "cannot_complete")
     whole_order = single & (order["delivery_policy"] == "order_complete")
     if whole_order.any():
-        first = _run_starts(ways.picks(found))
-        shipment = ways.shipments(found)[0]
-        every = np.bincount(shipment[first], minlength=len(found))[shipment]
+        pick, shipment = ways.picks(found), ways.shipments(found)[0]
+        every = np.bincount(shipment[_run_starts(pick)], minlength=len(found))[shipment]
         complete_there = every == np.bincount(tables.line_order)[found["order"]]
         found.keep(~whole_order[found["order"]] | complete_there, "cannot_complete")
     pick = ways.picks(found)

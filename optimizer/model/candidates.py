@@ -189,8 +189,10 @@ class Filters:
             found.take(owner)
             found["source"] = source
         if supply.expiry.min(initial=FOREVER) < FOREVER:
-            good = batch.good_for(found["source"], found["order"], found["lane"], found["day"])
-            found.keep(good | (found["source"] < 0), "expired")
+            good = np.ones(len(found), dtype=bool)
+            at = np.flatnonzero(np.append(supply.expiry < FOREVER, False)[found["source"]])  # a kit, -1, has no lot
+            good[at] = batch.good_for(*(found[name][at] for name in ("source", "order", "lane", "day")))
+            found.keep(good, "expired")
 
     def _is_kit(self, found: Candidates) -> Flags:
         return self.offers.recipes.is_kit[found["product"]]

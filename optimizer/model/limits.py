@@ -169,7 +169,9 @@ class PinLimits:
         ):
             if len(index):
                 place = index.find(code)
-                room = np.where(place >= 0, np.minimum(room, qty[place]), room)
+                at = np.flatnonzero(place >= 0)
+                room = room.copy()
+                room[at] = np.minimum(room[at], qty[place[at]])
         return room
 
 
@@ -217,9 +219,10 @@ class Capacities:
         for column in ("capacity_lines", "capacity_shipments"):
             if column in table.columns and table.given(column).any():
                 room[where[table.given(column)[row] & (table[column][row] + headroom < 1)]] = 0
-        if table.given("capacity_units").any():
-            limit = np.where(table.given("capacity_units"), table["capacity_units"] + headroom, ENDLESS)
-            room[where] = np.minimum(room[where], self._ordered(limit[row], found["offer"][where]))
+        counted = np.flatnonzero(table.given("capacity_units")[row])
+        if len(counted):
+            limit, at = table["capacity_units"][row[counted]] + headroom, where[counted]
+            room[at] = np.minimum(room[at], self._ordered(limit, found["offer"][at]))
         weighed = np.flatnonzero(table.given("capacity_kg")[row])
         if len(weighed):
             kg = (table["capacity_kg"] + headroom).take(row[weighed])

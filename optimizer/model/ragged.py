@@ -64,7 +64,8 @@ def joint_code(*keys: Ints) -> Ints | None:
         size *= span
         if size >= INT64_SAFE:
             return None
-        code = code * span + (key - least)
+        code *= span
+        code += key - least if least else key
     return code
 
 
