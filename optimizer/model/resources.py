@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +108,11 @@ def _scaled(arcs: Arcs, arc: Ints, units: Ints) -> Ints:
 
 def stock_wanted(batch: Batch, arcs: Arcs) -> tuple[Flags, Ints]:
     """For each period of the supply: whether any arc counts in it, and the units that all would take together."""
-    arc, source, units = wanted_draws(arcs)
+    return _stock_wanted(batch, arcs, wanted_draws(arcs))
+
+
+def _stock_wanted(batch: Batch, arcs: Arcs, draws: tuple[Ints, Ints, Ints]) -> tuple[Flags, Ints]:
+    arc, source, units = draws
     first, end = batch.supply.periods_of_each(source, arcs.day[arc])
     return _within(first, end, len(batch.supply.period_day), units)
 
@@ -123,10 +129,10 @@ def _within(first: Ints, end: Ints, size: int, units: Ints) -> tuple[Flags, Ints
 
 def _stock(batch: Batch, arcs: Arcs) -> list[_Limit]:
     """For pools and lots: where an arc uses them, and where they can bind."""
-    supply = batch.supply
-    used, wanted = stock_wanted(batch, arcs)
+    supply, draws = batch.supply, wanted_draws(arcs)
+    used, wanted = _stock_wanted(batch, arcs, draws)
     lots = supply.lot_rows
-    arc, source, units = wanted_draws(arcs) if len(lots) else (_NOTHING, _NOTHING, _NOTHING)
+    arc, source, units = draws if len(lots) else (_NOTHING, _NOTHING, _NOTHING)
     of_lot, lot_wanted = _within(*lots.limits_of_each(supply, source, arcs.day[arc]), len(lots), units)
     can_bind = lot_wanted + 1 > lots.own
     moved, leaves = supply.moved, np.zeros(len(supply), dtype=bool)
@@ -138,43 +144,59 @@ def _stock(batch: Batch, arcs: Arcs) -> list[_Limit]:
     ]
 
 
+@dataclass(frozen=True)
+class _Wants:
+    """What arcs would use of capacities if those were endless: units from the shelf, kg."""
+
+    batch: Batch
+    arcs: Arcs
+
+    @cached_property
+    def units(self) -> Ints:
+        arcs = self.arcs
+        return arcs.want if arcs.units is arcs.step else arcs.wanted * arcs.units
+
+    @cached_property
+    def kg(self) -> Floats:
+        return np.asarray(self.arcs.want * self.batch.offers.kg.floats()[self.arcs.offer], dtype=np.float64)
+
+
 def _capacities(batch: Batch, arcs: Arcs) -> list[_Limit]:
     """For each capacity family: where it is stated, and where it can bind."""
-    tables, calendar = batch.tables, batch.calendar
+    tables, calendar, wants = batch.tables, batch.calendar, _Wants(batch, arcs)
     limits = []
     of_shipment = tables.lane_warehouse[arcs.shipment_lane]
     for unit in ("units", "lines", "shipments", "kg"):
-        limits.append(_capacity(batch, arcs, "warehouse", tables.warehouses, unit, (arcs.warehouse, of_shipment)))
+        limits.append(_capacity(wants, "warehouse", tables.warehouses, unit, (arcs.warehouse, of_shipment)))
     for unit in ("units", "shipments", "kg"):
-        limits.append(_capacity(batch, arcs, "lane", tables.lanes, unit, (arcs.lane, arcs.shipment_lane)))
+        limits.append(_capacity(wants, "lane", tables.lanes, unit, (arcs.lane, arcs.shipment_lane)))
     if len(calendar.row):
         at = calendar.limit_of(arcs.warehouse, arcs.day), calendar.limit_of(of_shipment, arcs.shipment_day)
-        used = np.bincount(at[1][at[1] >= 0], minlength=len(tables.calendar)) > 0
+        used = _by_row(at[1], len(tables.calendar)) > 0
         for unit in ("units", "lines", "shipments", "kg"):
-            family, stated, keeps = _capacity(batch, arcs, "day", tables.calendar, unit, at)
+            family, stated, keeps = _capacity(wants, "day", tables.calendar, unit, at)
             limits.append((family, stated & used, keeps))
     return limits
 
 
-def _capacity(batch: Batch, arcs: Arcs, place: str, table: Table, unit: str, at: tuple[Ints, Ints]) -> _Limit:
+def _capacity(wants: _Wants, place: str, table: Table, unit: str, at: tuple[Ints, Ints]) -> _Limit:
     """One capacity family; ``at`` is the row of the table of each arc and of each shipment, -1 where it has none."""
     family, column = f"{place}_capacity_{unit}", f"capacity_{unit}"
-    stated = table.given(column)
+    stated, size = table.given(column), len(table)
     if not stated.any():
         return family, stated, stated
-    arc, shipment = (np.flatnonzero(row >= 0) for row in at)
-    row = at[0][arc]
     if unit == "kg":
-        kg = arcs.want[arc] * batch.offers.kg.floats()[arcs.offer[arc]]
         limit: Floats = table[column].floats()
-        return family, stated, np.bincount(row, kg, len(table)) * (1 + ROUNDING) + 1 > limit
+        return family, stated, _by_row(at[0], size, wants.kg) * (1 + ROUNDING) + 1 > limit
     if unit == "units":
-        wanted = arcs.want[arc] if arcs.units is arcs.step else _scaled(arcs, arc, arcs.units[arc])
-        return family, stated, totals(row, wanted, len(table)) + 1 > table[column]
-    if unit == "shipments":
-        return family, stated, np.bincount(at[1][shipment], minlength=len(table)) + 1 > table[column]
-    row = at[0][arcs.pick_first]
-    return family, stated, np.bincount(row[row >= 0], minlength=len(table)) + 1 > table[column]
+        return family, stated, totals(at[0] + 1, wants.units, size + 1)[1:] + 1 > table[column]
+    row = at[1] if unit == "shipments" else at[0][wants.arcs.pick_first]
+    return family, stated, _by_row(row, size) + 1 > table[column]
+
+
+def _by_row(row: Ints, size: int, amount: Floats | None = None) -> NDArray[Any]:
+    """How many there are, or how much, of each row 0..size-1; -1 is none."""
+    return np.bincount(row + 1, amount, size + 1)[1:]
 
 
 def _contracts(tables: Tables, arcs: Arcs, contract: Ints, line: Ints, required: Ints) -> list[_Limit]:

@@ -45,7 +45,9 @@ def reserve(f: Formulation) -> Rows:
 
 
 def _added(row: Ints, arc: Ints, units: Ints) -> tuple[Ints, Ints, Ints]:
-    """Entries of one row and arc, of a kit with several components there, as one."""
+    """Entries of one row and arc, of a kit with several components there, as one; they come sorted by arc."""
+    if not (arc[1:] == arc[:-1]).any():
+        return row, arc, units
     at, size = ranks_of(row, arc)
     first = first_of(at, size)
     return row[first], arc[first], totals(at, units, size)
