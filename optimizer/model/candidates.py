@@ -77,10 +77,18 @@ class Candidates:
         return array
 
     def keep(self, mask: Flags, reason: str) -> None:
-        lost = len(mask) - int(np.count_nonzero(mask))
-        if lost:
-            self.lost[reason] += lost
-            self.take(np.flatnonzero(mask))
+        self.keep_all({reason: mask})
+
+    def keep_all(self, masks: dict[str, Flags]) -> None:
+        """Those that no mask drops, thinned once; each one lost counts under the first reason."""
+        kept: Flags | None = None
+        left = len(self)
+        for reason, mask in masks.items():
+            kept = mask if kept is None else kept & mask
+            before, left = left, int(np.count_nonzero(kept))
+            self.lost[reason] += before - left
+        if kept is not None and left < len(self):
+            self.take(np.flatnonzero(kept))
 
     def take(self, where: Ints) -> None:
         """These positions only, as often as they are named."""
@@ -105,6 +113,7 @@ class Filters:
         self.offers, self.supply = batch.offers, batch.supply
         self.kits = bool(self.offers.recipes.is_kit.any())
         self.dated = not batch.ship_days.none
+        self.mortal = bool((self.supply.expiry < FOREVER).any())
         self.frozen = bool(tables.orders["frozen"].any())
         ordered = tables.order_lines["qty"][self.offers.line]
         self.whole = ordered // self.offers.multiple * self.offers.multiple
@@ -128,15 +137,15 @@ class Filters:
             found.keep(self.ineligible.find(self._pair(found)) < 0, "ineligible")
         self._leave(found)
         self._offer(found)
-        found["want"] = self.whole[found["offer"]]
-        found.keep(found["want"] > 0, "below_step")
-        found["want"] = self.pins.apply(self._pair(found), tables.lane_service[found["lane"]], found["want"])
-        found.keep(found["want"] > 0, "pinned_off")
+        whole = self.whole[found["offer"]]
+        found["want"] = self.pins.apply(self._pair(found), tables.lane_service[found["lane"]], whole)
+        found.keep_all({"below_step": whole > 0, "pinned_off": found["want"] > 0})
         self._draw(found)
+        usable = {"expired": self._good(found)} if self.mortal else {}
         if self.frozen:
-            found.keep(keep_frozen(self.batch, *(found[name] for name in FROZEN_KEYS)), "frozen")
+            usable["frozen"] = keep_frozen(self.batch, *(found[name] for name in FROZEN_KEYS))
         found["room"] = self._room(found)
-        found.keep(found["room"] >= offers.multiple[found["offer"]], "no_stock")
+        found.keep_all(usable | {"no_stock": found["room"] >= offers.multiple[found["offer"]]})
         found["want"] = np.minimum(found["want"], self.quota[found["line"]])
         found["cap"] = np.minimum(np.minimum(found["want"], found["room"]), self.capacities.room(found))
         found.keep(found["cap"] > 0, "no_capacity")
@@ -171,7 +180,7 @@ class Filters:
 
     def _draw(self, found: Candidates) -> None:
         """Once for each lot that it may come from; kits have none of their own."""
-        supply, batch = self.supply, self.batch
+        supply = self.supply
         pool = supply.find_pool(found["warehouse"], found["product"])
         if self.kits:
             kit = self._is_kit(found)
@@ -188,11 +197,13 @@ class Filters:
             owner, source = expand(np.where(kit, -1, start), np.where(kit, 0, stop))
             found.take(owner)
             found["source"] = source
-        if supply.expiry.min(initial=FOREVER) < FOREVER:
-            good = np.ones(len(found), dtype=bool)
-            at = np.flatnonzero(np.append(supply.expiry < FOREVER, False)[found["source"]])  # a kit, -1, has no lot
-            good[at] = batch.good_for(*(found[name][at] for name in ("source", "order", "lane", "day")))
-            found.keep(good, "expired")
+
+    def _good(self, found: Candidates) -> Flags:
+        """Whether its lot would be good enough on arrival."""
+        good = np.ones(len(found), dtype=bool)
+        at = np.flatnonzero(np.append(self.supply.expiry < FOREVER, False)[found["source"]])  # a kit, -1, has no lot
+        good[at] = self.batch.good_for(*(found[name][at] for name in ("source", "order", "lane", "day")))
+        return good
 
     def _is_kit(self, found: Candidates) -> Flags:
         return self.offers.recipes.is_kit[found["product"]]

@@ -16,7 +16,7 @@ from optimizer.model.batch import Batch
 from optimizer.model.calendar import FOREVER, days_since
 from optimizer.model.freight import arc_freight
 from optimizer.model.goals import OBJECTIVE, StageRow, with_columns
-from optimizer.model.ragged import totals
+from optimizer.model.ragged import expand, totals
 from optimizer.model.resources import Resources, find_resources
 from optimizer.model.terms import Ratio
 from optimizer.model.variables import NONE, Variables, define_variables
@@ -168,11 +168,7 @@ class Formulation:
 
     def arcs_of(self, lines: Ints) -> tuple[Ints, Ints]:
         """All arcs of these lines, with the position in ``lines`` that each belongs to."""
-        start = self.line_start[lines]
-        count = self.line_start[lines + 1] - start
-        first = np.cumsum(count) - count
-        arc = np.arange(int(count.sum())) + np.repeat(start - first, count)
-        return np.repeat(np.arange(len(lines)), count), arc
+        return expand(self.line_start[lines], self.line_start[lines + 1])
 
     @cached_property
     def _whole_orders(self) -> Flags:

@@ -35,12 +35,14 @@ ROUNDING = 1e-9
 class Resources:
     """``kept``: for each coupling family which rows of its table stand in the model; ``dropped``: how many do not.
 
+    ``day_rows``: the row of `calendar` that limits each arc, and each shipment; -1 where none does.
     ``opening``: warehouses whose opening costs money; ``splits``: orders whose max_shipments can bind. Contracts: pairs
     (``contract``, ``contract_line``) of which line counts where, units ``required``, money ``shortfall_cost`` per unit.
     """
 
     kept: Mapping[str, Flags]
     dropped: Mapping[str, int]
+    day_rows: tuple[Ints, Ints]
     opening: Flags
     splits: Flags
     contract: Ints
@@ -60,9 +62,10 @@ def find_resources(batch: Batch, arcs: Arcs, part: bool = False) -> Resources:
     )
     soft = tables.contracts.given("shortfall_penalty")
     cost = tables.contracts["shortfall_penalty"] * scenario.weights.penalties
+    day_rows = _day_rows(batch, arcs)
     for family, stated, keeps in (
         *_stock(batch, arcs),
-        *_capacities(batch, arcs),
+        *_capacities(batch, arcs, day_rows),
         *_contracts(tables, arcs, contract, contract_line, required),
     ):
         if family == "contract_minimum":
@@ -76,6 +79,7 @@ def find_resources(batch: Batch, arcs: Arcs, part: bool = False) -> Resources:
     return Resources(
         kept=kept,
         dropped=dropped,
+        day_rows=day_rows,
         opening=reached & paid,
         splits=tables.orders.given("max_shipments") & (tables.orders["max_shipments"] < shipments_of),
         contract=contract,
@@ -161,20 +165,28 @@ class _Wants:
         return np.asarray(self.arcs.want * self.batch.offers.kg.floats()[self.arcs.offer], dtype=np.float64)
 
 
-def _capacities(batch: Batch, arcs: Arcs) -> list[_Limit]:
+def _day_rows(batch: Batch, arcs: Arcs) -> tuple[Ints, Ints]:
+    calendar = batch.calendar
+    if not len(calendar.row):
+        none = np.int64(-1)  # the same number everywhere, which takes no memory
+        return np.broadcast_to(none, arcs.day.shape), np.broadcast_to(none, arcs.shipment_day.shape)
+    of_shipment = calendar.limit_of(batch.tables.lane_warehouse[arcs.shipment_lane], arcs.shipment_day)
+    return calendar.limit_of(arcs.warehouse, arcs.day), of_shipment
+
+
+def _capacities(batch: Batch, arcs: Arcs, day_rows: tuple[Ints, Ints]) -> list[_Limit]:
     """For each capacity family: where it is stated, and where it can bind."""
-    tables, calendar, wants = batch.tables, batch.calendar, _Wants(batch, arcs)
+    tables, wants = batch.tables, _Wants(batch, arcs)
     limits = []
     of_shipment = tables.lane_warehouse[arcs.shipment_lane]
     for unit in ("units", "lines", "shipments", "kg"):
         limits.append(_capacity(wants, "warehouse", tables.warehouses, unit, (arcs.warehouse, of_shipment)))
     for unit in ("units", "shipments", "kg"):
         limits.append(_capacity(wants, "lane", tables.lanes, unit, (arcs.lane, arcs.shipment_lane)))
-    if len(calendar.row):
-        at = calendar.limit_of(arcs.warehouse, arcs.day), calendar.limit_of(of_shipment, arcs.shipment_day)
-        used = _by_row(at[1], len(tables.calendar)) > 0
+    if len(batch.calendar.row):
+        used = _by_row(day_rows[1], len(tables.calendar)) > 0
         for unit in ("units", "lines", "shipments", "kg"):
-            family, stated, keeps = _capacity(wants, "day", tables.calendar, unit, at)
+            family, stated, keeps = _capacity(wants, "day", tables.calendar, unit, day_rows)
             limits.append((family, stated & used, keeps))
     return limits
 

@@ -88,16 +88,15 @@ def counted_rows(f: Formulation, place: Place, unit: str, entries: Entries) -> R
 _NO_ROWS = np.zeros(0, dtype=bool)
 
 
-def place_of(f: Formulation, place: Place, warehouse: Ints, lane: Ints, day: Ints) -> Ints:
-    """The row of the table of capacities that limits what leaves on a lane and a day, -1 where none does."""
-    if place == "day":
-        return f.batch.calendar.limit_of(warehouse, day)
-    return warehouse if place == "warehouse" else lane
-
-
 def place_of_arcs(f: Formulation, place: Place) -> Ints:
-    """The same for each arc."""
-    return place_of(f, place, f.arcs.warehouse, f.arcs.lane, f.arcs.day)
+    """The row of the table of capacities that limits each arc, -1 where none does."""
+    return {"warehouse": f.arcs.warehouse, "lane": f.arcs.lane, "day": f.resources.day_rows[0]}[place]
+
+
+def place_of_shipments(f: Formulation, place: Place) -> Ints:
+    """The same for each shipment."""
+    lane = f.arcs.shipment_lane
+    return f.tables.lane_warehouse[lane] if place == "warehouse" else {"lane": lane, "day": f.resources.day_rows[1]}[place]
 
 
 def units_rows(f: Formulation, place: Place) -> Rows:
@@ -113,9 +112,8 @@ def lines_rows(f: Formulation, place: Place) -> Rows:
 
 def shipments_rows(f: Formulation, place: Place) -> Rows:
     """Σ opened shipments of each place ≤ capacity_shipments."""
-    lane = f.arcs.shipment_lane
-    at = place_of(f, place, f.tables.lane_warehouse[lane], lane, f.arcs.shipment_day)
-    return counted_rows(f, place, "shipments", (at, f.variables.opened, np.ones(len(lane))))
+    at = place_of_shipments(f, place)
+    return counted_rows(f, place, "shipments", (at, f.variables.opened, np.ones(len(at))))
 
 
 def kg_rows(f: Formulation, place: Place) -> Rows:
