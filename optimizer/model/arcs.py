@@ -18,7 +18,7 @@ from optimizer.model.batch import Batch
 from optimizer.model.candidates import REASONS, Candidates, Filters, apply_narrow_pins
 from optimizer.model.freight import chargeable_kg
 from optimizer.model.kit_parts import Kits, Parts
-from optimizer.model.ragged import first_of, order_of, ranks_of, renumbered, totals
+from optimizer.model.ragged import first_of, joined, order_of, ranks_of, renumbered, totals
 from optimizer.model.rates import Bands
 from optimizer.model.tariffs import most_steps
 from optimizer.tables.tables import Tables
@@ -127,7 +127,7 @@ def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:
     if batch.offers.plain:
         for part in parts:
             part.pop("offer")
-    found = Candidates({name: _joined([part.pop(name) for part in parts]) for name in parts[0].names})
+    found = Candidates({name: joined([part.pop(name) for part in parts]) for name in parts[0].names})
     if batch.offers.plain:
         found["offer"] = found["line"]
     found.lost = {reason: lost.get(reason, 0) + sum(part.lost[reason] for part in parts) for reason in REASONS}
@@ -139,10 +139,6 @@ def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:
     _drop_part_shipments(tables, found, ways)
     _drop_unpriced(batch, found, ways)
     return _finished(batch, found, ways, headroom)
-
-
-def _joined(parts: list[Ints]) -> Ints:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _open_pairs(tables: Tables) -> tuple[Ints, Ints, Ints, dict[str, int]]:

@@ -59,7 +59,7 @@ def service(f: Formulation) -> Term:
 
 def unit_freight(f: Formulation) -> Term:
     """(cost_per_unit[r] + cost_per_kg[r] · kg[l]) · units, on `ship_qty`."""
-    return np.arange(len(f.arcs)), f.arc_freight
+    return f.every_arc, f.arc_freight
 
 
 def shipment_freight(f: Formulation) -> Term:
@@ -127,7 +127,7 @@ def holding_value(f: Formulation) -> Term:
 
 def _per_unit(f: Formulation, money: Ratio) -> Term:
     """Money per unit of each arc, as money per unit of its column."""
-    return np.arange(len(f.arcs)), money.times(f.arcs.step)
+    return f.every_arc, money.times(f.arcs.step)
 
 
 def added(parts: list[tuple[Term, Decimal]], n_cols: int) -> Ratio:
@@ -138,18 +138,15 @@ def added(parts: list[tuple[Term, Decimal]], n_cols: int) -> Ratio:
     for place, ((_, ratio), _), is_whole in zip(places, parts, whole, strict=True):
         if not is_whole:
             bottom[place] = np.maximum(bottom[place], ratio.bottom)
-    tops = [
-        _lifted(ratio.top, weight, bottom[place] if is_whole else bottom[place] // ratio.bottom)
-        for place, ((_, ratio), weight), is_whole in zip(places, parts, whole, strict=True)
-    ]
-    scale = max((top.scale for top in tops), default=0)
-    nums = [top.rescaled(scale).num for top in tops]
-    fits = (
-        all(num.dtype == np.int64 for num in nums)
-        and sum(max(int(num.max()), -int(num.min())) for num in nums) < INT64_SAFE
-    )
-    total = np.zeros(n_cols, dtype=np.int64 if fits else object)
-    for place, num in zip(places, nums, strict=True):
+    weights = [Exact.of([weight]) for _, weight in parts]
+    scale = max((term[1].top.scale + weight.scale for (term, _), weight in zip(parts, weights, strict=True)), default=0)
+    total, most = np.zeros(n_cols, dtype=np.int64), 0
+    for place, ((_, ratio), weight), is_whole in zip(places, parts, whole, strict=True):
+        factor = bottom[place] if is_whole else bottom[place] // ratio.bottom
+        num = _lifted(ratio.top, weight, factor).rescaled(scale).num
+        most += max(int(num.max()), -int(num.min()))
+        if num.dtype != np.int64 or most >= INT64_SAFE:
+            total = total.astype(object)
         total[place] += num
     return Ratio(Exact(total, scale), bottom)
 

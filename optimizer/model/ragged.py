@@ -26,6 +26,11 @@ def expand(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
     return owner, place
 
 
+def joined(parts: list[Ints]) -> Ints:
+    """All of them end to end; a single one as it is."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
 def starts_of(owner: Ints, size: int) -> Ints:
     """Where the elements of each owner 0..size-1 begin in an array sorted by owner, and the end of the last."""
     return np.searchsorted(owner, np.arange(size + 1))

@@ -84,7 +84,6 @@ def transfer_flows(f: Formulation) -> Taken:
     transfers, moves = transfer_columns(f), f.batch.supply.moves
     move, one = transfers.move, np.ones(len(transfers), dtype=np.int64)
     return Taken(
-        np.full(2 * len(move), NONE, dtype=np.int64),
         np.concatenate([moves.source[move], moves.to_source[move]]),
         np.concatenate([moves.leave[move], moves.arrive[move]]),
         np.tile(transfers.column, 2),

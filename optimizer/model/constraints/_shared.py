@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -36,6 +36,26 @@ def limit_rows(
     parts = [_renumbered(keep, entry) for entry in entries]
     lower, upper = _sides(limit, sense)
     return make_rows(family, keys, parts, lower, upper, coupling=True, dropped=f.resources.dropped.get(family, 0))
+
+
+def cumulative_rows(
+    f: Formulation, family: str, keys: Mapping[str, Ints], limit: Ints, counts: Callable[[Ints, Ints], tuple[Ints, Ints]]
+) -> Rows:
+    """The same for all that flows: ``counts`` lists (position, limit it counts in) by source and day.
+
+    Most flows count in several limits: they are looked up once it is known in which.
+    """
+    flows, keep = f.flows, f.resources.kept[family]
+    place, row = counts(flows.source, flows.day)
+    if not keep.all():
+        chosen = np.flatnonzero(keep[row])
+        place, row = place[chosen], (np.cumsum(keep) - 1)[row[chosen]]
+        del chosen
+    column, units = flows.column.astype(np.int32)[place], flows.units.astype(np.float64)[place]
+    del place
+    lower, upper = _sides(limit[keep].astype(np.float64), "<=")
+    dropped = f.resources.dropped.get(family, 0)
+    return make_rows(family, keys, [(row, column, units)], lower, upper, coupling=True, dropped=dropped)
 
 
 def _sides(limit: Floats, sense: Sense) -> tuple[Floats, Floats]:
