@@ -32,7 +32,7 @@ DUST = 1e-12
 def make_rows(
     family: str,
     keys: Mapping[str, Ints],
-    entries: Sequence[tuple[Ints, Ints, NDArray[np.generic]]],
+    entries: Sequence[tuple[Ints, Ints | NDArray[np.int32], NDArray[np.generic]]],
     lower: Floats,
     upper: Floats,
     *,
@@ -124,15 +124,20 @@ def reduced(ratio: Ratio) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def scaled(
-    row: Ints, coefficient: Ratio, rhs: Exact, sense: str, grid: Floats | None = None
+    row: Ints,
+    coefficient: Ratio,
+    rhs: Exact,
+    sense: str,
+    grid: Floats | None = None,
+    made: tuple[Ints, NDArray[Any]] | None = None,
 ) -> tuple[Floats, Floats, Floats]:
     """Coefficients, right-hand sides and factors of rows made whole where possible.
 
     A right-hand side of whole rows is rounded to the side that loses no integer point: down for ``<=``, up for ``>=``.
     ``grid``: by entry of what its column is a multiple (0: of nothing) where not all are whole; a row that counts parts
-    of a unit is not rounded.
+    of a unit is not rounded. ``made``: what `made_whole` says of these rows, where that is known already.
     """
-    factor, times = made_whole(row, coefficient, len(rhs))
+    factor, times = made_whole(row, coefficient, len(rhs)) if made is None else made
     whole, value = factor > 0, times.astype(np.float64)
     if not whole.all():
         given_up = np.flatnonzero(~whole[row])

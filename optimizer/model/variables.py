@@ -253,9 +253,11 @@ def _lots(batch: Batch, arcs: Arcs, stack: Stack) -> Ints:
     lots = np.full(arcs.n_groups, NONE, dtype=np.int64)
     if not len(by_unit):
         return lots
-    group = np.unique(arcs.group[by_unit])
-    first = first_of(arcs.group, arcs.n_groups)[group]
-    room = totals(arcs.group, arcs.cap, len(lots))[group]
+    shared = np.zeros(len(lots), dtype=bool)
+    shared[arcs.group[by_unit]] = True
+    group, arc = np.flatnonzero(shared), np.flatnonzero(shared[arcs.group])
+    place = (np.cumsum(shared) - 1)[arcs.group[arc]]
+    first, room = arc[first_of(place, len(group))], totals(place, arcs.cap[arc], len(group))
     most = np.minimum(room, batch.tables.order_lines["qty"][arcs.line[first]]) // multiple[first]
     keys = {name: getattr(arcs, name)[first] for name in ("line", "warehouse", "day", "product", "source")}
     lots[group] = stack.add("lots", keys, most)

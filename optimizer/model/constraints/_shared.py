@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from optimizer.tables.tables import Table
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Entries = tuple[Ints, Ints, NDArray[np.generic]]
+Counts = Callable[[Ints, Ints], tuple[Ints, Ints]]
 Place = Literal["warehouse", "lane", "day"]
 Sense = Literal["<=", ">="]
 
@@ -38,9 +39,7 @@ def limit_rows(
     return make_rows(family, keys, parts, lower, upper, coupling=True, dropped=f.resources.dropped.get(family, 0))
 
 
-def cumulative_rows(
-    f: Formulation, family: str, keys: Mapping[str, Ints], limit: Ints, counts: Callable[[Ints, Ints], tuple[Ints, Ints]]
-) -> Rows:
+def cumulative_rows(f: Formulation, family: str, keys: Mapping[str, Ints], limit: Ints, counts: Counts) -> Rows:
     """The same for all that flows: ``counts`` lists (position, limit it counts in) by source and day.
 
     Most flows count in several limits: they are looked up once it is known in which.
@@ -116,7 +115,9 @@ def place_of_arcs(f: Formulation, place: Place) -> Ints:
 def place_of_shipments(f: Formulation, place: Place) -> Ints:
     """The same for each shipment."""
     lane = f.arcs.shipment_lane
-    return f.tables.lane_warehouse[lane] if place == "warehouse" else {"lane": lane, "day": f.resources.day_rows[1]}[place]
+    if place == "warehouse":
+        return f.tables.lane_warehouse[lane]
+    return lane if place == "lane" else f.resources.day_rows[1]
 
 
 def units_rows(f: Formulation, place: Place) -> Rows:
@@ -160,12 +161,13 @@ def whole_rows(
     coupling: bool,
     dropped: int = 0,
     grid: Floats | None = None,
+    made: tuple[Ints, NDArray[Any]] | None = None,
 ) -> Rows:
     """Rows with decimal data, each multiplied up to whole numbers where that stays small; remembers the factor.
 
-    ``grid`` by entry where columns are not all whole, as in `optimizer.model.rows.scaled`.
+    ``grid`` by entry where columns are not all whole, and ``made``, as in `optimizer.model.rows.scaled`.
     """
-    value, side, scale = scaled(row, coefficient, rhs, sense, grid)
+    value, side, scale = scaled(row, coefficient, rhs, sense, grid, made)
     lower, upper = _sides(side, sense)
     entries = [(row, column, value)]
     return make_rows(family, keys, entries, lower, upper, coupling=coupling, scale=scale, dropped=dropped)
