@@ -20,7 +20,7 @@ from optimizer.model import objective as money
 from optimizer.model import policy_terms as policy
 from optimizer.model import terms
 from optimizer.model.goals import OBJECTIVE
-from optimizer.model.ragged import stable_order
+from optimizer.model.ragged import distinct_codes
 from optimizer.model.shares import share_columns
 from optimizer.model.terms import Ratio
 from optimizer.scenario.schema import kpi_scope, share_level
@@ -73,15 +73,15 @@ def kpi_columns(f: Formulation, kpi: str) -> Ratio:
 
 def kpi_entries(f: Formulation, kpi: str) -> tuple[Ints, Ratio]:
     """The columns that add to the KPI, sorted, and what one unit of each adds."""
-    found = [] if kpi == OBJECTIVE else _terms(f, kpi)
-    if len(found) == 1 and found[0][1] == 1:  # few columns, in general: they need not be looked for among all
-        (column, ratio), _ = found[0]
-        order = stable_order(column)
-    else:
-        ratio = kpi_columns(f, kpi)
-        column = order = np.arange(f.n_cols)
-    order = order[np.flatnonzero(ratio.top.num[order])]
-    return column[order], ratio.take(order)
+    if kpi == OBJECTIVE:
+        column, ratio = np.arange(f.n_cols), kpi_columns(f, kpi)
+    else:  # few columns, in general: they are added up among themselves
+        found = _terms(f, kpi)
+        column = distinct_codes(np.concatenate([np.zeros(0, dtype=np.int64), *(term[0] for term, _ in found)]))
+        own = [((np.searchsorted(column, named), ratio), weight) for (named, ratio), weight in found]
+        ratio = money.added(own, len(column))
+    stated = np.flatnonzero(ratio.top.num)
+    return column[stated], ratio.take(stated)
 
 
 def _terms(f: Formulation, kpi: str) -> list[tuple[tuple[Ints, Ratio], Decimal]]:

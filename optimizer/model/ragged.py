@@ -11,6 +11,7 @@ Ints = NDArray[np.int64]
 
 DIGIT_BITS = 16
 DIGIT = (1 << DIGIT_BITS) - 1
+HALF_DIGIT = (1 << DIGIT_BITS // 2) - 1
 FEW_RUNS = 16
 
 
@@ -92,8 +93,11 @@ def sorting(code: Ints) -> Ints | None:
 
 
 def _by_digits(code: Ints) -> Ints:
+    largest = code.max()
+    if largest <= HALF_DIGIT:
+        return np.argsort(code.astype(np.uint8), kind="stable")
     order = np.argsort(code.astype(np.uint16), kind="stable")  # the lowest digit alone
-    if code.max() <= DIGIT:
+    if largest <= DIGIT:
         return order
     high = (code >> DIGIT_BITS)[order]
     by_high = sorting(high)
@@ -123,7 +127,8 @@ def first_of(group: Ints, size: int) -> Ints:
 
 def totals(group: Ints, amount: Ints, size: int) -> Ints:
     """Whole totals by group."""
-    if amount.sum(dtype=np.float64) < 2**53:
+    most = max(int(amount.max(initial=0)), -int(amount.min(initial=0)))
+    if most * len(amount) < 2**53:
         return np.bincount(group, amount, size).astype(np.int64)  # doubles add whole numbers of this size exactly
     total = np.zeros(size, dtype=np.int64)
     np.add.at(total, group, amount)
