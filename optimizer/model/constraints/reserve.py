@@ -31,23 +31,24 @@ def reserve(f: Formulation) -> Rows:
         return no_rows("reserve")
     rows = Reserves.of(tables, supply)
     arc, pool, units = _taken(f, rows)
+    in_parts = bool((arc[1:] == arc[:-1]).any())
     place, which = rows.outside(tables, arcs.order[arc], pool)
     entry, row = rows.rows_from(which, arcs.day[arc[place]])
-    arc, units = arc[place[entry]], units[place[entry]]
+    place = place[entry]
+    arc, units = arc[place], units[place]
     wanted = totals(row, arcs.wanted[arc] * units, len(rows))
     asked = np.bincount(row, minlength=len(rows)) > 0
     kept = asked & (f.part | (wanted + 1 > rows.limit)) & ~rows.followed()
     chosen, place = np.flatnonzero(kept[row]), np.flatnonzero(kept)
-    entries = [_added((np.cumsum(kept) - 1)[row[chosen]], arc[chosen], units[chosen])]
+    entry = (np.cumsum(kept) - 1)[row[chosen]], arc[chosen], units[chosen]
+    entries = [_added(*entry) if in_parts else entry]
     keys = {"reserve": rows.reserve[place], "day": rows.day[place]}
     upper, dropped = rows.limit[place].astype(np.float64), int(np.count_nonzero(asked & ~kept))
     return make_rows("reserve", keys, entries, np.full(len(place), -np.inf), upper, coupling=True, dropped=dropped)
 
 
 def _added(row: Ints, arc: Ints, units: Ints) -> tuple[Ints, Ints, Ints]:
-    """Entries of one row and arc, of a kit with several components there, as one; they come sorted by arc."""
-    if not (arc[1:] == arc[:-1]).any():
-        return row, arc, units
+    """Entries of one row and arc, of a kit with several components there, as one."""
     at, size = ranks_of(row, arc)
     first = first_of(at, size)
     return row[first], arc[first], totals(at, units, size)
