@@ -41,5 +41,7 @@ def by_day(ask: Callable[[Ints, Ints], Ints], owner: Ints, size: int, day: Ints)
     if size * span >= len(day):
         return ask(owner, day)
     pair = np.arange(size * span)
-    answer: Ints = ask(pair // span, least + pair % span)[owner * span + (day - least)]
+    code = owner * span
+    code += day - least if least else day
+    answer: Ints = ask(pair // span, least + pair % span)[code]
     return answer

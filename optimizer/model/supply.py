@@ -19,7 +19,7 @@ from optimizer.model.calendar import FOREVER, SPAN
 from optimizer.model.limits import Index
 from optimizer.model.lookup import by_day
 from optimizer.model.moves import Moves
-from optimizer.model.ragged import expand, starts_of, totals
+from optimizer.model.ragged import distinct_codes, expand, starts_of, totals
 from optimizer.tables.tables import Tables
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class Supply:
         """(pool, day > 0) at which a pool's supply grows, sorted, each once: receipts, and arrivals of moves."""
         pool = np.concatenate([self.receipt_pool, self.pool[self.moves.to_source]])
         day = np.concatenate([self.receipt_day, self.moves.arrive])
-        codes = np.unique((pool * SPAN + day)[day > 0])
+        codes = distinct_codes((pool * SPAN + day)[day > 0])
         return codes // SPAN, codes % SPAN
 
     def periods_of(self, source: Ints, day: Ints) -> tuple[Ints, Ints]:

@@ -40,8 +40,8 @@ def reserve(f: Formulation) -> Rows:
     asked = np.bincount(row, minlength=len(rows)) > 0
     kept = asked & (f.part | (wanted + 1 > rows.limit)) & ~rows.followed()
     chosen, place = np.flatnonzero(kept[row]), np.flatnonzero(kept)
-    entry = (np.cumsum(kept) - 1)[row[chosen]], arc[chosen], units[chosen]
-    entries = [_added(*entry) if in_parts else entry]
+    taking = (np.cumsum(kept) - 1)[row[chosen]], arc[chosen], units[chosen]
+    entries = [_added(*taking) if in_parts else taking]
     keys = {"reserve": rows.reserve[place], "day": rows.day[place]}
     upper, dropped = rows.limit[place].astype(np.float64), int(np.count_nonzero(asked & ~kept))
     return make_rows("reserve", keys, entries, np.full(len(place), -np.inf), upper, coupling=True, dropped=dropped)
