@@ -17,11 +17,13 @@ FEW_RUNS = 16
 
 def expand(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
     """For ranges start..stop: which range each element is of, and the element."""
-    count = np.maximum(stop - start, 0)
+    count = stop - start
+    np.maximum(count, 0, out=count)
     end = np.cumsum(count)
     size = int(end[-1]) if len(end) else 0
     owner = np.cumsum(np.bincount(end[:-1], minlength=size)[:size])  # how many ranges have ended: faster than repeating
-    shift = start - end + count
+    shift = start - end
+    shift += count
     place = shift[owner]
     place += np.arange(size)
     return owner, place

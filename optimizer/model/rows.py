@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.model.linear_model import Rows
-from optimizer.model.ragged import distinct_codes, sorting
+from optimizer.model.ragged import distinct_codes, sorting, starts_of
 from optimizer.model.terms import Ratio
 
 if TYPE_CHECKING:
@@ -51,11 +51,12 @@ def make_rows(
     if not value.all():
         stated = np.flatnonzero(value)
         row, column, value = row[stated], column[stated], value[stated]
-    counts = np.bincount(row, minlength=len(lower))
     by_row = sorting(row)
-    if by_row is not None:
+    if by_row is None:
+        indptr = starts_of(row, len(lower))
+    else:
         column, value = column[by_row], value[by_row]
-    indptr = np.concatenate([[0], np.cumsum(counts)])
+        indptr = np.append(0, np.cumsum(np.bincount(row, minlength=len(lower))))
     return Rows(family, keys, indptr, column, value, lower, upper, coupling, redundant, scale, dropped)
 
 
