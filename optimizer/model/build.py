@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ from optimizer.model.variables import Variables
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.tables import Tables
 
+FEW_LINES = 5_000
+"""Models of so few lines are built in memory that the process has anyway; parts of a batch are built by the hundred."""
 NONZEROS_PER_COLUMN = 16
 """Room for the matrix to begin with: about what it takes with every policy. What is not used costs no memory."""
 
@@ -86,7 +89,7 @@ def build_model(
     up to ``headroom`` in place is the same as building the model anew from changed tables. ``part``: others than these
     orders use the shared limits too, so that none is left out for being more than these could use.
     """
-    with reused_memory():
+    with reused_memory() if len(tables.order_lines) > FEW_LINES else nullcontext():
         stages = floor_rows(scenario) if stages is None else stages
         formulation = Formulation.of(tables, scenario, headroom, stages, part, goal[0])
         pruned = {f"arcs.{reason}": count for reason, count in formulation.arcs.pruned.items() if count}
