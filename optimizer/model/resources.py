@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from optimizer.model import terms
 from optimizer.model.arcs import Arcs
 from optimizer.model.batch import Batch
 from optimizer.model.goals import goals
-from optimizer.model.ragged import totals
+from optimizer.model.ragged import first_of, ranks_of, renumbered, totals
 from optimizer.tables.scope import scope_members
 from optimizer.tables.tables import Table, Tables
 
@@ -36,13 +36,15 @@ class Resources:
     """``kept``: for each coupling family which rows of its table stand in the model; ``dropped``: how many do not.
 
     ``day_rows``: the row of `calendar` that limits each arc, and each shipment; -1 where none does.
-    ``opening``: warehouses whose opening costs money; ``splits``: orders whose max_shipments can bind. Contracts: pairs
-    (``contract``, ``contract_line``) of which line counts where, units ``required``, money ``shortfall_cost`` per unit.
+    ``wanted`` of the stock. ``opening``: warehouses whose opening costs money; ``splits``: orders whose max_shipments
+    can bind. Contracts: pairs (``contract``, ``contract_line``) of which line counts where, units ``required``, money
+    ``shortfall_cost`` per unit.
     """
 
     kept: Mapping[str, Flags]
     dropped: Mapping[str, int]
     day_rows: tuple[Ints, Ints]
+    wanted: Wanted
     opening: Flags
     splits: Flags
     contract: Ints
@@ -62,9 +64,9 @@ def find_resources(batch: Batch, arcs: Arcs, part: bool = False) -> Resources:
     )
     soft = tables.contracts.given("shortfall_penalty")
     cost = tables.contracts["shortfall_penalty"] * scenario.weights.penalties
-    day_rows = _day_rows(batch, arcs)
+    day_rows, wanted = _day_rows(batch, arcs), Wanted.of(batch, arcs)
     for family, stated, keeps in (
-        *_stock(batch, arcs),
+        *_stock(batch, wanted),
         *_capacities(batch, arcs, day_rows),
         *_contracts(tables, arcs, contract, contract_line, required),
     ):
@@ -80,6 +82,7 @@ def find_resources(batch: Batch, arcs: Arcs, part: bool = False) -> Resources:
         kept=kept,
         dropped=dropped,
         day_rows=day_rows,
+        wanted=wanted,
         opening=reached & paid,
         splits=tables.orders.given("max_shipments") & (tables.orders["max_shipments"] < shipments_of),
         contract=contract,
@@ -94,31 +97,40 @@ _NOTHING = np.zeros(0, dtype=np.int64)
 _Limit = tuple[str, Flags, Flags]
 
 
-def wanted_draws(arcs: Arcs) -> tuple[Ints, Ints, Ints]:
-    """(arc, source, units): what arcs would take from each source if stock and capacities were endless."""
-    draws, needs = arcs.draws, arcs.needs
-    taken = arcs.want[draws.arc] if draws.units is arcs.step else _scaled(arcs, draws.arc, draws.units)
-    if not len(needs.arc):
-        return draws.arc, draws.source, taken
-    arc = needs.arc[needs.option]
-    every = np.concatenate([draws.arc, arc]), np.concatenate([draws.source, needs.source])
-    return *every, np.concatenate([taken, _scaled(arcs, arc, needs.units[needs.option])])
+class Wanted(NamedTuple):
+    """Units that arcs would take from each source on each day if stock and capacities were endless; sorted by both."""
 
+    source: Ints
+    day: Ints
+    units: Ints
 
-def _scaled(arcs: Arcs, arc: Ints, units: Ints) -> Ints:
-    """Units for all that each arc wants, from units for a step of it."""
-    return arcs.wanted[arc] * units
+    @classmethod
+    def of(cls, batch: Batch, arcs: Arcs) -> Wanted:
+        draws, needs = arcs.draws, arcs.needs
+        by_choice = needs.arc[needs.option]
+        taken = arcs.want[draws.arc] if draws.units is arcs.step else arcs.wanted[draws.arc] * draws.units
+        source, day, units = draws.source, arcs.day[draws.arc], taken
+        if len(by_choice):
+            source, day = np.concatenate([source, needs.source]), np.concatenate([day, arcs.day[by_choice]])
+            units = np.concatenate([units, arcs.wanted[by_choice] * needs.units[needs.option]])
+        days, (number, size) = np.flatnonzero(np.bincount(day)), renumbered(day)
+        if len(batch.supply) * size > 2 * len(source):  # a table would be mostly empty
+            group, n_groups = ranks_of(source, day)
+            first = first_of(group, n_groups)
+            return cls(source[first], day[first], totals(group, units, n_groups))
+        code = source * size + number
+        there = np.flatnonzero(np.bincount(code))
+        return cls(there // size, days[there % size], totals(code, units, len(batch.supply) * size)[there])
 
 
 def stock_wanted(batch: Batch, arcs: Arcs) -> tuple[Flags, Ints]:
     """For each period of the supply: whether any arc counts in it, and the units that all would take together."""
-    return _stock_wanted(batch, arcs, wanted_draws(arcs))
+    return _in_periods(batch, Wanted.of(batch, arcs))
 
 
-def _stock_wanted(batch: Batch, arcs: Arcs, draws: tuple[Ints, Ints, Ints]) -> tuple[Flags, Ints]:
-    arc, source, units = draws
-    first, end = batch.supply.periods_of_each(source, arcs.day[arc])
-    return _within(first, end, len(batch.supply.period_day), units)
+def _in_periods(batch: Batch, wanted: Wanted) -> tuple[Flags, Ints]:
+    first, end = batch.supply.periods_of_each(wanted.source, wanted.day)
+    return _within(first, end, len(batch.supply.period_day), wanted.units)
 
 
 def _within(first: Ints, end: Ints, size: int, units: Ints) -> tuple[Flags, Ints]:
@@ -131,19 +143,19 @@ def _within(first: Ints, end: Ints, size: int, units: Ints) -> tuple[Flags, Ints
     return np.cumsum(begun)[:-1] > 0, np.cumsum(total)[:-1]
 
 
-def _stock(batch: Batch, arcs: Arcs) -> list[_Limit]:
+def _stock(batch: Batch, wanted: Wanted) -> list[_Limit]:
     """For pools and lots: where an arc uses them, and where they can bind."""
-    supply, draws = batch.supply, wanted_draws(arcs)
-    used, wanted = _stock_wanted(batch, arcs, draws)
+    supply = batch.supply
+    used, pool_wanted = _in_periods(batch, wanted)
     lots = supply.lot_rows
-    arc, source, units = draws if len(lots) else (_NOTHING, _NOTHING, _NOTHING)
-    of_lot, lot_wanted = _within(*lots.limits_of_each(supply, source, arcs.day[arc]), len(lots), units)
+    ranges = lots.limits_of_each(supply, wanted.source, wanted.day)
+    of_lot, lot_wanted = _within(*ranges, len(lots), wanted.units)
     can_bind = lot_wanted + 1 > lots.own
     moved, leaves = supply.moved, np.zeros(len(supply), dtype=bool)
     leaves[supply.moves.source] = True
     used |= (np.bincount(supply.pool[leaves], minlength=len(supply.pool_warehouse)) > 0)[supply.period_pool]
     return [
-        ("warehouse_stock", used, (wanted + 1 > supply.period_atp) | moved[supply.period_pool]),
+        ("warehouse_stock", used, (pool_wanted + 1 > supply.period_atp) | moved[supply.period_pool]),
         ("lot_stock", of_lot | leaves[lots.source], can_bind | moved[supply.pool[lots.source]]),
     ]
 
