@@ -16,10 +16,6 @@ KEEP = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1}
 USUAL = {MMAP_MAX: 65_536, MMAP_THRESHOLD: 32 << 20, TRIM_THRESHOLD: 64 << 20}
 """glibc's own: where its thresholds move to once arrays of many megabytes have been freed."""
 
-ROOM = 1 << 30
-"""Bytes of the heap that are asked for as huge pages; addresses only, until something is written there."""
-HUGE_PAGE, PAGE, MADV_HUGEPAGE = 1 << 21, 1 << 12, 14
-
 
 @contextmanager
 def reused_memory() -> Iterator[None]:
@@ -30,7 +26,6 @@ def reused_memory() -> Iterator[None]:
         return
     _set(libc, KEEP)
     try:
-        _make_room(libc)
         yield
     finally:
         _set(libc, USUAL)
@@ -42,24 +37,10 @@ def _set(libc: Any, options: dict[int, int]) -> None:
         libc.mallopt(option, value)
 
 
-def _make_room(libc: Any) -> None:
-    """Lengthen the heap, and ask for huge pages there; where either is refused, all goes on without."""
-    start = libc.malloc(ROOM)
-    if start:
-        before = -start % HUGE_PAGE
-        libc.madvise(start + before, (ROOM - before) // PAGE * PAGE, MADV_HUGEPAGE)
-        libc.free(start)
-
-
 @cache
 def _glibc() -> Any:
     """The C library of this process if it is glibc, else None: others have no such options."""
     if platform.libc_ver()[0] != "glibc":
         return None
     libc = ctypes.CDLL(None)
-    if not all(hasattr(libc, name) for name in ("mallopt", "malloc_trim", "madvise")):
-        return None
-    libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-    libc.free.restype, libc.free.argtypes = None, [ctypes.c_void_p]
-    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    return libc
+    return libc if hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim") else None

@@ -56,9 +56,6 @@ def test_memory_options_are_set_and_set_back() -> None:
             asked.append((option, value))
             return 1
 
-        def malloc(self, size: int) -> int | None:
-            return None  # refused: all goes on
-
         def malloc_trim(self, pad: int) -> int:
             asked.append((0, pad))
             return 1
