@@ -19,6 +19,9 @@ def expand(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
     """For ranges start..stop: which range each element is of, and the element."""
     count = stop - start
     np.maximum(count, 0, out=count)
+    if count.max(initial=0) <= 1:
+        owner = np.flatnonzero(count)
+        return owner, start[owner]
     end = np.cumsum(count)
     size = int(end[-1]) if len(end) else 0
     owner = np.cumsum(np.bincount(end[:-1], minlength=size)[:size])  # how many ranges have ended: faster than repeating

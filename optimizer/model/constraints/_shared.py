@@ -12,6 +12,7 @@ from optimizer.exact import Exact
 from optimizer.model.formulation import Formulation
 from optimizer.model.freight import arc_kg
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import expand
 from optimizer.model.rows import make_rows, scaled
 from optimizer.model.terms import Ratio
 from optimizer.tables.tables import Table
@@ -19,7 +20,7 @@ from optimizer.tables.tables import Table
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Entries = tuple[Ints, Ints, NDArray[np.generic]]
-Counts = Callable[[Ints, Ints], tuple[Ints, Ints]]
+Ranges = Callable[[Ints, Ints], tuple[Ints, Ints]]
 Place = Literal["warehouse", "lane", "day"]
 Sense = Literal["<=", ">="]
 
@@ -39,17 +40,16 @@ def limit_rows(
     return make_rows(family, keys, parts, lower, upper, coupling=True, dropped=f.resources.dropped.get(family, 0))
 
 
-def cumulative_rows(f: Formulation, family: str, keys: Mapping[str, Ints], limit: Ints, counts: Counts) -> Rows:
-    """The same for all that flows: ``counts`` lists (position, limit it counts in) by source and day.
+def cumulative_rows(f: Formulation, family: str, keys: Mapping[str, Ints], limit: Ints, ranges: Ranges) -> Rows:
+    """The same for all that flows: by source and day ``ranges`` says in which limits it counts, from one up to another.
 
-    Most flows count in several limits: they are looked up once it is known in which.
+    Most flows count in several limits, of which few are kept: so each range is one of kept limits first.
     """
     flows, keep = f.flows, f.resources.kept[family]
-    place, row = counts(flows.source, flows.day)
-    if not keep.all():
-        chosen = np.flatnonzero(keep[row])
-        place, row = place[chosen], (np.cumsum(keep) - 1)[row[chosen]]
-        del chosen
+    kept_before = np.append(0, np.cumsum(keep))
+    start, stop = ranges(flows.source, flows.day)
+    place, row = expand(kept_before[start], kept_before[stop])
+    del start, stop
     column, units = flows.column.astype(np.int32)[place], flows.units.astype(np.float64)[place]
     del place
     lower, upper = _sides(limit[keep].astype(np.float64), "<=")

@@ -32,4 +32,4 @@ def lot_stock(f: Formulation) -> Rows:
         "product": supply.product[source],
         "day": supply.period_day[period],
     }
-    return cumulative_rows(f, "lot_stock", keys, lots.own, partial(lots.of_draws, supply))
+    return cumulative_rows(f, "lot_stock", keys, lots.own, partial(lots.limits_of_each, supply))

@@ -27,4 +27,4 @@ def warehouse_stock(f: Formulation) -> Rows:
         "product": supply.pool_product[supply.period_pool[row]],
         "day": supply.period_day[row],
     }
-    return cumulative_rows(f, "warehouse_stock", keys, supply.period_atp, supply.periods_of)
+    return cumulative_rows(f, "warehouse_stock", keys, supply.period_atp, supply.periods_of_each)
