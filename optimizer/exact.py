@@ -269,7 +269,7 @@ def _lift(value: Any, size: int) -> Exact:
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "f":
             raise TypeError("floats are not exact")
-        return Exact(value.astype(np.int64) if value.dtype.kind in "iub" else value, 0)
+        return Exact(value.astype(np.int64, copy=False) if value.dtype.kind in "iub" else value, 0)
     one = Exact.of([value.item() if isinstance(value, np.integer) else value])
     return Exact(np.broadcast_to(one.num, (size,)), one.scale)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -17,7 +18,7 @@ from optimizer.model.batch import Batch
 from optimizer.model.candidates import REASONS, Candidates, Filters, apply_narrow_pins
 from optimizer.model.freight import chargeable_kg
 from optimizer.model.kit_parts import Kits, Parts
-from optimizer.model.ragged import first_of, order_of, ranks_of, renumbered, totals
+from optimizer.model.ragged import first_of, joined, order_of, ranks_of, renumbered, totals
 from optimizer.model.rates import Bands
 from optimizer.model.tariffs import most_steps
 from optimizer.tables.tables import Tables
@@ -92,18 +93,28 @@ class Arcs:
     def __len__(self) -> int:
         return len(self.line)
 
-    @property
+    @cached_property
     def upper(self) -> Ints:
         """Most units of each arc's column."""
         return self.cap // self.step
 
-    @property
+    @cached_property
+    def wanted(self) -> Ints:
+        """Units of each arc's column if stock and capacities were endless."""
+        return -(-self.want // self.step)
+
+    @cached_property
     def n_groups(self) -> int:
         return int(self.group.max(initial=-1)) + 1
 
-    @property
+    @cached_property
     def n_picks(self) -> int:
         return int(self.pick.max(initial=-1)) + 1
+
+    @cached_property
+    def pick_first(self) -> Ints:
+        """The first arc of each (line, shipment)."""
+        return first_of(self.pick, self.n_picks)
 
 
 def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:
@@ -115,8 +126,8 @@ def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:
     parts = [filters.sift(_pairs(tables, chunk, zone_lanes, zone_start)) for chunk in _chunks(lines, count)]
     if batch.offers.plain:
         for part in parts:
-            del part.arrays["offer"]
-    found = Candidates({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})
+            part.pop("offer")
+    found = Candidates({name: joined([part.pop(name) for part in parts]) for name in parts[0].names})
     if batch.offers.plain:
         found["offer"] = found["line"]
     found.lost = {reason: lost.get(reason, 0) + sum(part.lost[reason] for part in parts) for reason in REASONS}
@@ -125,7 +136,7 @@ def find_arcs(batch: Batch, headroom: int = 0) -> Arcs:
     _set_steps(batch, found, ways)
     _drop_unpriced(batch, found, ways)
     _drop_incomplete(batch, found, ways, filters.whole)
-    _drop_part_shipments(tables, found, ways)
+    _drop_part_shipments(tables, found)
     _drop_unpriced(batch, found, ways)
     return _finished(batch, found, ways, headroom)
 
@@ -172,35 +183,43 @@ class _Ways:
         self.tables = batch.tables
         self.plain = batch.offers.plain and batch.ship_days.none and not batch.supply.has_lots
 
-    def groups(self, found: Candidates) -> tuple[Ints, int]:
-        """(line, warehouse, day, product, source) of each candidate: what shares a multiple over services."""
+    def groups(self, found: Candidates, at: Ints | None = None) -> tuple[Ints, int]:
+        """(line, warehouse, day, product, source) of each candidate, or those ``at``: what shares a multiple."""
         if self.plain:
             group = np.cumsum(_run_starts(found["line"], found["warehouse"])) - 1
-            return group, int(group[-1]) + 1 if len(group) else 0
-        if "group" in found.arrays:
-            return renumbered(found["group"])
+            size = int(group[-1]) + 1 if len(group) else 0
+            return (group, size) if at is None else renumbered(group[at])
+        if "group" in found:
+            return renumbered(found["group"] if at is None else found["group"][at])
         by_house, by_lane = (_run_starts(found["line"], found[name]) for name in ("warehouse", "lane"))
         if np.array_equal(by_house, by_lane):
-            group = np.arange(len(found))  # one service reaches each (line, warehouse): nothing is shared
+            group, size = np.arange(len(found)), len(found)  # one service reaches each (line, warehouse)
         else:
-            group, _ = ranks_of(*(found[name] for name in ("line", "warehouse", "day", "product", "source")))
+            group, size = ranks_of(*(found[name] for name in ("line", "warehouse", "day", "product", "source")))
         found["group"] = group
-        return renumbered(group)
+        return (group, size) if at is None else renumbered(group[at])
 
     def picks(self, found: Candidates) -> Ints:
         """(line, shipment) of each candidate; they are sorted by it."""
         if self.plain:
             return np.arange(len(found))
-        return np.cumsum(_run_starts(found["line"], found["lane"], found["day"])) - 1
+        return _picks(found, np.arange(len(found)))
 
     def shipments(self, found: Candidates) -> tuple[Ints, Ints, Ints, Ints]:
         """For each candidate the number of its (order, lane, day); then the three of each number, sorted."""
         order, lane, day = (found[name] for name in ("order", "lane", "day"))
-        if "shipment" not in found.arrays:
-            found["shipment"], _ = ranks_of(order, lane, day)
-        place, size = renumbered(found["shipment"])
+        if "shipment" in found:
+            place, size = renumbered(found["shipment"])
+        else:
+            place, size = ranks_of(order, lane, day)
+            found["shipment"] = place
         first = first_of(place, size)
         return place, order[first], lane[first], day[first]
+
+
+def _picks(found: Candidates, at: Ints) -> Ints:
+    """Numbers of the (line, lane, day) of some candidates, which are sorted by them."""
+    return np.cumsum(_run_starts(*(found[name][at] for name in ("line", "lane", "day")))) - 1
 
 
 def _run_starts(*keys: Ints) -> Flags:
@@ -226,7 +245,8 @@ def _drop_incomplete(batch: Batch, found: Candidates, ways: _Ways, whole: Ints) 
     lines, policy, complete = tables.order_lines, tables.orders["delivery_policy"], must_complete(tables)
     if not (complete.any() or lines["min_fill_qty"].any()):
         return
-    can_have = _most_per_line(batch, found, ways, whole)
+    asks = np.flatnonzero((complete | (lines["min_fill_qty"] > 0))[found["line"]])
+    can_have = _most_per_line(batch, found, ways, whole, asks)
     fits = ~complete | (can_have >= lines["qty"])
     unfit = np.bincount(tables.line_order[~fits], minlength=len(tables.orders)) > 0
     fits &= ~((policy == "order_complete") & unfit)[tables.line_order]
@@ -234,12 +254,12 @@ def _drop_incomplete(batch: Batch, found: Candidates, ways: _Ways, whole: Ints) 
     found.keep((can_have >= lines["min_fill_qty"])[found["line"]], "below_min_fill")
 
 
-def _most_per_line(batch: Batch, found: Candidates, ways: _Ways, whole: Ints) -> Ints:
-    """Most units of each line that its arcs carry together, each group in whole multiples and from its own stock."""
-    group, size = ways.groups(found)
-    first = first_of(group, size)
+def _most_per_line(batch: Batch, found: Candidates, ways: _Ways, whole: Ints, at: Ints) -> Ints:
+    """Most units of lines that their arcs ``at`` carry together, each group in whole multiples, from its own stock."""
+    group, size = ways.groups(found, at)
+    first = at[first_of(group, size)]
     offer, multiple = found["offer"][first], batch.offers.multiple
-    together = np.minimum(np.minimum(totals(group, found["cap"], size), found["room"][first]), whole[offer])
+    together = np.minimum(np.minimum(totals(group, found["cap"][at], size), found["room"][first]), whole[offer])
     together = together // multiple[offer] * multiple[offer]
     most = totals(found["line"][first], together, len(batch.tables.order_lines))
     if batch.offers.plain:
@@ -253,7 +273,7 @@ def must_complete(tables: Tables) -> Flags:
     return ~in_part[tables.line_order]
 
 
-def _drop_part_shipments(tables: Tables, found: Candidates, ways: _Ways) -> None:
+def _drop_part_shipments(tables: Tables, found: Candidates) -> None:
     """Where the whole line takes a single shipment, its arcs there carry all of it together, or none of it.
 
     An arc that carries all of it alone, or not at all, becomes one step.
@@ -263,22 +283,30 @@ def _drop_part_shipments(tables: Tables, found: Candidates, ways: _Ways) -> None
         return
     single = order.given("max_shipments") & (order["max_shipments"] == 1)
     alone = complete & single[tables.line_order]
-    pick = ways.picks(found)
-    together = totals(pick, found["cap"], len(pick))[pick]
-    found.keep(~alone[found["line"]] | (together >= qty[found["line"]]), "cannot_complete")
-    whole_order = single & (order["delivery_policy"] == "order_complete")
-    if whole_order.any():
-        first = _run_starts(ways.picks(found))
-        shipment = ways.shipments(found)[0]
-        every = np.bincount(shipment[first], minlength=len(found))[shipment]
-        complete_there = every == np.bincount(tables.line_order)[found["order"]]
-        found.keep(~whole_order[found["order"]] | complete_there, "cannot_complete")
-    pick = ways.picks(found)
-    sole = np.bincount(found["line"], minlength=len(qty))[found["line"]] == 1
-    sole_there = np.bincount(pick, minlength=1)[pick] == 1
-    one_step = (alone[found["line"]] & sole_there) | (complete[found["line"]] & sole)
-    one_step &= found["cap"] == qty[found["line"]]
-    found["step"] = np.where(one_step, found["cap"], found["step"])
+    at = np.flatnonzero(alone[found["line"]])
+    pick, fits = _picks(found, at), np.ones(len(found), dtype=bool)
+    fits[at] = totals(pick, found["cap"][at], len(at))[pick] >= qty[found["line"][at]]
+    found.keep(fits, "cannot_complete")
+    _drop_part_orders(tables, found, single & (order["delivery_policy"] == "order_complete"))
+    at = np.flatnonzero(alone[found["line"]])
+    pick = _picks(found, at)
+    sole = complete & (np.bincount(found["line"], minlength=len(qty)) == 1)
+    one_step = sole[found["line"]]
+    one_step[at] |= (np.bincount(pick) == 1)[pick]
+    one = np.flatnonzero(one_step)
+    one = one[found["cap"][one] == qty[found["line"][one]]]
+    found["step"] = found["step"].copy()
+    found["step"][one] = found["cap"][one]
+
+
+def _drop_part_orders(tables: Tables, found: Candidates, whole: Flags) -> None:
+    """Of orders that leave whole in one shipment: arcs of shipments that some line of the order has no arc in."""
+    at = np.flatnonzero(whole[found["order"]])
+    shipment, size = ranks_of(*(found[name][at] for name in ("order", "lane", "day")))
+    lines = np.bincount(shipment[_run_starts(_picks(found, at))], minlength=size)[shipment]
+    fits = np.ones(len(found), dtype=bool)
+    fits[at] = lines == np.bincount(tables.line_order)[found["order"][at]]
+    found.keep(fits, "cannot_complete")
 
 
 def _drop_unpriced(batch: Batch, found: Candidates, ways: _Ways) -> None:
@@ -300,7 +328,7 @@ def _drop_unpriced(batch: Batch, found: Candidates, ways: _Ways) -> None:
 def _finished(batch: Batch, found: Candidates, ways: _Ways, headroom: int) -> Arcs:
     shipment, shipment_order, shipment_lane, shipment_day = ways.shipments(found)
     lost, offers = found.lost, batch.offers
-    named = {name: array for name, array in found.arrays.items() if name not in ("room", "group", "shipment")}
+    named = {name: found[name] for name in found.names if name not in ("room", "group", "shipment")}
     units, kits = found["step"], offers.recipes.is_kit.any()
     if not offers.plain or kits:
         units = offers.shipped(found["offer"], found["step"]) * offers.units[found["offer"]]

@@ -82,6 +82,13 @@ class Batch:
         """Lanes with a weight-break tariff, which stands in place of their own costs."""
         return np.bincount(self.tables.band_lane, minlength=len(self.tables.lanes)) > 0
 
+    @cached_property
+    def lane_density(self) -> tuple[Ints, Exact]:
+        """The kind of each lane by its kg_per_m3, and the kg_per_m3 of each kind: there are few."""
+        stated: Exact = self.tables.lanes["kg_per_m3"]
+        kinds, kind = np.unique(stated.num, return_inverse=True)
+        return kind.reshape(-1), Exact(kinds, stated.scale)
+
     def lane_cost(self, column: str) -> Exact:
         """A cost of each lane (fixed_cost, cost_per_unit, cost_per_kg, min_charge); 0 where a tariff replaces it."""
         cost: Exact = self.tables.lanes[column]

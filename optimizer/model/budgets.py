@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.model.batch import Batch
 from optimizer.model.offers import Recipes
+from optimizer.model.ragged import distinct_codes
 from optimizer.tables.scope import scope_members
 from optimizer.tables.tables import Tables
 
@@ -26,7 +27,7 @@ def orders_in_scope(tables: Tables) -> tuple[Ints, Ints]:
     """Pairs (budget on freight, order in its scope), sorted by order."""
     budget, line = members(tables, "shipping_cost")
     size = max(len(tables.budgets), 1)
-    codes = np.unique(tables.line_order[line] * size + budget)
+    codes = distinct_codes(tables.line_order[line] * size + budget)
     return codes % size, codes // size
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,19 @@ from optimizer.model.batch import Batch
 from optimizer.model.constraints import FAMILIES
 from optimizer.model.formulation import Formulation
 from optimizer.model.goals import OBJECTIVE, StageRow, floor_rows
+from optimizer.model.heap import reused_memory
 from optimizer.model.kpi_rows import kpi_columns
-from optimizer.model.linear_model import Block, LinearModel, assemble
+from optimizer.model.linear_model import Block, LinearModel, Rows, assemble
 from optimizer.model.objective import objective
 from optimizer.model.transfers import transfer_columns
 from optimizer.model.variables import Variables
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.tables import Tables
+
+FEW_LINES = 5_000
+"""Models of so few lines are built in memory that the process has anyway; parts of a batch are built by the hundred."""
+NONZEROS_PER_COLUMN = 16
+"""Room for the matrix to begin with: about what it takes with every policy. What is not used costs no memory."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +89,26 @@ def build_model(
     up to ``headroom`` in place is the same as building the model anew from changed tables. ``part``: others than these
     orders use the shared limits too, so that none is left out for being more than these could use.
     """
-    stages = floor_rows(scenario) if stages is None else stages
-    formulation = Formulation.of(tables, scenario, headroom, stages, part, goal[0])
-    families = [family(formulation) for family in FAMILIES.values()]
-    linear = assemble(formulation.variables.blocks, families, _objective(formulation, *goal))
-    pruned = {f"arcs.{reason}": count for reason, count in formulation.arcs.pruned.items() if count}
-    pruned |= {f"rows.{rows.family}": rows.dropped for rows in families if rows.dropped}
-    unused = transfer_columns(formulation).unused
-    pruned |= {"moves.unused": unused} if unused else {}
-    batch = Batch.of(tables, scenario)
-    return Model(batch, formulation.arcs, formulation.variables, linear, pruned, stages)
+    with reused_memory() if len(tables.order_lines) > FEW_LINES else nullcontext():
+        stages = floor_rows(scenario) if stages is None else stages
+        formulation = Formulation.of(tables, scenario, headroom, stages, part, goal[0])
+        pruned = {f"arcs.{reason}": count for reason, count in formulation.arcs.pruned.items() if count}
+        rows = _families(formulation, pruned)
+        room = NONZEROS_PER_COLUMN * formulation.n_cols
+        linear = assemble(formulation.variables.blocks, rows, _objective(formulation, *goal), nonzeros=room)
+        unused = transfer_columns(formulation).unused
+        pruned |= {"moves.unused": unused} if unused else {}
+        batch = Batch.of(tables, scenario)
+        return Model(batch, formulation.arcs, formulation.variables, linear, pruned, stages)
+
+
+def _families(f: Formulation, pruned: dict[str, int]) -> Iterator[Rows]:
+    """The rows of the model, family after family; what they leave out is counted in ``pruned``."""
+    for family in FAMILIES.values():
+        rows = family(f)
+        if rows.dropped:
+            pruned[f"rows.{rows.family}"] = rows.dropped
+        yield rows
 
 
 def _objective(f: Formulation, kpi: str, sense: str) -> NDArray[np.float64]:

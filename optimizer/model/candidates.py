@@ -37,30 +37,71 @@ FROZEN_KEYS = ("line", "lane", "day", "source", "product")
 
 
 class Candidates:
-    """Arcs still in the running: named arrays of one length, thinned together, and what was lost by reason."""
+    """Arcs still in the running: named arrays of one length, thinned together, and what was lost by reason.
+
+    An array follows when it is next asked for, through all thinnings since at once: most are asked for rarely.
+    """
 
     def __init__(self, arrays: dict[str, Ints]) -> None:
-        self.arrays = arrays
         self.lost = dict.fromkeys(REASONS, 0)
+        self._arrays = arrays
+        self._size = len(arrays["line"])
+        self._thinnings: list[Ints] = []
+        self._followed = dict.fromkeys(arrays, 0)
+        self._since: dict[int, tuple[int, Ints]] = {}
 
     def __getitem__(self, name: str) -> Ints:
-        return self.arrays[name]
+        followed = self._followed[name]
+        if followed < len(self._thinnings):
+            self[name] = self._arrays[name][self._positions(followed)]
+        return self._arrays[name]
 
     def __setitem__(self, name: str, array: Ints) -> None:
-        self.arrays[name] = array
+        self._arrays[name] = array
+        self._followed[name] = len(self._thinnings)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays
 
     def __len__(self) -> int:
-        return len(self.arrays["line"])
+        return self._size
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._arrays)
+
+    def pop(self, name: str) -> Ints:
+        """An array that is no longer needed here."""
+        array = self[name]
+        del self._arrays[name]
+        return array
 
     def keep(self, mask: Flags, reason: str) -> None:
-        lost = len(mask) - int(np.count_nonzero(mask))
-        if lost:
-            self.lost[reason] += lost
-            self.take(np.flatnonzero(mask))
+        self.keep_all({reason: mask})
+
+    def keep_all(self, masks: dict[str, Flags]) -> None:
+        """Those that no mask drops, thinned once; each one lost counts under the first reason."""
+        kept: Flags | None = None
+        left = len(self)
+        for reason, mask in masks.items():
+            kept = mask if kept is None else kept & mask
+            before, left = left, int(np.count_nonzero(kept))
+            self.lost[reason] += before - left
+        if kept is not None and left < len(self):
+            self.take(np.flatnonzero(kept))
 
     def take(self, where: Ints) -> None:
         """These positions only, as often as they are named."""
-        self.arrays = {name: array[where] for name, array in self.arrays.items()}
+        self._size = len(where)
+        self._thinnings.append(where)
+
+    def _positions(self, followed: int) -> Ints:
+        """Where what is left stood after so many thinnings."""
+        done, where = self._since.get(followed, (followed + 1, self._thinnings[followed]))
+        for thinning in self._thinnings[done:]:
+            where = where[thinning]
+        self._since[followed] = len(self._thinnings), where
+        return where
 
 
 class Filters:
@@ -72,6 +113,7 @@ class Filters:
         self.offers, self.supply = batch.offers, batch.supply
         self.kits = bool(self.offers.recipes.is_kit.any())
         self.dated = not batch.ship_days.none
+        self.mortal = bool((self.supply.expiry < FOREVER).any())
         self.frozen = bool(tables.orders["frozen"].any())
         ordered = tables.order_lines["qty"][self.offers.line]
         self.whole = ordered // self.offers.multiple * self.offers.multiple
@@ -95,15 +137,15 @@ class Filters:
             found.keep(self.ineligible.find(self._pair(found)) < 0, "ineligible")
         self._leave(found)
         self._offer(found)
-        found["want"] = self.whole[found["offer"]]
-        found.keep(found["want"] > 0, "below_step")
-        found["want"] = self.pins.apply(self._pair(found), tables.lane_service[found["lane"]], found["want"])
-        found.keep(found["want"] > 0, "pinned_off")
+        whole = self.whole[found["offer"]]
+        found["want"] = self.pins.apply(self._pair(found), tables.lane_service[found["lane"]], whole)
+        found.keep_all({"below_step": whole > 0, "pinned_off": found["want"] > 0})
         self._draw(found)
+        usable = {"expired": self._good(found)} if self.mortal else {}
         if self.frozen:
-            found.keep(keep_frozen(self.batch, *(found[name] for name in FROZEN_KEYS)), "frozen")
+            usable["frozen"] = keep_frozen(self.batch, *(found[name] for name in FROZEN_KEYS))
         found["room"] = self._room(found)
-        found.keep(found["room"] >= offers.multiple[found["offer"]], "no_stock")
+        found.keep_all(usable | {"no_stock": found["room"] >= offers.multiple[found["offer"]]})
         found["want"] = np.minimum(found["want"], self.quota[found["line"]])
         found["cap"] = np.minimum(np.minimum(found["want"], found["room"]), self.capacities.room(found))
         found.keep(found["cap"] > 0, "no_capacity")
@@ -138,7 +180,7 @@ class Filters:
 
     def _draw(self, found: Candidates) -> None:
         """Once for each lot that it may come from; kits have none of their own."""
-        supply, batch = self.supply, self.batch
+        supply = self.supply
         pool = supply.find_pool(found["warehouse"], found["product"])
         if self.kits:
             kit = self._is_kit(found)
@@ -155,9 +197,13 @@ class Filters:
             owner, source = expand(np.where(kit, -1, start), np.where(kit, 0, stop))
             found.take(owner)
             found["source"] = source
-        if supply.expiry.min(initial=FOREVER) < FOREVER:
-            good = batch.good_for(found["source"], found["order"], found["lane"], found["day"])
-            found.keep(good | (found["source"] < 0), "expired")
+
+    def _good(self, found: Candidates) -> Flags:
+        """Whether its lot would be good enough on arrival."""
+        good = np.ones(len(found), dtype=bool)
+        at = np.flatnonzero(np.append(self.supply.expiry < FOREVER, False)[found["source"]])  # a kit, -1, has no lot
+        good[at] = self.batch.good_for(*(found[name][at] for name in ("source", "order", "lane", "day")))
+        return good
 
     def _is_kit(self, found: Candidates) -> Flags:
         return self.offers.recipes.is_kit[found["product"]]

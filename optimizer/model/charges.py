@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from optimizer.exact import Exact
 from optimizer.model.arcs import Arcs
 from optimizer.model.batch import Batch
 from optimizer.model.freight import arc_freight
-from optimizer.model.rows import whole_scale
+from optimizer.model.rows import made_whole
 from optimizer.model.terms import Ratio
 
 Ints = NDArray[np.int64]
@@ -39,13 +41,19 @@ class Charges:
         rise = (batch.lane_cost("min_charge") - batch.lane_cost("fixed_cost")).take(lane)
         return cls(shipment, rise, (np.cumsum(chosen) - 1)[arcs.shipment[arc]], arc, arc_freight(batch, arcs, arc))
 
+    @cached_property
     def coefficients(self) -> tuple[Ints, Ratio]:
         """Row and coefficient of each row's top-up, then of the arcs, then of the opened shipment."""
         own, ones = np.arange(len(self.shipment)), np.ones(len(self.shipment), dtype=np.int64)
         top = Exact.concat([Exact.ints(ones), self.freight.top, -self.rise])
         return np.concatenate([own, self.row, own]), Ratio(top, np.concatenate([ones, self.freight.bottom, ones]))
 
+    @cached_property
+    def made_whole(self) -> tuple[Ints, NDArray[Any]]:
+        """The rows made whole: see `optimizer.model.rows.made_whole`."""
+        return made_whole(*self.coefficients, len(self.shipment))
+
     def money_unit(self) -> Floats:
         """What every sum of freight of the shipment, and so its top-up, is a multiple of; 0 where that is not known."""
-        scale = whole_scale(*self.coefficients(), len(self.shipment)).astype(np.float64)
+        scale = self.made_whole[0].astype(np.float64)
         return np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0)

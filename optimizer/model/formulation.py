@@ -16,7 +16,7 @@ from optimizer.model.batch import Batch
 from optimizer.model.calendar import FOREVER, days_since
 from optimizer.model.freight import arc_freight
 from optimizer.model.goals import OBJECTIVE, StageRow, with_columns
-from optimizer.model.ragged import first_of, totals
+from optimizer.model.ragged import expand, joined, totals
 from optimizer.model.resources import Resources, find_resources
 from optimizer.model.terms import Ratio
 from optimizer.model.variables import NONE, Variables, define_variables
@@ -25,12 +25,12 @@ from optimizer.tables.tables import Tables
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+_NOTHING = [np.zeros(0, dtype=np.int64)] * 4
 
 
 class Taken(NamedTuple):
-    """Units of ``source`` that leave it on ``day`` for each unit of ``column``, for arc ``arc``."""
+    """Units of ``source`` that leave it on ``day`` for each unit of ``column``."""
 
-    arc: Ints
     source: Ints
     day: Ints
     column: Ints
@@ -118,34 +118,29 @@ class Formulation:
         """Day of each row of the table `calendar`."""
         return days_since(self.scenario, self.tables.calendar["date"], FOREVER)
 
-    @cached_property
-    def pick_first(self) -> Ints:
-        """The first arc of each (line, shipment)."""
-        return first_of(self.arcs.pick, self.arcs.n_picks)
-
-    @cached_property
+    @property
     def draws(self) -> Taken:
         """What columns take from stock: those of arcs, and those that decide for the components of kits."""
-        draws, needs = self.arcs.draws, self.arcs.needs
-        day = self.arcs.day[draws.arc]
-        if not len(needs.arc):
-            return Taken(draws.arc, draws.source, day, draws.arc, draws.units)
-        arc = needs.arc[needs.option]
-        return Taken(
-            np.concatenate([draws.arc, arc]),
-            np.concatenate([draws.source, needs.source]),
-            np.concatenate([day, self.arcs.day[arc]]),
-            np.concatenate([draws.arc, self.variables.kit_draw]),
-            np.concatenate([draws.units, np.ones(len(arc), dtype=np.int64)]),
-        )
+        size = len(self.arcs.draws.arc) + len(self.arcs.needs.option)
+        return Taken(*(column[:size] for column in self.flows))
 
     @cached_property
     def flows(self) -> Taken:
         """Draws, and what moves between warehouses take (units > 0) and bring (units < 0, on the day they arrive)."""
-        parts = [self.draws, *(flow(self) for flow in policies.FLOWS)]
-        if len(parts) == 1:
-            return self.draws
-        return Taken(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        arcs, draws, needs = self.arcs, self.arcs.draws, self.arcs.needs
+        of_kits = needs.arc[needs.option]
+        ones = np.ones(len(of_kits), dtype=np.int64)
+        parts = [
+            Taken(draws.source, arcs.day[draws.arc], draws.arc, draws.units),
+            Taken(needs.source, arcs.day[of_kits], self.variables.kit_draw, ones),
+            *(flow(self) for flow in policies.FLOWS),
+        ]
+        parts = [part for part in parts if len(part.source)]
+        return Taken(*(joined(list(column)) for column in zip(*parts, strict=True))) if parts else Taken(*_NOTHING)
+
+    @cached_property
+    def every_arc(self) -> Ints:
+        return np.arange(len(self.arcs))
 
     @cached_property
     def pool_reach(self) -> Ints:
@@ -173,11 +168,7 @@ class Formulation:
 
     def arcs_of(self, lines: Ints) -> tuple[Ints, Ints]:
         """All arcs of these lines, with the position in ``lines`` that each belongs to."""
-        start = self.line_start[lines]
-        count = self.line_start[lines + 1] - start
-        first = np.cumsum(count) - count
-        arc = np.arange(int(count.sum())) + np.repeat(start - first, count)
-        return np.repeat(np.arange(len(lines)), count), arc
+        return expand(self.line_start[lines], self.line_start[lines + 1])
 
     @cached_property
     def _whole_orders(self) -> Flags:

@@ -19,11 +19,22 @@ Ints = NDArray[np.int64]
 
 def chargeable_kg(batch: Batch, offer: Ints, lane: Ints) -> Ratio:
     """Kg per ordered unit of an offer that freight on a lane counts: max(kg, kg_per_m3 · m³)."""
-    kg, lanes = batch.offers.kg.take(offer), batch.tables.lanes
+    offers, lanes = batch.offers, batch.tables.lanes
     if "kg_per_m3" not in lanes.columns or not lanes.given("kg_per_m3").any():
-        return kg
-    light = np.flatnonzero((lanes["kg_per_m3"] > 0)[lane])  # elsewhere volume counts nothing
-    by_volume = batch.offers.volume.take(offer[light]).times(lanes["kg_per_m3"].take(lane[light]))
+        return offers.kg.take(offer)
+    kind, of_kind = batch.lane_density
+    size = len(offers)
+    if len(of_kind) * size > len(offer):
+        return _chargeable(offers.kg.take(offer), offers.volume.take(offer), of_kind.take(kind[lane]))
+    every = np.tile(np.arange(size), len(of_kind))
+    densities = of_kind.take(np.repeat(np.arange(len(of_kind)), size))
+    return _chargeable(offers.kg.take(every), offers.volume.take(every), densities).take(kind[lane] * size + offer)
+
+
+def _chargeable(kg: Ratio, volume: Ratio, density: Exact) -> Ratio:
+    """The larger of kg and volume · density, elementwise."""
+    light = np.flatnonzero(density > 0)  # elsewhere volume counts nothing
+    by_volume = volume.take(light).times(density.take(light))
     bulky = by_volume.top * kg.bottom[light] > kg.top.take(light) * by_volume.bottom
     at, chosen = light[bulky], by_volume.take(np.flatnonzero(bulky))
     bottom = kg.bottom.copy()

@@ -20,6 +20,7 @@ from optimizer.model import objective as money
 from optimizer.model import policy_terms as policy
 from optimizer.model import terms
 from optimizer.model.goals import OBJECTIVE
+from optimizer.model.ragged import distinct_codes
 from optimizer.model.shares import share_columns
 from optimizer.model.terms import Ratio
 from optimizer.scenario.schema import kpi_scope, share_level
@@ -67,32 +68,45 @@ TERMS: Mapping[str, tuple[Term, ...]] = {
 
 def kpi_columns(f: Formulation, kpi: str) -> Ratio:
     """What one unit of each column adds to the KPI."""
+    return money.value_by_column(f) if kpi == OBJECTIVE else money.added(_terms(f, kpi), f.n_cols)
+
+
+def kpi_entries(f: Formulation, kpi: str) -> tuple[Ints, Ratio]:
+    """The columns that add to the KPI, sorted, and what one unit of each adds."""
+    if kpi == OBJECTIVE:
+        column, ratio = np.arange(f.n_cols), kpi_columns(f, kpi)
+    else:  # few columns, in general: they are added up among themselves
+        found = _terms(f, kpi)
+        column = distinct_codes(np.concatenate([np.zeros(0, dtype=np.int64), *(term[0] for term, _ in found)]))
+        own = [((np.searchsorted(column, named), ratio), weight) for (named, ratio), weight in found]
+        ratio = money.added(own, len(column))
+    stated = np.flatnonzero(ratio.top.num)
+    return column[stated], ratio.take(stated)
+
+
+def _terms(f: Formulation, kpi: str) -> list[tuple[tuple[Ints, Ratio], Decimal]]:
+    """The terms that make up a KPI other than the objective, with their weights."""
     name = kpi.partition("[")[0]
     if share_level(kpi):
-        return _lowest_fills(f, kpi)
-    if name == OBJECTIVE:
-        return money.value_by_column(f)
-    if name == "service_value":
+        found = [(_lowest_fills(f, kpi), Decimal(1))]
+    elif name == "service_value":
         found = [(money.service(f), f.stated.service.value)]
     elif name == "weighted_service_level":
         found = [(_service_level(f, kpi_scope(kpi)), Decimal(1))]
     else:
         found = [(term(f), Decimal(1)) for term in TERMS[name]]
-    return money.added([(term, weight) for term, weight in found if len(term[0])], f.n_cols)
+    return [(term, weight) for term, weight in found if len(term[0])]
 
 
-def _lowest_fills(f: Formulation, kpi: str) -> Ratio:
+def _lowest_fills(f: Formulation, kpi: str) -> tuple[Ints, Ratio]:
     """Level · level_fill − Σ level_gap: at best the sum of so many of the lowest fills of a group, in wholes."""
     level, group_id = share_level(kpi) or (0, "")
     columns, shares = share_columns(f), f.batch.shares
     group = int(np.flatnonzero(f.tables.fair_share["group_id"] == group_id)[0])
     at = int(np.flatnonzero((columns.group == group) & (columns.level == level))[0])
-    parts = np.ones(f.n_cols, dtype=np.int64)
-    amount = np.zeros(f.n_cols, dtype=np.int64)
-    gap = columns.gap[columns.which == at]
-    amount[columns.fill[at]], amount[gap] = level, -1
-    parts[columns.fill[at]] = parts[gap] = max(int(shares.parts[group]), 1)
-    return Ratio(Exact.ints(amount), parts)
+    column = np.append(columns.fill[at], columns.gap[columns.which == at])
+    amount = np.append(level, np.full(len(column) - 1, -1))
+    return column, Ratio(Exact.ints(amount), np.full(len(column), max(int(shares.parts[group]), 1)))
 
 
 def _service_level(f: Formulation, scope: str) -> tuple[Ints, Ratio]:

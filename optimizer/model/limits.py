@@ -23,6 +23,7 @@ Flags = NDArray[np.bool_]
 
 DENSE = 1 << 24
 """Largest grid of codes that is looked up in a table instead of by search."""
+_NOWHERE = np.zeros(0, dtype=bool)
 ENDLESS = 1 << 60
 """Stands for no limit, in units."""
 
@@ -169,7 +170,9 @@ class PinLimits:
         ):
             if len(index):
                 place = index.find(code)
-                room = np.where(place >= 0, np.minimum(room, qty[place]), room)
+                at = np.flatnonzero(place >= 0)
+                room = room.copy()
+                room[at] = np.minimum(room[at], qty[place[at]])
         return room
 
 
@@ -215,11 +218,13 @@ class Capacities:
         """Lower the room at ``where`` to what rows of one table of capacities leave."""
         headroom = self.headroom
         for column in ("capacity_lines", "capacity_shipments"):
-            if column in table.columns and table.given(column).any():
-                room[where[table.given(column)[row] & (table[column][row] + headroom < 1)]] = 0
-        if table.given("capacity_units").any():
-            limit = np.where(table.given("capacity_units"), table["capacity_units"] + headroom, ENDLESS)
-            room[where] = np.minimum(room[where], self._ordered(limit[row], found["offer"][where]))
+            none = table.given(column) & (table[column] + headroom < 1) if column in table.columns else _NOWHERE
+            if none.any():
+                room[where[none[row]]] = 0
+        counted = np.flatnonzero(table.given("capacity_units")[row])
+        if len(counted):
+            limit, at = table["capacity_units"][row[counted]] + headroom, where[counted]
+            room[at] = np.minimum(room[at], self._ordered(limit, found["offer"][at]))
         weighed = np.flatnonzero(table.given("capacity_kg")[row])
         if len(weighed):
             kg = (table["capacity_kg"] + headroom).take(row[weighed])

@@ -6,7 +6,7 @@ Knows no business word. Always a maximization: ``max offset + objective @ x`` su
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,12 +134,29 @@ class Rows:
         return len(self.lower)
 
 
-def assemble(columns: Sequence[Columns], rows: Sequence[Rows], objective: Floats, offset: float = 0.0) -> LinearModel:
-    """Stack the families, in their order; families without a single row or column leave no block."""
+def assemble(
+    columns: Sequence[Columns], rows: Iterable[Rows], objective: Floats, offset: float = 0.0, nonzeros: int = 0
+) -> LinearModel:
+    """Stack the families, in their order; families without a single row or column leave no block.
+
+    Each family of rows is copied as it comes and not kept, so that the matrix never stands in memory twice.
+    ``nonzeros``: about how many there will be, where that is known.
+    """
     columns = [block for block in columns if len(block)]
-    rows = [block for block in rows if len(block)]
-    starts = np.cumsum([0, *(len(block.value) for block in rows)])
     upper = _joined([block.upper for block in columns], np.float64)
+    indptr, lower, top = (Growing(dtype) for dtype in (np.int64, np.float64, np.float64))
+    indices, data = Growing(np.int32, nonzeros), Growing(np.float64, nonzeros)
+    indptr.add(np.zeros(1, dtype=np.int64))
+    blocks = []
+    for family in rows:
+        if not len(family):
+            continue
+        blocks.append(_row_block(family, len(lower)))
+        indptr.add(family.indptr[1:] + len(data))
+        indices.add(family.column)
+        data.add(family.value)
+        lower.add(family.lower)
+        top.add(family.upper)
     return LinearModel(
         objective=objective,
         offset=offset,
@@ -147,16 +164,39 @@ def assemble(columns: Sequence[Columns], rows: Sequence[Rows], objective: Floats
         col_upper=upper,
         integral=np.repeat([block.integral for block in columns], [len(block) for block in columns]).astype(bool),
         granularity=_joined([_granularity(block) for block in columns], np.float64),
-        indptr=_joined(
-            [[0], *(block.indptr[1:] + start for block, start in zip(rows, starts, strict=False))], np.int64
-        ),
-        indices=_joined([block.column for block in rows], np.int32),
-        data=_joined([block.value for block in rows], np.float64),
-        row_lower=_joined([block.lower for block in rows], np.float64),
-        row_upper=_joined([block.upper for block in rows], np.float64),
+        indptr=indptr.whole(),
+        indices=indices.whole(),
+        data=data.whole(),
+        row_lower=lower.whole(),
+        row_upper=top.whole(),
         column_blocks=_column_blocks(columns),
-        row_blocks=_row_blocks(rows),
+        row_blocks=tuple(blocks),
     )
+
+
+class Growing:
+    """An array to which parts are added at its end; the system gives no memory to room that nothing was written to."""
+
+    def __init__(self, dtype: type[np.generic], room: int = 0) -> None:
+        self.array: NDArray[Any] = np.empty(room, dtype=dtype)
+        self.size = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def add(self, part: NDArray[Any]) -> None:
+        size = self.size + len(part)
+        if size > len(self.array):
+            larger = np.empty(max(size, 2 * len(self.array)), dtype=self.array.dtype)
+            larger[: self.size] = self.array[: self.size]
+            self.array = larger
+        self.array[self.size : size] = part
+        self.size = size
+
+    def whole(self) -> NDArray[Any]:
+        """All of it; nothing can be added any more."""
+        self.array.resize(self.size, refcheck=False)  # shortens in place
+        return self.array
 
 
 def _granularity(block: Columns) -> Floats:
@@ -174,9 +214,6 @@ def _column_blocks(columns: Sequence[Columns]) -> tuple[Block, ...]:
     )
 
 
-def _row_blocks(rows: Sequence[Rows]) -> tuple[Block, ...]:
-    ends = np.cumsum([len(block) for block in rows]).tolist()
-    return tuple(
-        Block(block.family, end - len(block), end, block.keys, block.coupling, block.redundant, block.scale)
-        for block, end in zip(rows, ends, strict=True)
-    )
+def _row_block(rows: Rows, start: int) -> Block:
+    stop = start + len(rows)
+    return Block(rows.family, start, stop, rows.keys, rows.coupling, rows.redundant, rows.scale)

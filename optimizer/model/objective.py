@@ -59,7 +59,7 @@ def service(f: Formulation) -> Term:
 
 def unit_freight(f: Formulation) -> Term:
     """(cost_per_unit[r] + cost_per_kg[r] · kg[l]) · units, on `ship_qty`."""
-    return np.arange(len(f.arcs)), f.arc_freight
+    return f.every_arc, f.arc_freight
 
 
 def shipment_freight(f: Formulation) -> Term:
@@ -127,25 +127,35 @@ def holding_value(f: Formulation) -> Term:
 
 def _per_unit(f: Formulation, money: Ratio) -> Term:
     """Money per unit of each arc, as money per unit of its column."""
-    return np.arange(len(f.arcs)), money.times(f.arcs.step)
+    return f.every_arc, money.times(f.arcs.step)
 
 
 def added(parts: list[tuple[Term, Decimal]], n_cols: int) -> Ratio:
     """Σ weight · term by column. A column's ratios share one divisor, or are whole; a term names a column once."""
     bottom = np.ones(n_cols, dtype=np.int64)
-    for (column, ratio), _ in parts:
-        bottom[column] = np.maximum(bottom[column], ratio.bottom)
-    tops = [_lifted(ratio.top, weight, bottom[column] // ratio.bottom) for (column, ratio), weight in parts]
-    scale = max((top.scale for top in tops), default=0)
-    nums = [top.rescaled(scale).num for top in tops]
-    fits = (
-        all(num.dtype == np.int64 for num in nums)
-        and sum(max(int(num.max()), -int(num.min())) for num in nums) < INT64_SAFE
-    )
-    total = np.zeros(n_cols, dtype=np.int64 if fits else object)
-    for ((column, _), _), num in zip(parts, nums, strict=True):
-        total[column] += num
+    places = [_place(column) for (column, _), _ in parts]
+    whole = [bool((ratio.bottom == 1).all()) for (_, ratio), _ in parts]
+    for place, ((_, ratio), _), is_whole in zip(places, parts, whole, strict=True):
+        if not is_whole:
+            bottom[place] = np.maximum(bottom[place], ratio.bottom)
+    weights = [Exact.of([weight]) for _, weight in parts]
+    scale = max((term[1].top.scale + weight.scale for (term, _), weight in zip(parts, weights, strict=True)), default=0)
+    total, most = np.zeros(n_cols, dtype=np.int64), 0
+    for place, ((_, ratio), weight), is_whole in zip(places, parts, whole, strict=True):
+        factor = bottom[place] if is_whole else bottom[place] // ratio.bottom
+        num = _lifted(ratio.top, weight, factor).rescaled(scale).num
+        most += max(int(num.max()), -int(num.min()))
+        if num.dtype != np.int64 or most >= INT64_SAFE:
+            total = total.astype(object)
+        total[place] += num
     return Ratio(Exact(total, scale), bottom)
+
+
+def _place(column: Ints) -> Ints | slice:
+    """Columns in a row as a slice, which spares looking each of them up."""
+    first, size = int(column[0]), len(column)
+    in_a_row = column[-1] == first + size - 1 and np.array_equal(column, np.arange(first, first + size))
+    return slice(first, first + size) if in_a_row else column
 
 
 def _lifted(top: Exact, weight: Decimal, factor: Ints) -> Exact:

@@ -137,11 +137,20 @@ class Offers:
 
     def shipped(self, offer: Ints, ordered: Ints) -> Ints:
         """Units of the shipped product for whole steps of ordered units."""
-        return ordered // self.bottom[offer] * self.top[offer]
+        return self._exchanged(ordered, offer, self.bottom, self.top)
 
     def ordered(self, offer: Ints, shipped: Ints) -> Ints:
         """Most ordered units that so many shipped units serve in whole units on both sides."""
-        return shipped // self.top[offer] * self.bottom[offer]
+        return self._exchanged(shipped, offer, self.top, self.bottom)
+
+    def _exchanged(self, amount: Ints, offer: Ints, by: Ints, into: Ints) -> Ints:
+        """Whole lots of ``by`` for as many of ``into``; most offers are one for one."""
+        other = np.flatnonzero(((self.top != 1) | (self.bottom != 1))[offer])
+        if not len(other):
+            return amount
+        amount, offer = amount.copy(), offer[other]
+        amount[other] = amount[other] // by[offer] * into[offer]
+        return amount
 
 
 def _substitutes(tables: Tables) -> tuple[Ints, Ints]:

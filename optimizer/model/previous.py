@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from optimizer.model.batch import Batch
 from optimizer.model.calendar import days_since
-from optimizer.model.lookup import find_sorted
+from optimizer.model.lookup import among, find_sorted
 from optimizer.model.ragged import expand, first_of, ranks_of, totals
 from optimizer.tables.tables import Tables
 
@@ -132,7 +132,7 @@ class FrozenRows:
         if not known.any():
             return np.full(len(line), NONE, dtype=np.int64)
         place = np.flatnonzero(known)
-        asked = np.flatnonzero(np.isin(line, self.line[known]) & (source >= 0))  # few lines are frozen
+        asked = np.flatnonzero(among(line, self.line[known]) & (source >= 0))  # few lines are frozen
         mine = (self.line[known], self.lane[known], self.day[known], self.source[known])
         wanted = (line[asked], lane[asked], day[asked], source[asked])
         codes = _codes([np.concatenate(pair) for pair in zip(mine, wanted, strict=True)])
@@ -192,7 +192,7 @@ class FrozenServed:
 
     def find(self, batch: Batch, arcs: Arcs) -> Ints:
         """Which of these each arc serves units of, -1 where it is none."""
-        recipes, arc = batch.offers.recipes, np.flatnonzero(np.isin(arcs.line, self.line))
+        recipes, arc = batch.offers.recipes, np.flatnonzero(among(arcs.line, self.line))
         picked = recipes.component[recipes.start[arcs.product[arc]]]
         mine, asked = (self.line, self.lane, self.day, self.product), (arcs.line[arc], arcs.lane[arc], arcs.day[arc])
         codes = _codes([np.concatenate(pair) for pair in zip(mine, (*asked, picked), strict=True)])

@@ -11,14 +11,30 @@ Ints = NDArray[np.int64]
 
 DIGIT_BITS = 16
 DIGIT = (1 << DIGIT_BITS) - 1
+HALF_DIGIT = (1 << DIGIT_BITS // 2) - 1
 FEW_RUNS = 16
 
 
 def expand(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
     """For ranges start..stop: which range each element is of, and the element."""
-    count = np.maximum(stop - start, 0)
-    owner = np.repeat(np.arange(len(count)), count)
-    return owner, np.arange(len(owner)) + np.repeat(start - (np.cumsum(count) - count), count)
+    count = stop - start
+    np.maximum(count, 0, out=count)
+    if count.max(initial=0) <= 1:
+        owner = np.flatnonzero(count)
+        return owner, start[owner]
+    end = np.cumsum(count)
+    size = int(end[-1]) if len(end) else 0
+    owner = np.cumsum(np.bincount(end[:-1], minlength=size)[:size])  # how many ranges have ended: faster than repeating
+    shift = start - end
+    shift += count
+    place = shift[owner]
+    place += np.arange(size)
+    return owner, place
+
+
+def joined(parts: list[Ints]) -> Ints:
+    """All of them end to end; a single one as it is."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def starts_of(owner: Ints, size: int) -> Ints:
@@ -59,20 +75,38 @@ def joint_code(*keys: Ints) -> Ints | None:
         size *= span
         if size >= INT64_SAFE:
             return None
-        code = code * span + (key - least)
+        code *= span
+        code += key - least if least else key
     return code
 
 
 def stable_order(code: Ints) -> Ints:
-    """The stable order of whole numbers ≥ 0.
+    """The stable order of whole numbers ≥ 0."""
+    order = sorting(code)
+    return np.arange(len(code)) if order is None else order
+
+
+def sorting(code: Ints) -> Ints | None:
+    """The same; None where they are in order already.
 
     A few sorted runs are merged; other numbers go sixteen bits at a time, which numpy sorts in linear time.
     """
-    if np.count_nonzero(code[1:] < code[:-1]) < FEW_RUNS:
-        return np.argsort(code, kind="stable")
-    order = np.argsort((code & DIGIT).astype(np.uint16), kind="stable")
-    high = code >> DIGIT_BITS
-    return order if not high.any() else order[stable_order(high[order])]
+    falls = np.count_nonzero(code[1:] < code[:-1])
+    if not falls:
+        return None
+    return np.argsort(code, kind="stable") if falls < FEW_RUNS else _by_digits(code)
+
+
+def _by_digits(code: Ints) -> Ints:
+    largest = code.max()
+    if largest <= HALF_DIGIT:
+        return np.argsort(code.astype(np.uint8), kind="stable")
+    order = np.argsort(code.astype(np.uint16), kind="stable")  # the lowest digit alone
+    if largest <= DIGIT:
+        return order
+    high = (code >> DIGIT_BITS)[order]
+    by_high = sorting(high)
+    return order if by_high is None else order[by_high]
 
 
 def renumbered(group: Ints) -> tuple[Ints, int]:
@@ -98,7 +132,8 @@ def first_of(group: Ints, size: int) -> Ints:
 
 def totals(group: Ints, amount: Ints, size: int) -> Ints:
     """Whole totals by group."""
-    if amount.sum(dtype=np.float64) < 2**53:
+    most = max(int(amount.max(initial=0)), -int(amount.min(initial=0)))
+    if most * len(amount) < 2**53:
         return np.bincount(group, amount, size).astype(np.int64)  # doubles add whole numbers of this size exactly
     total = np.zeros(size, dtype=np.int64)
     np.add.at(total, group, amount)

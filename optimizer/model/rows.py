@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.model.linear_model import Rows
-from optimizer.model.ragged import distinct_codes, stable_order
+from optimizer.model.ragged import distinct_codes, sorting, starts_of
 from optimizer.model.terms import Ratio
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ WHOLE_LIMIT = 10_000_000
 """Rows are multiplied up to whole numbers as long as no coefficient exceeds this: an integer solution then violates a
 row by a whole number or not at all, beyond the tolerance of every engine."""
 
+SAMPLE = 16
+"""Of so many coefficients one is asked first which factor makes it whole."""
+
 DUST = 1e-12
 """Relative rounding error of a product of doubles."""
 
@@ -29,7 +32,7 @@ DUST = 1e-12
 def make_rows(
     family: str,
     keys: Mapping[str, Ints],
-    entries: Sequence[tuple[Ints, Ints, NDArray[np.generic]]],
+    entries: Sequence[tuple[Ints, Ints | NDArray[np.int32], NDArray[np.generic]]],
     lower: Floats,
     upper: Floats,
     *,
@@ -42,21 +45,26 @@ def make_rows(
 
     Entries that are 0 are left out.
     """
-    row, column, value = (_joined([entry[part] for entry in entries]) for part in range(3))
-    column = column.astype(np.int32)  # as the matrix keeps them: half the memory to move
+    row = entries[0][0] if len(entries) == 1 else np.concatenate([entry[0] for entry in entries])
+    column = _joined([entry[1] for entry in entries], np.int32)  # as the matrix keeps them: half the memory to move
+    value = _joined([entry[2] for entry in entries], np.float64)
     if not value.all():
         stated = np.flatnonzero(value)
         row, column, value = row[stated], column[stated], value[stated]
-    if len(row) and (row[1:] < row[:-1]).any():
-        by_row = stable_order(row)
+    by_row = sorting(row)
+    if by_row is None:
+        indptr = starts_of(row, len(lower))
+    else:
         column, value = column[by_row], value[by_row]
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(lower)))])
-    entry = (indptr, column, value.astype(np.float64))
-    return Rows(family, keys, *entry, lower, upper, coupling, redundant, scale, dropped)
+        indptr = np.append(0, np.cumsum(np.bincount(row, minlength=len(lower))))
+    return Rows(family, keys, indptr, column, value, lower, upper, coupling, redundant, scale, dropped)
 
 
-def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _joined(parts: Sequence[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
+    """One array of that type; each part is written where it belongs, and nowhere before."""
+    if len(parts) == 1:
+        return parts[0].astype(dtype, copy=False)
+    return np.concatenate(parts, dtype=dtype, casting="unsafe")
 
 
 def no_rows(family: str) -> Rows:
@@ -67,42 +75,75 @@ def no_rows(family: str) -> Rows:
 
 def whole_scale(row: Ints, coefficient: Ratio, n_rows: int) -> Ints:
     """The least whole factor of each row that makes its coefficients whole and at most `WHOLE_LIMIT`, else 0."""
-    num, den = reduced(coefficient)
-    clipped = np.minimum(den, WHOLE_LIMIT + 1).astype(np.int64)
+    return made_whole(row, coefficient, n_rows)[0]
+
+
+def made_whole(row: Ints, coefficient: Ratio, n_rows: int) -> tuple[Ints, NDArray[Any]]:
+    """The factors of `whole_scale`, and the coefficients times those (0 where a row is given up).
+
+    Most coefficients need no other factor than those around them: some are asked first, then whoever is not whole yet.
+    """
+    num, den = _parts(coefficient)
+    scale = np.ones(n_rows, dtype=np.int64)
+    _join(scale, row[::SAMPLE], num[::SAMPLE], den[::SAMPLE])
+    value = (Exact(num) * scale[row]).num
+    quotient = value // den
+    left = np.flatnonzero(quotient * den != value)
+    if len(left):
+        _join(scale, row[left], num[left], den[left])
+        quotient = (Exact(num) * scale[row]).num // den
+    if len(row) and max(quotient.max(), -quotient.min()) > WHOLE_LIMIT:
+        large = np.flatnonzero(np.abs(quotient) > WHOLE_LIMIT)
+        scale[row[large]] = 0
+        quotient[scale[row] == 0] = 0
+    return scale, quotient
+
+
+def _join(scale: Ints, row: Ints, num: NDArray[Any], den: NDArray[Any]) -> None:
+    """Raise the factor of each row until these coefficients are whole; 0 once it exceeds `WHOLE_LIMIT`."""
+    n_rows = len(scale)
+    clipped = np.minimum(den // np.gcd(num, den), WHOLE_LIMIT + 1).astype(np.int64)
     pairs = distinct_codes(clipped * n_rows + row)
     divisors, rows = pairs // n_rows, pairs % n_rows
-    scale = np.ones(n_rows, dtype=np.int64)
     for part in np.split(np.arange(len(pairs)), np.flatnonzero(np.diff(divisors)) + 1):  # one pass a distinct divisor
         joint = np.lcm(scale[rows[part]], divisors[part])
         scale[rows[part]] = np.where(joint > WHOLE_LIMIT, 0, joint)  # lcm(0, n) is 0: once given up, given up
-    size = np.zeros(n_rows)
-    np.maximum.at(size, row, np.abs(num.astype(np.float64)) * (scale[row] / den.astype(np.float64)))
-    return np.where(size > WHOLE_LIMIT, 0, scale)
 
 
-def reduced(ratio: Ratio) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    """Numerators and denominators in lowest terms; Python integers where machine integers might not do."""
+def _parts(ratio: Ratio) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Numerators and denominators; Python integers where machine integers might not do."""
     num, unit = ratio.top.num, 10**ratio.top.scale
     wide = num.dtype != np.int64 or int(ratio.bottom.max(initial=1)) * unit >= INT64_SAFE
-    den = ratio.bottom.astype(object) * unit if wide else ratio.bottom * unit
-    num = num.astype(object) if wide else num
+    return (num.astype(object), ratio.bottom.astype(object) * unit) if wide else (num, ratio.bottom * unit)
+
+
+def reduced(ratio: Ratio) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Numerators and denominators in lowest terms; Python integers where machine integers might not do."""
+    num, den = _parts(ratio)
     shared = np.gcd(num, den)
     return num // shared, den // shared
 
 
 def scaled(
-    row: Ints, coefficient: Ratio, rhs: Exact, sense: str, grid: Floats | None = None
+    row: Ints,
+    coefficient: Ratio,
+    rhs: Exact,
+    sense: str,
+    grid: Floats | None = None,
+    made: tuple[Ints, NDArray[Any]] | None = None,
 ) -> tuple[Floats, Floats, Floats]:
     """Coefficients, right-hand sides and factors of rows made whole where possible.
 
     A right-hand side of whole rows is rounded to the side that loses no integer point: down for ``<=``, up for ``>=``.
     ``grid``: by entry of what its column is a multiple (0: of nothing) where not all are whole; a row that counts parts
-    of a unit is not rounded.
+    of a unit is not rounded. ``made``: what `made_whole` says of these rows, where that is known already.
     """
-    factor = whole_scale(row, coefficient, len(rhs))
-    whole = factor > 0
-    factor = np.where(whole, factor, 1)
-    value = coefficient.times(factor[row]).floats()
+    factor, times = made_whole(row, coefficient, len(rhs)) if made is None else made
+    whole, value = factor > 0, times.astype(np.float64)
+    if not whole.all():
+        given_up = np.flatnonzero(~whole[row])
+        value[given_up] = coefficient.take(given_up).floats()
+        factor = np.where(whole, factor, 1)
     if grid is not None:
         counted = value * grid
         whole[row[(grid == 0) | (np.abs(counted - np.rint(counted)) > DUST * np.abs(counted))]] = False

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from optimizer.model.calendar import SPAN, Calendar, days_since
 from optimizer.model.offers import Offers
-from optimizer.model.ragged import distinct_codes, expand, starts_of
+from optimizer.model.ragged import distinct_codes, expand, order_of, starts_of
 from optimizer.model.supply import Supply
 from optimizer.tables.tables import Tables
 
@@ -55,12 +55,14 @@ class ShipDays:
         """(position, day) for each day of each pair, sorted."""
         size = len(self.start) - 1
         position, place = expand(self.start[warehouse], self.start[warehouse + 1])
+        if not len(self.code):
+            return position, self.day[place]
         code = order * size + warehouse
         own, extra = expand(np.searchsorted(self.code, code), np.searchsorted(self.code, code, side="right"))
         day = np.concatenate([self.day[place], self.later[extra]])
         position = np.concatenate([position, own])
-        by_day = np.lexsort((day, position))
-        return position[by_day], day[by_day]
+        order = order_of(position, day)
+        return position[order], day[order]
 
 
 def _of_warehouses(size: int, calendar: Calendar) -> Ints:

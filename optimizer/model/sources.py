@@ -12,7 +12,7 @@ from optimizer.exact import Exact
 from optimizer.model.calendar import FOREVER, SPAN, Calendar, days_since
 from optimizer.model.limits import Index
 from optimizer.model.moves import Moves, Stocked, find_moves
-from optimizer.model.ragged import expand, starts_of
+from optimizer.model.ragged import distinct_codes, expand, starts_of
 from optimizer.model.supply import Supply
 from optimizer.tables.tables import Tables
 
@@ -57,11 +57,11 @@ def lay_out(tables: Tables, scenario: Scenario) -> Supply:
     codes, receipts = _Codes(len(tables.products), lots), _receipts(tables, scenario)
     stocked = _stock_codes(tables, codes)
     coming = np.unique(receipts.pool) * len(lots)
-    own = stocked if not len(coming) else np.union1d(stocked, coming)
+    own = stocked if not len(coming) else distinct_codes(np.concatenate([stocked, coming]))
     expiry = _of_stock(days_since(scenario, tables.stock["expiry_date"], FOREVER), stocked, own, FOREVER)
     moves = _moves(tables, scenario, codes, own, expiry, receipts)
     arriving = codes.elsewhere(own[moves.source], moves.to_warehouse)
-    every = own if not len(moves) else np.union1d(own, arriving)
+    every = own if not len(moves) else distinct_codes(np.concatenate([own, arriving]))
     place = np.searchsorted(every, own)
     all_expiry = np.full(len(every), FOREVER, dtype=np.int64)
     to_source = np.searchsorted(every, arriving)
@@ -130,7 +130,7 @@ def _supply(
         (pool[expiry < FOREVER], expiry[expiry < FOREVER] + 1),
     )
     event_pool, event_day = (np.concatenate(part) for part in zip(*events, strict=True))
-    periods = np.unique(event_pool * SPAN + np.maximum(event_day, 0))
+    periods = distinct_codes(event_pool * SPAN + np.maximum(event_day, 0))
     size = max(codes.n_products, 1)
     supply = Supply(
         warehouse=codes.warehouse(every),

@@ -19,7 +19,7 @@ from optimizer.model.calendar import FOREVER, SPAN
 from optimizer.model.limits import Index
 from optimizer.model.lookup import by_day
 from optimizer.model.moves import Moves
-from optimizer.model.ragged import expand, starts_of, totals
+from optimizer.model.ragged import distinct_codes, expand, starts_of, totals
 from optimizer.tables.tables import Tables
 
 if TYPE_CHECKING:
@@ -178,14 +178,23 @@ class Supply:
         """(pool, day > 0) at which a pool's supply grows, sorted, each once: receipts, and arrivals of moves."""
         pool = np.concatenate([self.receipt_pool, self.pool[self.moves.to_source]])
         day = np.concatenate([self.receipt_day, self.moves.arrive])
-        codes = np.unique((pool * SPAN + day)[day > 0])
+        codes = distinct_codes((pool * SPAN + day)[day > 0])
         return codes // SPAN, codes % SPAN
 
     def periods_of(self, source: Ints, day: Ints) -> tuple[Ints, Ints]:
         """The cumulative limits that what leaves a source on a day counts in: (position of the draw, period)."""
         if self.single:
             return np.arange(len(source)), source
-        return expand(self.find_period(self.pool[source], day), self.last_period[source] + 1)
+        return expand(*self.periods_of_each(source, day))
+
+    def periods_of_each(self, source: Ints, day: Ints) -> tuple[Ints, Ints]:
+        """The same as ranges: where they begin and end."""
+        if self.single:
+            return source, source + 1
+        return by_day(self._search_first, source, len(self), day), (self.last_period + 1)[source]
+
+    def _search_first(self, source: Ints, day: Ints) -> Ints:
+        return self.find_period(self.pool[source], day)
 
     @cached_property
     def moved(self) -> Flags:
@@ -226,13 +235,17 @@ class LotRows:
 
     def of_draws(self, supply: Supply, source: Ints, day: Ints) -> tuple[Ints, Ints]:
         """The limits that what leaves a source on a day counts in: (position of the draw, limit)."""
+        return expand(*self.limits_of_each(supply, source, day))
+
+    def limits_of_each(self, supply: Supply, source: Ints, day: Ints) -> tuple[Ints, Ints]:
+        """The same as ranges: where they begin and end."""
         size = len(supply.period_day) + 1
         codes, end = self.source * size + self.period, starts_of(self.source, len(supply))[1:]
 
         def first_limit(source: Ints, day: Ints) -> Ints:
             return np.searchsorted(codes, source * size + supply.find_period(supply.pool[source], day))
 
-        return expand(by_day(first_limit, source, len(supply), day), end[source])
+        return by_day(first_limit, source, len(supply), day), end[source]
 
 
 def _range_least(values: Ints, first: Ints, last: Ints) -> Ints:

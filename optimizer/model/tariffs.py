@@ -48,7 +48,7 @@ class Loads:
         """From the kg that each entry adds per unit of its column; every shipment 0..size-1 has an entry."""
         order = stable_order(row)
         start = np.searchsorted(row[order], np.arange(size))
-        num, den = (cast("Whole", part) for part in reduced(kg))
+        num, den = reduced(kg)
         if not _fits(den, order, start):
             num, den = num.astype(object), den.astype(object)
         bottom = np.lcm.reduceat(den[order], start) if size else den

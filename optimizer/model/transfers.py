@@ -14,7 +14,7 @@ from optimizer.model.batch import Batch
 from optimizer.model.calendar import SPAN
 from optimizer.model.moves import Moves
 from optimizer.model.ragged import first_of, ranks_of
-from optimizer.model.resources import wanted_draws
+from optimizer.model.resources import Wanted
 from optimizer.model.supply import Supply
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class TransferColumns:
         cls, stack: Stack, batch: Batch, arcs: Arcs, resources: Resources, opened: Opened, headroom: int
     ) -> TransferColumns:
         """Only the moves that somebody could use."""
-        moves, most = batch.supply.moves, _most_moved(batch, arcs, headroom)
+        moves, most = batch.supply.moves, _most_moved(batch, resources.wanted, headroom)
         move = np.flatnonzero(most > 0)
         column = stack.add("transfer_qty", move_keys(batch.supply, move), most[move])
         departure, size = ranks_of(moves.transfer[move], moves.leave[move])
@@ -85,7 +85,6 @@ def transfer_flows(f: Formulation) -> Taken:
     transfers, moves = transfer_columns(f), f.batch.supply.moves
     move, one = transfers.move, np.ones(len(transfers), dtype=np.int64)
     return Taken(
-        np.full(2 * len(move), NONE, dtype=np.int64),
         np.concatenate([moves.source[move], moves.to_source[move]]),
         np.concatenate([moves.leave[move], moves.arrive[move]]),
         np.tile(transfers.column, 2),
@@ -100,7 +99,7 @@ def fixed_counts(batch: Batch) -> bool:
     return bool(batch.scenario.weights.shipping > 0 or ((budgets["kind"] == "transfer_cost") & blank).any())
 
 
-def _most_moved(batch: Batch, arcs: Arcs, headroom: int) -> Ints:
+def _most_moved(batch: Batch, wanted: Wanted, headroom: int) -> Ints:
     """Most units of each move: what its source has, what its row of `transfers` carries, what anybody wants there."""
     supply, table = batch.supply, batch.tables.transfers
     moves = supply.moves
@@ -111,21 +110,15 @@ def _most_moved(batch: Batch, arcs: Arcs, headroom: int) -> Ints:
     room = np.minimum(supply.own(source, leave), supply.period_atp[supply.find_period(pool, leave)]) + headroom
     limited = table.given("capacity_units")[moves.transfer]
     carried = np.where(limited, table["capacity_units"][moves.transfer] + headroom, room)
-    most: Ints = np.minimum(np.minimum(room, carried), _wanted(moves, arcs))
+    most: Ints = np.minimum(np.minimum(room, carried), _wanted_there(moves, wanted))
     return most
 
 
-def _wanted(moves: Moves, arcs: Arcs) -> Ints:
+def _wanted_there(moves: Moves, wanted: Wanted) -> Ints:
     """Units that arcs could take from where each move arrives, from then on."""
-    arc, source, units = wanted_draws(arcs)
-    codes = source * SPAN + arcs.day[arc]
-    order = np.argsort(codes, kind="stable")
-    total = np.concatenate([[0], np.cumsum(units[order])])
-    first, end = (
-        np.searchsorted(codes[order], moves.to_source * SPAN + moves.arrive),
-        np.searchsorted(codes[order], (moves.to_source + 1) * SPAN),
-    )
-    return np.asarray(total[end] - total[np.minimum(first, end)], dtype=np.int64)
+    codes, total = wanted.source * SPAN + wanted.day, np.append(0, np.cumsum(wanted.units))
+    first = np.searchsorted(codes, moves.to_source * SPAN + moves.arrive)
+    return np.asarray(total[np.searchsorted(codes, (moves.to_source + 1) * SPAN)] - total[first], dtype=np.int64)
 
 
 def unit_cost(batch: Batch, move: Ints) -> Exact:

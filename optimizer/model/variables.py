@@ -127,7 +127,7 @@ def _open_shipment(batch: Batch, arcs: Arcs, resources: Resources, stack: Stack)
     house = tables.lane_warehouse[lane]
     needed = resources.splits[order] | resources.opening[house] | resources.kept["lane_capacity_shipments"][lane]
     needed |= resources.kept["warehouse_capacity_shipments"][house]
-    needed |= _counted_by_day(batch, arcs, resources, "shipments")
+    needed |= _counted_by_day(arcs, resources, "shipments")
     costs = (batch.lane_cost("fixed_cost") > 0) | (batch.lane_cost("min_charge") > 0)
     needed |= (costs[lane] & freight_counts(batch)[order]) | batch.banded[lane]
     only_arc, is_single = _single_step_arc(arcs)
@@ -152,13 +152,12 @@ def shipment_keys(arcs: Arcs, shipment: Ints) -> dict[str, Ints]:
     return {"order": order[shipment], "lane": lane[shipment], "day": day[shipment]}
 
 
-def _counted_by_day(batch: Batch, arcs: Arcs, resources: Resources, unit: str) -> Flags:
+def _counted_by_day(arcs: Arcs, resources: Resources, unit: str) -> Flags:
     """Shipments that a kept limit of their day counts."""
     kept = resources.kept.get(f"day_capacity_{unit}")
     if kept is None or not kept.any():
         return np.zeros(len(arcs.shipment_lane), dtype=bool)
-    row = batch.calendar.limit_of(batch.tables.lane_warehouse[arcs.shipment_lane], arcs.shipment_day)
-    return (row >= 0) & kept[row]
+    return np.append(kept, False)[resources.day_rows[1]]
 
 
 def _single_step_arc(arcs: Arcs) -> tuple[Ints, Flags]:
@@ -230,9 +229,9 @@ def _line_used(batch: Batch, arcs: Arcs, atomic: Flags, stack: Stack) -> Ints:
 
 def _pick_line(batch: Batch, arcs: Arcs, resources: Resources, opened: Ints, stack: Stack) -> Ints:
     """``pick_line``[line, lane, day]: where capacity_lines of the warehouse, or of the day, can bind."""
-    first = first_of(arcs.pick, arcs.n_picks)
+    first = arcs.pick_first
     needed = resources.kept["warehouse_capacity_lines"][arcs.warehouse[first]]
-    needed |= _counted_by_day(batch, arcs, resources, "lines")[arcs.shipment[first]]
+    needed |= _counted_by_day(arcs, resources, "lines")[arcs.shipment[first]]
     if not needed.any():
         return np.full(len(first), NONE, dtype=np.int64)
     sole = np.bincount(arcs.pick, minlength=len(first)) == 1
@@ -254,9 +253,11 @@ def _lots(batch: Batch, arcs: Arcs, stack: Stack) -> Ints:
     lots = np.full(arcs.n_groups, NONE, dtype=np.int64)
     if not len(by_unit):
         return lots
-    group = np.unique(arcs.group[by_unit])
-    first = first_of(arcs.group, arcs.n_groups)[group]
-    room = totals(arcs.group, arcs.cap, len(lots))[group]
+    shared = np.zeros(len(lots), dtype=bool)
+    shared[arcs.group[by_unit]] = True
+    group, arc = np.flatnonzero(shared), np.flatnonzero(shared[arcs.group])
+    place = (np.cumsum(shared) - 1)[arcs.group[arc]]
+    first, room = arc[first_of(place, len(group))], totals(place, arcs.cap[arc], len(group))
     most = np.minimum(room, batch.tables.order_lines["qty"][arcs.line[first]]) // multiple[first]
     keys = {name: getattr(arcs, name)[first] for name in ("line", "warehouse", "day", "product", "source")}
     lots[group] = stack.add("lots", keys, most)

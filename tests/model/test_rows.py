@@ -10,7 +10,7 @@ import pytest
 from optimizer.exact import Exact
 from optimizer.model.linear_model import Columns, Rows, assemble
 from optimizer.model.ragged import stable_order
-from optimizer.model.rows import WHOLE_LIMIT, make_rows, scaled, whole_scale
+from optimizer.model.rows import WHOLE_LIMIT, made_whole, make_rows, scaled, whole_scale
 from optimizer.model.terms import Ratio
 
 
@@ -29,6 +29,21 @@ def test_a_row_that_would_grow_too_large_stays_as_it_is() -> None:
     row = np.array([0, 1, 2])
     assert whole_scale(row, weights, 3).tolist() == [0, 2, 3]
     assert whole_scale(row, ratio(("0.000000001", 1), ("1.5", 1), (str(WHOLE_LIMIT + 1), 3)), 3)[2] == 0
+
+
+def test_factors_of_many_rows_are_the_least_common_multiples() -> None:
+    rng = np.random.default_rng(5)
+    row, top, bottom = rng.integers(0, 40, 500), rng.integers(-90, 90, 500), rng.choice([1, 2, 3, 4, 7, 9], 500)
+    row[rng.random(500) < 0.5] = 7  # one long row among short ones
+    expected = np.ones(40, dtype=np.int64)
+    for place, num, den in zip(row, top, bottom, strict=True):
+        expected[place] = np.lcm(expected[place], 100 * den // np.gcd(num, 100 * den))
+    coefficient = Ratio(Exact(top, 2), bottom)
+    scale, value = made_whole(row, coefficient, 40)
+    assert scale.tolist() == expected.tolist()
+    assert value.tolist() == (top * scale[row] // (100 * bottom)).tolist()
+    huge = made_whole(row, Ratio(Exact(top.astype(object) * 10**30, 32), bottom), 40)
+    assert huge[0].tolist() == scale.tolist()
 
 
 def test_sides_of_whole_rows_lose_no_whole_solution() -> None:
@@ -57,7 +72,7 @@ def test_quotients_are_rounded_once() -> None:
     assert made.tolist() == [top / (100 * bottom) for top, bottom in zip(tops, bottoms, strict=True)]
 
 
-@pytest.mark.parametrize("largest", [10, 2**16, 2**20, 2**40])
+@pytest.mark.parametrize("largest", [10, 2**8, 2**8 + 1, 2**16, 2**16 + 1, 2**20, 2**40])
 def test_stable_order_is_numpys(largest: int) -> None:
     code = np.random.default_rng(1).integers(0, largest, 2000)
     assert np.array_equal(stable_order(code), np.argsort(code, kind="stable"))

@@ -54,9 +54,10 @@ def joined(parts: list[Entries]) -> Entries:
     order[at] = np.arange(len(at))
     if size == len(at):
         return owner[order], column[order], Ratio(top.take(order), bottom[order])
-    common = np.ones(size, dtype=np.int64)
-    np.lcm.at(common, at, bottom)
     first = np.zeros(size, dtype=np.int64)
     first[at] = np.arange(len(at))
+    common = bottom[first]
+    other = np.flatnonzero(common[at] != bottom)
+    np.lcm.at(common, at[other], bottom[other])
     total = (top * (common[at] // bottom)).sum_by(at, size)
     return owner[first], column[first], Ratio(total, common)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from optimizer.exact import Exact
 from optimizer.model.formulation import Formulation
 from optimizer.model.freight import arc_kg
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import expand
 from optimizer.model.rows import make_rows, scaled
 from optimizer.model.terms import Ratio
 from optimizer.tables.tables import Table
@@ -19,6 +20,7 @@ from optimizer.tables.tables import Table
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Entries = tuple[Ints, Ints, NDArray[np.generic]]
+Ranges = Callable[[Ints, Ints], tuple[Ints, Ints]]
 Place = Literal["warehouse", "lane", "day"]
 Sense = Literal["<=", ">="]
 
@@ -36,6 +38,23 @@ def limit_rows(
     parts = [_renumbered(keep, entry) for entry in entries]
     lower, upper = _sides(limit, sense)
     return make_rows(family, keys, parts, lower, upper, coupling=True, dropped=f.resources.dropped.get(family, 0))
+
+
+def cumulative_rows(f: Formulation, family: str, keys: Mapping[str, Ints], limit: Ints, ranges: Ranges) -> Rows:
+    """The same for all that flows: by source and day ``ranges`` says in which limits it counts, from one up to another.
+
+    Most flows count in several limits, of which few are kept: so each range is one of kept limits first.
+    """
+    flows, keep = f.flows, f.resources.kept[family]
+    kept_before = np.append(0, np.cumsum(keep))
+    start, stop = ranges(flows.source, flows.day)
+    place, row = expand(kept_before[start], kept_before[stop])
+    del start, stop
+    column, units = flows.column.astype(np.int32)[place], flows.units.astype(np.float64)[place]
+    del place
+    lower, upper = _sides(limit[keep].astype(np.float64), "<=")
+    dropped = f.resources.dropped.get(family, 0)
+    return make_rows(family, keys, [(row, column, units)], lower, upper, coupling=True, dropped=dropped)
 
 
 def _sides(limit: Floats, sense: Sense) -> tuple[Floats, Floats]:
@@ -88,16 +107,17 @@ def counted_rows(f: Formulation, place: Place, unit: str, entries: Entries) -> R
 _NO_ROWS = np.zeros(0, dtype=bool)
 
 
-def place_of(f: Formulation, place: Place, warehouse: Ints, lane: Ints, day: Ints) -> Ints:
-    """The row of the table of capacities that limits what leaves on a lane and a day, -1 where none does."""
-    if place == "day":
-        return f.batch.calendar.limit_of(warehouse, day)
-    return warehouse if place == "warehouse" else lane
-
-
 def place_of_arcs(f: Formulation, place: Place) -> Ints:
-    """The same for each arc."""
-    return place_of(f, place, f.arcs.warehouse, f.arcs.lane, f.arcs.day)
+    """The row of the table of capacities that limits each arc, -1 where none does."""
+    return {"warehouse": f.arcs.warehouse, "lane": f.arcs.lane, "day": f.resources.day_rows[0]}[place]
+
+
+def place_of_shipments(f: Formulation, place: Place) -> Ints:
+    """The same for each shipment."""
+    lane = f.arcs.shipment_lane
+    if place == "warehouse":
+        return f.tables.lane_warehouse[lane]
+    return lane if place == "lane" else f.resources.day_rows[1]
 
 
 def units_rows(f: Formulation, place: Place) -> Rows:
@@ -107,15 +127,14 @@ def units_rows(f: Formulation, place: Place) -> Rows:
 
 def lines_rows(f: Formulation, place: Place) -> Rows:
     """Σ picked lines of each place ≤ capacity_lines."""
-    at = place_of_arcs(f, place)[f.pick_first]
+    at = place_of_arcs(f, place)[f.arcs.pick_first]
     return counted_rows(f, place, "lines", (at, f.variables.picked, np.ones(len(at))))
 
 
 def shipments_rows(f: Formulation, place: Place) -> Rows:
     """Σ opened shipments of each place ≤ capacity_shipments."""
-    lane = f.arcs.shipment_lane
-    at = place_of(f, place, f.tables.lane_warehouse[lane], lane, f.arcs.shipment_day)
-    return counted_rows(f, place, "shipments", (at, f.variables.opened, np.ones(len(lane))))
+    at = place_of_shipments(f, place)
+    return counted_rows(f, place, "shipments", (at, f.variables.opened, np.ones(len(at))))
 
 
 def kg_rows(f: Formulation, place: Place) -> Rows:
@@ -142,12 +161,13 @@ def whole_rows(
     coupling: bool,
     dropped: int = 0,
     grid: Floats | None = None,
+    made: tuple[Ints, NDArray[Any]] | None = None,
 ) -> Rows:
     """Rows with decimal data, each multiplied up to whole numbers where that stays small; remembers the factor.
 
-    ``grid`` by entry where columns are not all whole, as in `optimizer.model.rows.scaled`.
+    ``grid`` by entry where columns are not all whole, and ``made``, as in `optimizer.model.rows.scaled`.
     """
-    value, side, scale = scaled(row, coefficient, rhs, sense, grid)
+    value, side, scale = scaled(row, coefficient, rhs, sense, grid, made)
     lower, upper = _sides(side, sense)
     entries = [(row, column, value)]
     return make_rows(family, keys, entries, lower, upper, coupling=coupling, scale=scale, dropped=dropped)

@@ -38,10 +38,13 @@ def budget(f: Formulation) -> Rows:
 def _freight(f: Formulation) -> list[Entries]:
     budget, order = orders_in_scope(f.tables)
     start, entries = starts_of(order, len(f.tables.orders)), []
+    counted = np.append(np.diff(start) > 0, False)  # -1, no order, is not counted
     for term in (unit_freight, shipment_freight, tariff_freight) if len(budget) else ():
         column, money = term(f)
         own = f.order_of_column[column]
-        place, pair = expand(start[own], start[own + 1])
+        some = np.flatnonzero(counted[own])
+        place, pair = expand(start[own[some]], start[own[some] + 1])
+        place = some[place]
         entries.append((budget[pair], column[place], money.take(place)))
     return entries
 

@@ -20,7 +20,7 @@ def line_link(f: Formulation) -> Rows:
     Absent: where one arc is all of the line in the shipment; where its arcs carry at most qty together
     Meaning: the share of the shipment's fixed cost that the line bears; belongs to the order's block, not published
     """
-    arcs, first = f.arcs, f.pick_first
+    arcs, first = f.arcs, f.arcs.pick_first
     if len(first) == len(arcs):
         return no_rows("line_link")
     qty = f.tables.order_lines["qty"][arcs.line[first]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from optimizer.model.constraints._shared import limit_rows
+from optimizer.model.constraints._shared import cumulative_rows
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 
@@ -19,7 +21,7 @@ def lot_stock(f: Formulation) -> Rows:
     Absent: where all that could use the lot want less; where a later period of the lot has the same limit
     Meaning: money gained by one more unit in the lot from d on
     """
-    supply, flows = f.batch.supply, f.flows
+    supply = f.batch.supply
     lots = supply.lot_rows
     row = np.flatnonzero(f.resources.kept["lot_stock"])
     source, period = lots.source[row], lots.period[row]
@@ -30,6 +32,4 @@ def lot_stock(f: Formulation) -> Rows:
         "product": supply.product[source],
         "day": supply.period_day[period],
     }
-    draw, at = lots.of_draws(supply, flows.source, flows.day)
-    entries = [(at, flows.column[draw], flows.units[draw])]
-    return limit_rows(f, "lot_stock", keys, entries, lots.own[row].astype(np.float64))
+    return cumulative_rows(f, "lot_stock", keys, lots.own, partial(lots.limits_of_each, supply))

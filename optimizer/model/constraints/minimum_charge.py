@@ -23,8 +23,8 @@ def minimum_charge(f: Formulation) -> Rows:
     """
     charges, v = f.variables.charges, f.variables
     shipment = charges.shipment
-    row, coefficient = charges.coefficients()
+    row, coefficient = charges.coefficients
     column = np.concatenate([v.topup[shipment], charges.arc, v.opened[shipment]])
     keys = shipment_keys(f.arcs, shipment)
-    zero = Exact.zeros(len(shipment))
-    return whole_rows("minimum_charge", keys, row, column, coefficient, zero, ">=", coupling=False)
+    zero, made = Exact.zeros(len(shipment)), charges.made_whole
+    return whole_rows("minimum_charge", keys, row, column, coefficient, zero, ">=", coupling=False, made=made)

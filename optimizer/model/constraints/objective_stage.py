@@ -7,7 +7,7 @@ import numpy as np
 from optimizer.exact import Exact
 from optimizer.model.constraints._shared import whole_rows
 from optimizer.model.formulation import Formulation
-from optimizer.model.kpi_rows import kpi_columns
+from optimizer.model.kpi_rows import kpi_entries
 from optimizer.model.linear_model import Rows
 from optimizer.model.terms import Ratio
 
@@ -24,12 +24,11 @@ def objective_stage(f: Formulation) -> Rows:
     """
     rows, columns, tops, bottoms = [], [], [], []
     for place, stage in enumerate(f.stages):
-        ratio = kpi_columns(f, stage.kpi)
-        column = np.flatnonzero(ratio.top.num)
+        column, ratio = kpi_entries(f, stage.kpi)
         rows.append(np.full(len(column), place, dtype=np.int64))
         columns.append(column)
-        tops.append(ratio.top.take(column) * stage.sign)
-        bottoms.append(ratio.bottom[column])
+        tops.append(ratio.top * stage.sign)
+        bottoms.append(ratio.bottom)
     none = np.zeros(0, dtype=np.int64)
     coefficient = Ratio(Exact.concat([Exact.zeros(0), *tops]), np.concatenate([none, *bottoms]))
     kept = Exact.of([stage.kept * stage.sign for stage in f.stages])

@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.offers import Recipes
 from optimizer.model.ragged import expand, first_of, ranks_of, totals
 from optimizer.model.reserves import Reserves
 from optimizer.model.rows import make_rows, no_rows
 
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 def reserve(f: Formulation) -> Rows:
@@ -28,15 +30,18 @@ def reserve(f: Formulation) -> Rows:
     if not len(tables.reserves):
         return no_rows("reserve")
     rows = Reserves.of(tables, supply)
-    arc, pool, units = taken(f)
+    arc, pool, units = _taken(f, rows)
+    in_parts = bool((arc[1:] == arc[:-1]).any())
     place, which = rows.outside(tables, arcs.order[arc], pool)
     entry, row = rows.rows_from(which, arcs.day[arc[place]])
-    arc, units = arc[place[entry]], units[place[entry]]
-    wanted = totals(row, -(-arcs.want[arc] // arcs.step[arc]) * units, len(rows))
+    place = place[entry]
+    arc, units = arc[place], units[place]
+    wanted = totals(row, arcs.wanted[arc] * units, len(rows))
     asked = np.bincount(row, minlength=len(rows)) > 0
     kept = asked & (f.part | (wanted + 1 > rows.limit)) & ~rows.followed()
     chosen, place = np.flatnonzero(kept[row]), np.flatnonzero(kept)
-    entries = [_added((np.cumsum(kept) - 1)[row[chosen]], arc[chosen], units[chosen])]
+    taking = (np.cumsum(kept) - 1)[row[chosen]], arc[chosen], units[chosen]
+    entries = [_added(*taking) if in_parts else taking]
     keys = {"reserve": rows.reserve[place], "day": rows.day[place]}
     upper, dropped = rows.limit[place].astype(np.float64), int(np.count_nonzero(asked & ~kept))
     return make_rows("reserve", keys, entries, np.full(len(place), -np.inf), upper, coupling=True, dropped=dropped)
@@ -49,13 +54,22 @@ def _added(row: Ints, arc: Ints, units: Ints) -> tuple[Ints, Ints, Ints]:
     return row[first], arc[first], totals(at, units, size)
 
 
-def taken(f: Formulation) -> tuple[Ints, Ints, Ints]:
-    """(arc, pool, units): what a step of each arc takes from each pool, whichever lots it comes from; no pair twice."""
-    arcs, supply = f.arcs, f.batch.supply
-    recipes = f.batch.offers.recipes
-    shipped = f.batch.offers.shipped(arcs.offer, arcs.step)
-    if not recipes.is_kit.any():
-        return np.arange(len(arcs)), supply.pool[arcs.source], shipped
-    arc, row = expand(recipes.start[arcs.product], recipes.start[arcs.product + 1])
-    pool = supply.find_pool(arcs.warehouse[arc], recipes.component[row])
-    return arc, pool, shipped[arc] * recipes.qty[row]
+def _taken(f: Formulation, rows: Reserves) -> tuple[Ints, Ints, Ints]:
+    """(arc, pool, units): what a step takes from pools that reserves are about, from whichever lots; no pair twice."""
+    arcs, supply, recipes = f.arcs, f.batch.supply, f.batch.offers.recipes
+    held = np.bincount(supply.pool_product[rows.pair_pool], minlength=len(recipes.is_kit)) > 0
+    arc = np.flatnonzero(_of_any_part(recipes, held)[arcs.product])
+    product = arcs.product[arc]
+    owner, row = expand(recipes.start[product], recipes.start[product + 1])
+    kept = np.flatnonzero(held[recipes.component[row]])
+    owner, row = owner[kept], row[kept]
+    shipped = f.batch.offers.shipped(arcs.offer[arc], arcs.step[arc])
+    pool = supply.find_pool(arcs.warehouse[arc[owner]], recipes.component[row])
+    return arc[owner], pool, shipped[owner] * recipes.qty[row]
+
+
+def _of_any_part(recipes: Recipes, held: Flags) -> Flags:
+    """Products of which a component (of what is no kit: itself) is flagged."""
+    owner = np.repeat(np.arange(len(held)), np.diff(recipes.start))
+    of_any: Flags = np.bincount(owner[held[recipes.component]], minlength=len(held)) > 0
+    return of_any

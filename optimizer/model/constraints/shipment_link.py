@@ -22,8 +22,11 @@ def shipment_link(f: Formulation) -> Rows:
     arcs, v = f.arcs, f.variables
     arc = np.flatnonzero(v.own_open[arcs.shipment])
     shipment = arcs.shipment[arc]
-    column = np.stack([arc, v.opened[shipment]], axis=1).ravel()
-    value = np.stack([np.ones(len(arc)), -arcs.upper[arc].astype(np.float64)], axis=1).ravel()
+    column, value = np.empty((len(arc), 2), dtype=np.int32), np.empty((len(arc), 2))
+    column[:, 0], column[:, 1] = arc, v.opened[shipment]
+    value[:, 0] = 1
+    np.negative(arcs.upper[arc], out=value[:, 1], casting="unsafe")
     keys = {"order": arcs.order[arc], **arc_keys(arcs, arc)}
-    indptr = np.arange(0, len(column) + 1, 2)
-    return Rows("shipment_link", keys, indptr, column, value, np.full(len(arc), -np.inf), np.zeros(len(arc)))
+    indptr = np.arange(0, column.size + 1, 2)
+    lower, upper = np.full(len(arc), -np.inf), np.zeros(len(arc))
+    return Rows("shipment_link", keys, indptr, column.ravel(), value.ravel(), lower, upper)

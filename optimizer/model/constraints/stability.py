@@ -6,7 +6,6 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
-from optimizer.model.lookup import find_sorted
 from optimizer.model.previous import moved_columns
 from optimizer.model.rows import make_rows
 
@@ -22,10 +21,9 @@ def stability(f: Formulation) -> Rows:
     Meaning: cost of moving a unit that the plan bears; belongs to the order's block, not published
     """
     moved, arcs, tables = moved_columns(f), f.arcs, f.tables
-    size = len(tables.lanes)
-    place = find_sorted(moved.line * size + moved.lane, arcs.line * size + arcs.lane)
-    arc = np.flatnonzero(place >= 0)
-    own = np.arange(len(moved))
-    entries = [(own, moved.column, np.ones(len(moved))), (place[arc], arc, arcs.step[arc])]
+    row, arc = f.arcs_of(moved.line)
+    there = np.flatnonzero(arcs.lane[arc] == moved.lane[row])
+    row, arc = row[there], arc[there]
+    entries = [(np.arange(len(moved)), moved.column, np.ones(len(moved))), (row, arc, arcs.step[arc])]
     keys = {"order": tables.line_order[moved.line], "line": moved.line, "lane": moved.lane}
     return make_rows("stability", keys, entries, moved.units.astype(np.float64), np.full(len(moved), np.inf))

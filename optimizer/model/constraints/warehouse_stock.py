@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.model.constraints._shared import limit_rows
+from optimizer.model.constraints._shared import cumulative_rows
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 
@@ -19,7 +19,7 @@ def warehouse_stock(f: Formulation) -> Rows:
     Absent: where the lines that could use it want less than atp together
     Meaning: money gained by one more unit of p at w from d on
     """
-    supply, flows = f.batch.supply, f.flows
+    supply = f.batch.supply
     row = np.flatnonzero(f.resources.kept["warehouse_stock"])
     keys = {
         "period": row,
@@ -27,8 +27,4 @@ def warehouse_stock(f: Formulation) -> Rows:
         "product": supply.pool_product[supply.period_pool[row]],
         "day": supply.period_day[row],
     }
-    upper = supply.period_atp[row].astype(np.float64)
-    if supply.single:
-        return limit_rows(f, "warehouse_stock", keys, [(flows.source, flows.column, flows.units)], upper)
-    draw, period = supply.periods_of(flows.source, flows.day)
-    return limit_rows(f, "warehouse_stock", keys, [(period, flows.column[draw], flows.units[draw])], upper)
+    return cumulative_rows(f, "warehouse_stock", keys, supply.period_atp, supply.periods_of_each)
