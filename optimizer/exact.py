@@ -28,6 +28,8 @@ def _peak(num: NDArray[Any]) -> int:
     if num.size == 0:
         return 0
     if num.dtype == np.int64:
+        if num.strides == (0,):  # one number, repeated
+            return abs(int(num[0]))
         return max(abs(int(num.max())), abs(int(num.min())))
     return max(int(abs(value)) + 1 for value in num)
 
@@ -48,12 +50,28 @@ class Exact:
     Supports ``+ - *`` with vectors, integer arrays and single numbers, indexing, sums, comparisons and maxima.
     """
 
-    __slots__ = ("num", "scale")
+    __slots__ = ("_most", "num", "scale")
     __array_ufunc__ = None  # numpy must not take over `array * Exact`
 
-    def __init__(self, num: NDArray[Any], scale: int = 0) -> None:
+    def __init__(self, num: NDArray[Any], scale: int = 0, most: int | None = None) -> None:
+        """``most``: no absolute value of machine integers exceeds it, where that is known without looking."""
         self.num = num
         self.scale = scale
+        self._most = most
+
+    @property
+    def most(self) -> int:
+        """No absolute value in ``num`` exceeds this; looked for once, and handed on to what is made of the vector."""
+        if self._most is None:
+            self._most = _peak(self.num)
+        return self._most
+
+    def _is_below(self, limit: int, times: int = 1) -> bool:
+        """Whether every absolute value, ``times`` so many, stays below a limit: by what is known, else by looking."""
+        if self.most * times < limit:
+            return True
+        self._most = _peak(self.num)
+        return self._most * times < limit
 
     # -- making -------------------------------------------------------------------------------------------------
     @classmethod
@@ -112,7 +130,7 @@ class Exact:
 
     def floats(self) -> NDArray[np.float64]:
         """Nearest doubles, for engines and charts only."""
-        if self.num.dtype == np.int64 and self.scale <= 22 and _peak(self.num) < 2**53:
+        if self.num.dtype == np.int64 and self.scale <= 22 and self._is_below(2**53):
             exact: NDArray[np.float64] = self.num / 10.0**self.scale  # both exact: one correctly rounded division
             return exact
         quotients = self.num.astype(object) / 10**self.scale  # Python divides whole numbers with one correct rounding
@@ -134,7 +152,7 @@ class Exact:
         return Exact(self.num[where], self.scale)
 
     def take(self, positions: NDArray[Any]) -> Exact:
-        return Exact(self.num[positions], self.scale)
+        return Exact(self.num[positions], self.scale, self.most if len(self) <= len(positions) else self._most)
 
     def put(self, positions: NDArray[Any], other: Exact) -> Exact:
         """These values, others at some positions."""
@@ -149,18 +167,23 @@ class Exact:
             return self
         if scale < self.scale:
             raise ValueError("rescaling down would round")
-        return Exact(_times(self.num, 10 ** (scale - self.scale)), scale)
+        factor = 10 ** (scale - self.scale)
+        if self.num.dtype == np.int64 and factor < INT64_SAFE and self._is_below(INT64_SAFE, factor):
+            return Exact(self.num * factor, scale, self.most * factor)
+        return Exact(self.num.astype(object) * factor, scale)
 
     # -- arithmetic ---------------------------------------------------------------------------------------------
     def __add__(self, other: Any) -> Exact:
         left, right = _aligned(self, _lift(other, len(self)))
         a, b = left.num, right.num
-        if a.dtype == np.int64 and b.dtype == np.int64 and _peak(a) + _peak(b) >= INT64_SAFE:
-            a = a.astype(object)
-        return Exact(a + b, left.scale)
+        if a.dtype != np.int64 or b.dtype != np.int64:
+            return Exact(a + b, left.scale)
+        if left.most + right.most < INT64_SAFE or _peak(a) + _peak(b) < INT64_SAFE:
+            return Exact(a + b, left.scale, left.most + right.most)
+        return Exact(a.astype(object) + b, left.scale)
 
     def __neg__(self) -> Exact:
-        return Exact(-self.num, self.scale)
+        return Exact(-self.num, self.scale, self._most)
 
     def __sub__(self, other: Any) -> Exact:
         return self + (-_lift(other, len(self)))
@@ -170,10 +193,12 @@ class Exact:
 
     def __mul__(self, other: Any) -> Exact:
         right = _lift(other, len(self))
-        a, b = self.num, right.num
-        if a.dtype == np.int64 and b.dtype == np.int64 and _peak(a) * _peak(b) >= INT64_SAFE:
-            a = a.astype(object)
-        return Exact(a * b, self.scale + right.scale)
+        a, b, scale = self.num, right.num, self.scale + right.scale
+        if a.dtype != np.int64 or b.dtype != np.int64:
+            return Exact(a * b, scale)
+        if self.most * right.most < INT64_SAFE or _peak(a) * _peak(b) < INT64_SAFE:
+            return Exact(a * b, scale, self.most * right.most)
+        return Exact(a.astype(object) * b, scale)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -197,7 +222,7 @@ class Exact:
 
     # -- sums ---------------------------------------------------------------------------------------------------
     def sum(self) -> Fraction:
-        if self.num.dtype == np.int64 and _peak(self.num) * max(len(self), 1) < INT64_SAFE:
+        if self.num.dtype == np.int64 and self._is_below(INT64_SAFE, max(len(self), 1)):
             return Fraction(int(self.num.sum()), 10**self.scale)
         total: Fraction = Fraction(sum(self.num.tolist())) / 10**self.scale
         return total
@@ -205,7 +230,7 @@ class Exact:
     def sum_by(self, codes: NDArray[Any], size: int) -> Exact:
         """Totals of the elements that share a code, for codes 0..size-1."""
         num = self.num
-        if num.dtype == np.int64 and _peak(num) * max(len(self), 1) >= INT64_SAFE:
+        if num.dtype == np.int64 and not self._is_below(INT64_SAFE, max(len(self), 1)):
             num = num.astype(object)
         total = np.zeros(size, dtype=num.dtype)
         np.add.at(total, np.asarray(codes), num)
@@ -254,13 +279,6 @@ def _machine_quotient(num: Ints, by: Ints) -> tuple[Ints, int] | None:
     if places is None or _peak(top) * 10**places >= INT64_SAFE:
         return None
     return top * (10**places // rest), places
-
-
-def _times(num: NDArray[Any], factor: int) -> NDArray[Any]:
-    if num.dtype == np.int64 and (_peak(num) * factor >= INT64_SAFE or factor >= INT64_SAFE):
-        num = num.astype(object)
-    product: NDArray[Any] = num * factor
-    return product
 
 
 def _lift(value: Any, size: int) -> Exact:
