@@ -24,21 +24,35 @@ ROWS = frozenset(
 """Families of an order's own rows that its orders can hold."""
 
 
+UNSUITED = frozenset(
+    {"objective_stage", "service_floor", "fair_share", "fair_level", "warehouse_opening", "transfer_source"}
+)
+"""Families of shared rows for which its search has no moves, or that ask for more than a small gap."""
+
+
 def decomposes(linear: LinearModel) -> bool:
-    """Whether our own engine takes this program, as its families say."""
+    """Whether our own engine takes this program and is good at it, as its families say."""
+    shared = {block.family for block in linear.row_blocks if block.coupling}
+    if shared & UNSUITED or len(linear.rows("contract_minimum")) > len(linear.columns("contract_shortfall")):
+        return False
     own = {block.family for block in linear.row_blocks if not block.coupling and not block.redundant}
     columns = {block.family for block in linear.column_blocks}
     return "ship_qty" in columns and columns <= COLUMNS and own <= ROWS
 
 
-def choose_engine(linear: LinearModel | None, requested: str = "auto", time_limit_s: float = 60.0) -> tuple[str, str]:
-    """The engine to use and why, in words for the report. ``linear`` may be None when an engine is named."""
+def choose_engine(
+    linear: LinearModel | None, requested: str = "auto", time_limit_s: float = 60.0, *, to_the_end: bool = False
+) -> tuple[str, str]:
+    """The engine to use and why, in words for the report. ``linear`` may be None when an engine is named.
+
+    ``to_the_end``: later solves rest on this one's optimum, so an engine is wanted that can prove it by branching.
+    """
     if requested in (*ENGINES, OWN):
         return requested, f"{requested}: as asked"
     if requested != "auto" or linear is None:
         raise UsageError(f"there is no engine {requested!r}; the engines are {', '.join(KNOWN)}")
     whole = int(linear.integral.sum())
-    if whole > SMALL and decomposes(linear):
+    if whole > SMALL and not to_the_end and decomposes(linear):
         return OWN, f"{OWN}: {linear.n_rows:,} rows, {whole:,} integers: above {SMALL:,}, in orders that share few rows"
     size = f"{linear.n_rows:,} rows, {whole:,} integers"
     if not whole:

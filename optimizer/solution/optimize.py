@@ -12,8 +12,9 @@ import numpy as np
 
 from optimizer.engines.base import choose_engine, confirm_infeasible, solve
 from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
-from optimizer.errors import EngineError
+from optimizer.errors import EngineError, UsageError
 from optimizer.model.build import Model
+from optimizer.model.goals import goals
 from optimizer.solution.canonical import canonical_plan
 from optimizer.solution.conflict import find_conflict
 from optimizer.solution.extract import plan_from_values, values_from_plan
@@ -87,8 +88,7 @@ def optimize(
     """
     options = options_of(model, start)
     options = options if time_limit_s is None else replace(options, time_limit_s=time_limit_s)
-    engine, why = choose_engine(model.linear, model.scenario.solve.engine, options.time_limit_s)
-    result = solve(model.linear, engine, options, on_progress, stop)
+    result, engine, why = _solve(model, options, on_progress, stop)
     if result.termination.reason == "INFEASIBLE":
         return explain_infeasible(model, Answer(result, engine, why), options, stop)
     if result.termination.reason in ("ERROR", "UNBOUNDED"):
@@ -105,6 +105,21 @@ def optimize(
     answer = _first_of_equals(model, answer, stop)
     assert answer.plan is not None
     return replace(answer, plan=first_expired_first_out(model, answer.plan))
+
+
+def _solve(
+    model: Model, options: SolveOptions, on_progress: Callable[[Progress], None] | None, stop: threading.Event
+) -> tuple[SolveResult, str, str]:
+    """What the engine found, which it was, and why; one that `auto` chose and that refuses the batch is replaced."""
+    asked, staged = model.scenario.solve.engine, bool(goals(model.scenario))
+    engine, why = choose_engine(model.linear, asked, options.time_limit_s, to_the_end=staged)
+    try:
+        return solve(model.linear, engine, options, on_progress, stop), engine, why
+    except UsageError as refused:
+        if asked == engine:
+            raise
+        engine, why = choose_engine(model.linear, asked, options.time_limit_s, to_the_end=True)
+        return solve(model.linear, engine, options, on_progress, stop), engine, f"{why}; {refused}"
 
 
 def settle(model: Model, answer: Answer, plan: Plan) -> Answer:

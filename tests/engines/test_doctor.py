@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.instances import Size, make_batch
 from optimizer.engines.base import ENGINES, OWN, choose_engine
 from optimizer.engines.doctor import dense_model, examine
 from optimizer.errors import UsageError
+from optimizer.model.build import build_model
 from tests.engines.matrices import allocation
 
 
@@ -75,3 +77,11 @@ def test_others_are_unknown() -> None:
     with pytest.raises(UsageError, match=r"gurobi.*auto, highs, scip, cpsat, cbc, decompose"):
         choose_engine(allocation(20), "gurobi")
     assert UsageError.exit_code == 2
+
+
+def test_auto_takes_our_own_engine_for_many_plain_orders_and_for_no_stages() -> None:
+    linear = build_model(*make_batch(Size(2_500, warehouses=5, products=200))).linear
+    chosen, why = choose_engine(linear)
+    assert chosen == OWN
+    assert "orders that share few rows" in why
+    assert choose_engine(linear, to_the_end=True)[0] != OWN

@@ -48,11 +48,12 @@ def compile_engine(
 
 
 def cache_folder() -> Path:
-    """Where compiled code is kept: a folder for each state of the sources.
+    """Where compiled code is kept: a folder for each state of the sources, at each place where they stand.
 
-    Numba looks only at the file that a function stands in, and would go on using what it calls as it was.
+    Numba looks only at the file that a function stands in, and would go on using what it calls as it was; and it does
+    not use what was compiled for the same file elsewhere.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(str(Path(__file__).parent.resolve()).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

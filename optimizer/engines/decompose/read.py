@@ -116,6 +116,9 @@ class _Shape:
         np.minimum.at(least, own.column[about], size[own.row[about]])
         across = np.zeros(rows, dtype=bool)
         across[own.row[about & (least[own.column] < size[own.row])]] = True
+        counted = np.zeros(self.linear.n_cols, dtype=bool)  # quantities that another row counts in units
+        counted[own.column[about & (own.value != 1)]] = True
+        across[own.row[about & counted[own.column]]] = True
         most: Flags = ones & (across | (own.count(self.is_opener[own.column]) > 0))
         return most
 
