@@ -134,7 +134,7 @@ def optimize_in_stages(
         share = max((ends - time.monotonic()) / (len(goals) + 1 - number), LEAST_S)
         stage = build_model(model.tables, model.scenario, 0, rows, (goal.kpi, goal.sense))
         options = replace(_options(stage, plan, goal), time_limit_s=share)
-        engine, why = choose_engine(stage.linear, model.scenario.solve.engine, share)
+        engine, why = choose_engine(stage.linear, model.scenario.solve.engine, share, to_the_end=True)
         result = solve(stage.linear, engine, options, on_progress, stop)
         if result.values is None and not results:
             return _without_plan(model, Answer(result, engine, why), options, stop)
