@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optimizer import __version__
+from optimizer.engines.auto import OWN
 from optimizer.errors import INTERRUPTED_INT, LIMIT_WITH_PLAN, OK, Issue
 from optimizer.exact import decimal_text, money_text
 from optimizer.model.build import Model, build_model
@@ -177,7 +178,7 @@ class Story:
 
     def judged_by_certificate(self, bundle: RunBundle) -> bool:
         """Whether the certified gap decides: where that is asked for, and for our own engine."""
-        return self.require_certified or bundle.run["engine"]["name"] == "decompose"
+        return self.require_certified or bundle.run["engine"]["name"] == OWN
 
     def _stages_proven(self, answer: Answer) -> bool:
         """Whether every stage is within its tolerance, or the relative gap that the scenario allows, of its best."""

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.engines.auto import OWN as OURS
 from optimizer.engines.child import Emit
 from optimizer.engines.result import Limit, Reason, SolveOptions, Termination
 from optimizer.errors import EngineError
@@ -146,7 +147,9 @@ def pack(
     linear: LinearModel, request_meta: Mapping[str, Any], options: SolveOptions
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Model and options as the arrays and the words that travel to the child; the inverse of ``_unpack``."""
-    arrays: dict[str, Any] = {**linear.arrays, "role": roles(linear)}
+    arrays: dict[str, Any] = dict(linear.arrays)
+    if request_meta["engine"] == OURS:
+        arrays["role"] = roles(linear)
     words = asdict(replace(options, start=None))
     if options.start is not None:
         arrays["start"] = options.start
@@ -157,7 +160,8 @@ def _unpack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], folder:
     model = {name: arrays[name] for name in MATRIX}
     linear = LinearModel(**model, offset=meta["offset"], column_blocks=(), row_blocks=())
     options = SolveOptions(**{**meta["options"], "start": arrays.get("start")})
-    return linear, Request(options, folder, meta["deadline"], meta["presolve"], meta["tight"], arrays["role"])
+    request = Request(options, folder, meta["deadline"], meta["presolve"], meta["tight"])
+    return linear, replace(request, role=arrays["role"]) if "role" in arrays else request
 
 
 def run(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], emit: Emit) -> tuple[dict[str, Floats], dict[str, Any]]:

@@ -19,6 +19,7 @@ from optimizer.engines.resolve import RowEffort, RowQuestion, RowValues, price_r
 from optimizer.exact import Exact, decimal_text
 from optimizer.model.build import Model, build_model
 from optimizer.model.linear_model import Block, LinearModel
+from optimizer.model.ragged import ranks_of
 from optimizer.solution.extract import values_from_plan
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.plan import Plan
@@ -164,15 +165,8 @@ def known_prices(linear: LinearModel, blocks: list[Block], row_prices: Floats) -
         priced = linear.rows(block.family)
         price = np.zeros(len(block))
         if len(priced):
-            keys = [np.concatenate([priced.keys[name], block.keys[name]]) for name in block.keys]
-            order = np.lexsort(keys)
-            same = np.ones(len(order), dtype=bool)
-            for key in keys:
-                same[1:] &= key[order[1:]] == key[order[:-1]]
-            same[0] = False
-            label = np.empty(len(order), dtype=np.int64)
-            label[order] = np.cumsum(~same) - 1
-            by_label = np.zeros(len(order))
+            label, size = ranks_of(*(np.concatenate([priced.keys[name], block.keys[name]]) for name in block.keys))
+            by_label = np.zeros(size)
             by_label[label[: len(priced)]] = row_prices[priced.start : priced.stop] * _scale(priced)
             price = by_label[label[len(priced) :]]
         found.append(price)

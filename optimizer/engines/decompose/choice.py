@@ -161,8 +161,7 @@ def _branch(b, o, desk, node, best, whole_steps):
             count += 1
             fees += desk.door[y].fee
     if b.block[o].has_rules:
-        base = fill(b, o, desk, desk.opened, False, whole_steps) - fees
-        _gains_by_rules(b, o, desk, free, base + fees, whole_steps)
+        base = _gains_by_rules(b, o, desk, free, whole_steps) - fees
     else:
         base = _gains_by_line(b, o, desk, free, whole_steps) - fees
     if base > best + EPS:
@@ -215,18 +214,20 @@ def _branch(b, o, desk, node, best, whole_steps):
 
 
 @compiled
-def _gains_by_rules(b, o, desk, free, base, whole_steps):
-    """What each free opener adds to the open ones, before its fee, where lines depend on each other."""
+def _gains_by_rules(b, o, desk, free, whole_steps):
+    """Fill of the open ones, and what each free opener adds, before its fee, where lines depend on each other."""
+    base = fill(b, o, desk, desk.opened, False, whole_steps)
     for y in range(b.block[o + 1].open - b.block[o].open):
         if free[y]:
             desk.opened[y] = True
             desk.door[y].gain = fill(b, o, desk, desk.opened, False, whole_steps) - base
             desk.opened[y] = False
+    return base
 
 
 @compiled
 def _gains_by_line(b, o, desk, free, whole_steps):
-    """The same without rules, line by line; returns the fill of the open ones. ``desk.part``: gain of an arc's line.
+    """The same without rules, line by line; ``part`` of each arc: what its opener adds to its line.
 
     Loops stand written out: a call with all arrays of the desk costs more than a line has work.
     """
@@ -304,7 +305,7 @@ def _reach(b, o, desk, opened, free, whole_steps):
 
 @compiled
 def take_best(b, o, desk, whole_steps):
-    """Units of each arc with the openers of ``desk.best``, in ``desk.take``: what `fill` counted."""
+    """Units of each arc with the openers of ``desk.best``, in the desk's ``units``: what `fill` counted."""
     zero = b.line[b.block[o].line].arc
     last = b.line[b.block[o + 1].line].arc
     for a in range(last - zero):

@@ -17,7 +17,7 @@ import numpy as np
 from optimizer.engines.decompose.choice import best_set, take_best
 from optimizer.engines.decompose.compiled import compiled
 from optimizer.engines.decompose.desk import Desk, lay_out, make_desk, rank_arcs
-from optimizer.engines.decompose.problem import Blocks, Floats, Ints, Problem, Shared
+from optimizer.engines.decompose.problem import Blocks, Floats, Problem, Shared
 
 NODES = 5_000
 """Branchings in one block; beyond, the bound of what was not looked at counts."""
@@ -67,7 +67,7 @@ class Evaluator:
 
 def soft_overrun(shared: Shared, price: Floats) -> tuple[Floats, float]:
     """(overrun that pays at these prices, what it earns beyond its cost)."""
-    gain = np.where(np.isfinite(shared.soft_cost), price - shared.soft_cost, -1.0)
+    gain = price - shared.soft_cost
     over = np.where(gain > 0, shared.soft_cap, 0.0)
     return over, float(np.maximum(gain, 0.0) @ over)
 
@@ -164,15 +164,10 @@ def ascend(evaluator: Evaluator, state: Ascent, passes: int, ended: Callable[[],
         mean = state.mean / (1 - MOMENTUM**state.passes)
         square = state.square / (1 - MEMORY**state.passes)
         state.price = state.price + rate * worth * mean / (np.sqrt(square) + TINY)
-        np.clip(state.price, 0.0, np.where(np.isfinite(shared.soft_cost), shared.soft_cost, np.inf), state.price)
+        np.clip(state.price, 0.0, shared.soft_cost, state.price)
         found = evaluator(state.price, FEW_NODES if k < EARLY * passes else NODES)
         if found.bound < state.best.bound:
             state.best, state.best_price = found, state.price.copy()
         yield found
         if ended():
             return
-
-
-def ints(values: Floats) -> Ints:
-    """Nearest whole numbers."""
-    return np.rint(values).astype(np.int64)

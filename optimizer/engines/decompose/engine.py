@@ -108,6 +108,8 @@ class Run:
         settler = Settler(self.linear, self.problem, self.improver, self.request.options.seed)
         done = 0
         for allowed, parts in settler.sweeps():
+            if not parts:  # nothing can be moved, in no sweep
+                return
             for part in parts:
                 if done >= self.work.openers or self._ended():
                     return

@@ -34,12 +34,11 @@ class Settler:
         self.program = Program.of({**linear.arrays, "values": np.zeros(linear.n_cols)})
         self.random = np.random.default_rng(seed)
         blocks = problem.blocks
-        self.block_of_door = np.repeat(np.arange(blocks.n_blocks), np.diff(blocks.block["open"]))
-        self.block_of_arc = np.repeat(np.arange(blocks.n_blocks), blocks.arcs_of_block)
+        self.block_of_door, self.block_of_arc = blocks.block_of_door, blocks.block_of_arc
         first = blocks.block["open"][self.block_of_arc]
         opener = blocks.arc["opener"][:-1]
         self.door_of_arc = np.where(opener >= 0, first + opener, -1)
-        self.block_of_line = np.repeat(np.arange(blocks.n_blocks), np.diff(blocks.block["line"]))
+        self.block_of_line = blocks.block_of_line
 
     def sweeps(self) -> Iterator[tuple[Flags, list[Ints]]]:
         """(openers allowed, parts of the blocks), again and again.
@@ -64,8 +63,7 @@ class Settler:
         rows = len(self.problem.shared.rhs)
         rank = self.random.permutation(rows)
         place = np.full(blocks.n_blocks, rows, dtype=np.int64)
-        arc = np.repeat(np.arange(len(blocks.arc) - 1), np.diff(blocks.arc["use"]))
-        np.minimum.at(place, self.block_of_arc[arc], rank[blocks.arc_use["row"]])
+        np.minimum.at(place, self.block_of_arc[blocks.arc_of_use], rank[blocks.arc_use["row"]])
         order = np.argsort(place, kind="stable")
         order = order[self.problem.movable[order]]
         weight = np.cumsum(np.bincount(self.block_of_door[allowed], minlength=blocks.n_blocks)[order] + 1)

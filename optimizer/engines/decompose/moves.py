@@ -72,13 +72,12 @@ def empty_state(problem: Problem) -> State:
 def make_links(problem: Problem, most: int = 3000) -> Links:
     """Links by rows of at most ``most`` arcs."""
     blocks, rows = problem.blocks, len(problem.shared.rhs)
-    row, arc = blocks.arc_use["row"], np.repeat(np.arange(len(blocks.arc) - 1), np.diff(blocks.arc["use"]))
+    row, arc = blocks.arc_use["row"], blocks.arc_of_use
     kept = (np.bincount(row, minlength=rows) <= most)[row] & (blocks.arc_use["use"] > 0)
     row, arc = row[kept], arc[kept]
     order = np.argsort(row, kind="stable")
     pointer = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))]).astype(np.int64)
-    owner = np.repeat(np.arange(blocks.n_blocks, dtype=np.int32), blocks.arcs_of_block)
-    return Links(pointer, arc[order], owner)
+    return Links(pointer, arc[order], blocks.block_of_arc.astype(np.int32))
 
 
 @compiled
@@ -110,13 +109,13 @@ def insert(b, o, state, desk, guide, weight, soft):
     best_set(b, o, desk, True, SEARCH_NODES)
     take_best(b, o, desk, True)
     _apply(b, o, state, desk, soft)
-    state.regret[o] = guide.best[o] - state.worth[o] + priced_use(b, o, state, guide.price)
+    _regret(b, o, state, guide)
 
 
 @compiled
-def priced_use(b, o, state, price):
-    """What block ``o`` would pay for its use of the shared rows."""
-    paid = 0.0
+def _regret(b, o, state, guide):
+    """Note how much less block ``o`` earns, once it pays for what it uses, than its best plan would."""
+    price, paid = guide.price, 0.0
     for a in range(b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc):
         if state.steps[a] > 0:
             for k in range(b.arc[a].use, b.arc[a + 1].use):
@@ -125,7 +124,7 @@ def priced_use(b, o, state, price):
         if state.opened[y]:
             for k in range(b.door[y].use, b.door[y + 1].use):
                 paid += price[b.door_use[k].row] * b.door_use[k].use
-    return paid
+    state.regret[o] = guide.best[o] - state.worth[o] + paid
 
 
 @compiled
@@ -167,13 +166,13 @@ def rebuild(b, state, guide):
         state.worth[o], keeps = block_worth(b, o, state)
         if not keeps:
             return False
-        state.regret[o] = guide.best[o] - state.worth[o] + priced_use(b, o, state, guide.price)
+        _regret(b, o, state, guide)
     return True
 
 
 @compiled
 def _apply(b, o, state, desk, soft):
-    """Book ``desk.take`` as far as there is room, open what is used, and count the worth of the block."""
+    """Book the desk's units as far as there is room, open what is used, and count the worth of the block."""
     zero, start = b.line[b.block[o].line].arc, b.block[o].open
     for a in range(zero, b.line[b.block[o + 1].line].arc):
         wanted = np.int32(desk.arc[a - zero].units // b.arc[a].step)
@@ -335,12 +334,12 @@ def overrun_cost(slack, soft_rows, cost):
 
 @compiled
 def recreate(b, links, state, desk, guide, soft, soft_rows, soft_cost, mine, part, pool, seed, moves, heat, cool, memo):
-    """``moves`` of ruin and recreate with temperatures from ``heat`` to ``cool``; returns the money won.
+    """``moves`` of ruin and recreate with temperatures from ``heat`` to ``cool``.
 
     A move takes a few competing blocks out and puts them back in random order; it stays if it loses little enough
     (simulated annealing). ``memo``: room for what they were.
     """
-    won, temperature = 0.0, heat
+    temperature = heat
     factor = (cool / heat) ** (1.0 / max(moves, 1)) if heat > 0.0 else 1.0
     chosen = np.zeros(MOST_RUINED, dtype=np.int64)
     over = overrun_cost(state.slack, soft_rows, soft_cost)
@@ -363,7 +362,6 @@ def recreate(b, links, state, desk, guide, soft, soft_rows, soft_cost, mine, par
         now = overrun_cost(state.slack, soft_rows, soft_cost)
         gain = after - before - (now - over)
         if gain >= 0.0 or (temperature > 0.0 and _random(seed) < np.exp(gain / temperature)):
-            won += gain
             over = now
             continue
         for k in range(count):
@@ -372,8 +370,7 @@ def recreate(b, links, state, desk, guide, soft, soft_rows, soft_cost, mine, par
         for k in range(count):
             o = chosen[k]
             state.worth[o] = block_worth(b, o, state)[0]
-            state.regret[o] = guide.best[o] - state.worth[o] + priced_use(b, o, state, guide.price)
-    return won
+            _regret(b, o, state, guide)
 
 
 @compiled

@@ -14,7 +14,7 @@ HOLDS = 1e-7
 def broken_rows(problem: Problem, state: State) -> int:
     """How many rows that must hold do not."""
     shared = problem.shared
-    most = np.where(np.isfinite(shared.soft_cost), shared.soft_cap, 0.0) + HOLDS * np.maximum(1.0, np.abs(shared.rhs))
+    most = shared.soft_cap + HOLDS * np.maximum(1.0, np.abs(shared.rhs))
     return int(np.count_nonzero(state.slack < -most))
 
 
@@ -42,7 +42,7 @@ def columns_of(problem: Problem, state: State, columns: int) -> Floats:
     used = problem.line_used >= 0
     values[problem.line_used[used]] = units[used] > 0
     asked = problem.block_full >= 0
-    block = np.repeat(np.arange(blocks.n_blocks), np.diff(blocks.block["line"]))
+    block = blocks.block_of_line
     missing = np.bincount(block[~is_full & (full < ASKED)], minlength=blocks.n_blocks) if lines else np.zeros(0)
     values[problem.block_full[asked]] = missing[asked] == 0
     pays = np.flatnonzero(problem.soft_column >= 0)

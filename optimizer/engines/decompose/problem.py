@@ -68,6 +68,31 @@ class Blocks(NamedTuple):
         sizes: Ints = np.diff(self.line["arc"][self.block["line"]])
         return sizes
 
+    @property
+    def block_of_arc(self) -> Ints:
+        """The block of each arc."""
+        return np.repeat(np.arange(self.n_blocks), self.arcs_of_block)
+
+    @property
+    def block_of_line(self) -> Ints:
+        """The block of each line."""
+        return np.repeat(np.arange(self.n_blocks), np.diff(self.block["line"]))
+
+    @property
+    def block_of_door(self) -> Ints:
+        """The block of each opener."""
+        return np.repeat(np.arange(self.n_blocks), np.diff(self.block["open"]))
+
+    @property
+    def arc_of_use(self) -> Ints:
+        """The arc of each of ``arc_use``."""
+        return np.repeat(np.arange(len(self.arc) - 1), np.diff(self.arc["use"]))
+
+    @property
+    def door_of_use(self) -> Ints:
+        """The opener of each of ``door_use``."""
+        return np.repeat(np.arange(len(self.door) - 1), np.diff(self.door["use"]))
+
 
 class Shared(NamedTuple):
     """The shared rows, ``Σ use · column <= rhs`` each; an overrun of up to ``soft_cap`` costs ``soft_cost`` a unit."""

@@ -134,6 +134,9 @@ class _Assembly:
     def __init__(self, linear: LinearModel, role: Ints, own: _Entries, shape: _Shape) -> None:
         self.linear, self.role, self.own, self.shape = linear, role, own, shape
         self.shared = _Entries.of(linear, role == SHARED)
+        self.sign = np.where(np.isposinf(self.shared.upper), -1.0, 1.0)
+        """what each shared row is multiplied by to read at most"""
+        self.use = self.shared.value * self.sign[self.shared.row]
         self.label = components(own.row, own.column, linear.n_cols)
         quantity = shape.is_quantity
         if (quantity & ~linear.integral).any():
@@ -237,31 +240,24 @@ class _Assembly:
         return Problem(
             blocks, shared, arcs, np.where(real, openers, -1),
             rules.line_full, rules.line_used, rules.block_full, soft_column, soft_use,
-            _movable(blocks, block_of_line[line_of], found), linear.offset,
+            _movable(blocks), linear.offset,
         )  # fmt: skip
 
     def _soft_columns(self) -> Flags:
         """Columns that only pay for the overrun of one shared row."""
         linear, shape = self.linear, self.shape
-        value = self._normal_values()
         uses = np.bincount(self.shared.column, minlength=linear.n_cols)
-        only = np.bincount(self.shared.column[value > 0], minlength=linear.n_cols) == 0
+        only = np.bincount(self.shared.column[self.use > 0], minlength=linear.n_cols) == 0
         alone = self.line >= len(self.own.lower)
         soft: Flags = shape.is_quantity & alone & (self.opener < 0) & (uses == 1) & only & (linear.objective <= 0)
         return soft
 
-    def _normal_values(self) -> Floats:
-        """Coefficients of the shared rows once each reads at most."""
-        sign = np.where(np.isposinf(self.shared.upper), -1.0, 1.0)
-        return self.shared.value * sign[self.shared.row]
-
     def _shared(
         self, arcs: Ints, openers: Ints, soft: Flags
     ) -> tuple[Shared, tuple[Ints, Records], tuple[Ints, Records], Ints, Floats]:
-        shared, linear = self.shared, self.linear
+        shared, linear, sign = self.shared, self.linear, self.sign
         finite = np.isfinite(shared.lower) & np.isfinite(shared.upper)
         at = np.flatnonzero(self.role == SHARED)
-        sign = np.where(np.isposinf(shared.upper), -1.0, 1.0)
         rhs = np.where(sign > 0, shared.upper, -shared.lower)
         twice = np.flatnonzero(finite)
         second = np.full(len(at), -1, dtype=np.int64)
@@ -269,7 +265,7 @@ class _Assembly:
         again = finite[shared.row]
         row = np.concatenate([shared.row, second[shared.row[again]]])
         column = np.concatenate([shared.column, shared.column[again]])
-        value = np.concatenate([self._normal_values(), -shared.value[again]])
+        value = np.concatenate([self.use, -shared.value[again]])
         rhs = np.concatenate([rhs, -shared.lower[twice]])
         cost, cap = np.full(len(rhs), np.inf), np.zeros(len(rhs))
         paid_by, use = np.full(len(rhs), -1, dtype=np.int64), np.zeros(len(rhs))
@@ -313,13 +309,11 @@ def _uses(columns: Ints, row: Ints, column: Ints, value: Floats) -> tuple[Ints, 
     return pointer, uses
 
 
-def _movable(blocks: Blocks, block_of_arc: Ints, block_of_door: Ints) -> Flags:
+def _movable(blocks: Blocks) -> Flags:
     """Blocks that only use up: taking them out never breaks a row of others."""
     gives = np.zeros(blocks.n_blocks, dtype=bool)
-    arc = np.repeat(np.arange(len(blocks.arc) - 1), np.diff(blocks.arc["use"]))
-    door = np.repeat(np.arange(len(blocks.door) - 1), np.diff(blocks.door["use"]))
-    gives[block_of_arc[arc[blocks.arc_use["use"] < 0]]] = True
-    gives[block_of_door[door[blocks.door_use["use"] < 0]]] = True
+    gives[blocks.block_of_arc[blocks.arc_of_use[blocks.arc_use["use"] < 0]]] = True
+    gives[blocks.block_of_door[blocks.door_of_use[blocks.door_use["use"] < 0]]] = True
     movable: Flags = np.logical_not(gives)
     return movable
 
