@@ -152,7 +152,8 @@ class Exact:
         return Exact(self.num[where], self.scale)
 
     def take(self, positions: NDArray[Any]) -> Exact:
-        return Exact(self.num[positions], self.scale, self.most if len(self) <= len(positions) else self._most)
+        cheap = self.num.dtype == np.int64 and len(self) <= len(positions)  # to look here rather than at what is taken
+        return Exact(self.num[positions], self.scale, self.most if cheap else self._most)
 
     def put(self, positions: NDArray[Any], other: Exact) -> Exact:
         """These values, others at some positions."""
