@@ -16,8 +16,9 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.engines.decompose.compiled import compiled
-from optimizer.engines.decompose.desk import EPS, insert_ranked
+from optimizer.engines.decompose.desk import EPS, insert_ranked, rank_arcs
 from optimizer.engines.decompose.problem import ASKED
+from optimizer.engines.decompose.table import MISFIT, best_by_table
 
 
 @compiled
@@ -113,6 +114,23 @@ def _fill_line(b, o, line, desk, opened, spread, whole_steps):
     if b.line[line].complete:
         part = 0.0
     return part, money + b.line[line].bonus, can_full
+
+
+@compiled
+def best_plan(b, o, desk, whole_steps, most_nodes):
+    """(value of the best plan found of the block on the desk, upper bound); its units and openers are on the desk.
+
+    Small blocks without rules by table, all others by search.
+    """
+    limit = np.inf
+    if not b.block[o].has_rules and b.block[o].most_open >= b.block[o + 1].open - b.block[o].open:
+        value, limit = best_by_table(b, o, desk)
+        if value != MISFIT:
+            return value, limit
+    rank_arcs(b, o, desk)
+    value, upper = best_set(b, o, desk, whole_steps, most_nodes)
+    take_best(b, o, desk, whole_steps)
+    return value, max(value, min(upper, limit))
 
 
 @compiled

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.engines.decompose.choice import best_set, take_best
+from optimizer.engines.decompose.choice import best_plan
 from optimizer.engines.decompose.compiled import compiled
-from optimizer.engines.decompose.desk import Desk, lay_out, make_desk, rank_arcs
+from optimizer.engines.decompose.desk import Desk, lay_out, make_desk
 from optimizer.engines.decompose.problem import Blocks, Floats, Problem, Shared
 
-NODES = 5_000
+NODES = 1_000
 """Branchings in one block; beyond, the bound of what was not looked at counts."""
 FEW_NODES, EARLY = 60, 0.5
 """The same in the early part of the ascent, where the bound is far from its best anyhow."""
@@ -77,12 +77,10 @@ def evaluate(b, first, last, desk, price, use, best, nodes):
     """Upper bounds of blocks ``first`` .. ``last`` into ``best``; what their best plans use is added to ``use``."""
     for o in range(first, last):
         lay_out(b, o, desk, price, 1.0)
-        rank_arcs(b, o, desk)
-        value, upper = best_set(b, o, desk, False, nodes)
+        value, upper = best_plan(b, o, desk, False, nodes)
         best[o] = upper
         if value <= 0.0 and upper <= 0.0:
             continue
-        take_best(b, o, desk, False)
         zero = b.line[b.block[o].line].arc
         start = b.block[o].open
         for a in range(zero, b.line[b.block[o + 1].line].arc):

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from optimizer.engines.decompose.choice import best_set, take_best
+from optimizer.engines.decompose.choice import best_plan
 from optimizer.engines.decompose.compiled import compiled
-from optimizer.engines.decompose.desk import EPS, lay_out, limit_rooms, rank_arcs
+from optimizer.engines.decompose.desk import EPS, lay_out, limit_rooms
 from optimizer.engines.decompose.problem import ASKED, Flags, Floats, Ints, Problem, Small
 
 SEARCH_NODES = 24
@@ -105,9 +105,7 @@ def insert(b, o, state, desk, guide, weight, soft):
     """
     lay_out(b, o, desk, guide.price, weight)
     limit_rooms(b, o, desk, state.slack, soft)
-    rank_arcs(b, o, desk)
-    best_set(b, o, desk, True, SEARCH_NODES)
-    take_best(b, o, desk, True)
+    best_plan(b, o, desk, True, SEARCH_NODES)
     _apply(b, o, state, desk, soft)
     _regret(b, o, state, guide)
 
@@ -132,15 +130,15 @@ def find_ties(b, first, last, desk, guide, nodes):
     """Per block: the best at the prices, what is lost if its openers are barred, and the openers of both plans."""
     for o in range(first, last):
         lay_out(b, o, desk, guide.price, 1.0)
-        rank_arcs(b, o, desk)
-        guide.best[o] = best_set(b, o, desk, False, nodes)[0]
+        guide.best[o] = best_plan(b, o, desk, False, nodes)[0]
         start, openers = b.block[o].open, b.block[o + 1].open - b.block[o].open
         for y in range(openers):
             guide.wanted[start + y] = desk.best[y]
-            if desk.best[y]:
+        lay_out(b, o, desk, guide.price, 1.0)
+        for y in range(openers):
+            if guide.wanted[start + y]:
                 desk.door[y].fee = np.inf
-        rank_arcs(b, o, desk)
-        guide.tie[o] = guide.best[o] - best_set(b, o, desk, False, nodes)[0]
+        guide.tie[o] = guide.best[o] - best_plan(b, o, desk, False, nodes)[0]
         for y in range(openers):
             guide.wanted[start + y] |= desk.best[y]
 
