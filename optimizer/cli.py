@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from optimizer import __version__
+from optimizer import __version__, cli_batch
 from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
 
 if TYPE_CHECKING:
@@ -50,18 +50,19 @@ outside_option = click.option("--allow-outside", is_flag=True, help="Let data pa
 def check(scenario: Path, settings: tuple[str, ...], allow_outside: bool, as_json: bool) -> int:
     """Read and validate everything; say every finding; solve nothing."""
     from optimizer.scenario.load import load_scenario
+    from optimizer.scenario.told import resolved
     from optimizer.tables.read import load_tables
 
     try:
-        loaded = load_scenario(scenario, settings, allow_outside=allow_outside)
+        loaded = load_scenario(scenario, settings, allow_outside=allow_outside, keep_sweeps=True)
         tables, warnings = load_tables(loaded)
     except InputError as error:
         show_findings([*error.issues, *error.warnings], as_json)
         return BAD_INPUT
     show_findings(warnings, as_json)
     if not as_json:
-        for change in loaded.changes:
-            click.echo(f"change: {change}")
+        for line in resolved(loaded, tables.changes):
+            click.echo(line)
         for source in tables.sources:
             click.echo(f"{source.table:<14}{source.rows:>9,} rows  {source.source}")
         click.echo(f"{loaded.scenario.name}: no faults, {len(warnings)} warning(s)")
@@ -189,6 +190,10 @@ def doctor(as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
     return DEFECT if any(finding.ok is False for finding in findings) else OK
+
+
+for command in cli_batch.COMMANDS:
+    app.add_command(command)
 
 
 # -- showing ---------------------------------------------------------------------------------------------------------

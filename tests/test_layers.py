@@ -35,7 +35,22 @@ ALLOWED = {
         "proof",
         "warm_start",
     },
-    "cli": {"explain", "errors", "scenario", "tables", "engines", "proof", "run"},
+    "batch": {
+        "errors",
+        "exact",
+        "tables",
+        "scenario",
+        "model",
+        "engines",
+        "solution",
+        "proof",
+        "report",
+        "warm_start",
+        "record",
+        "run",
+    },
+    "cli_batch": {"errors", "scenario", "batch", "cli"},
+    "cli": {"cli_batch", "explain", "errors", "scenario", "tables", "engines", "proof", "run"},
     "__main__": {"cli"},
 }
 """The package's own version is for everyone. ``tables`` and ``scenario`` stand side by side."""
