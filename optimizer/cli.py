@@ -10,17 +10,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
 from optimizer import __version__, cli_batch
 from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
-
-if TYPE_CHECKING:
-    from optimizer.run import RunOutcome
 
 PRINTED_FINDINGS = 50
 ENGINES = ("auto", "highs", "cbc", "scip", "cpsat", "decompose")
@@ -116,7 +113,7 @@ def solve(scenario: Path, **options: Any) -> int:
             stop=stop.event,
         )
     show_findings(outcome.warnings, as_json=False)
-    say_outcome(outcome)
+    say_lines(outcome.summary)
     return stop.exit_code or outcome.exit_code
 
 
@@ -220,12 +217,17 @@ def progress_line(text: str) -> None:
         click.echo(text, err=True)
 
 
-def say_outcome(outcome: RunOutcome) -> None:
-    """The summary of a run, below whatever progress was shown; a reader that went away changes nothing."""
+def lasting_line(text: str) -> None:
+    """A line that stays, above whatever progress is shown next."""
+    click.echo(f"\r\x1b[K{text}" if sys.stderr.isatty() else text, err=True)
+
+
+def say_lines(lines: Sequence[str]) -> None:
+    """The end of a command, below whatever progress was shown; a reader that went away changes nothing."""
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", err=True, nl=False)
     try:
-        click.echo("\n".join(outcome.summary))
+        click.echo("\n".join(lines))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

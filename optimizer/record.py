@@ -343,12 +343,13 @@ def size_words(model: Model) -> str:
     return f"{linear.n_rows:,} rows, {linear.n_cols:,} columns, {linear.n_nonzeros:,} nonzeros"
 
 
-def timing(seconds: dict[str, float], bundle: RunBundle) -> dict[str, Any]:
-    """All that may differ between two equal runs."""
+def timing(seconds: dict[str, float], bundle: RunBundle, exit_code: int) -> dict[str, Any]:
+    """All that may differ between two equal runs, and how the run ended."""
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {
         **bundle.timing,
+        "exit_code": exit_code,
         "phases_seconds": {name: _decimal(round(value, 4)) for name, value in seconds.items()},
         "peak_memory_mb": peak_kib // 1024,
         "peak_memory_engine_mb": child_kib // 1024,

@@ -30,6 +30,8 @@ class RunOutcome:
     folder: Path
     summary: tuple[str, ...]
     warnings: list[Issue] = field(default_factory=list)
+    resumed: bool = False
+    """nothing was solved: the folder held the finished run of the same inputs already"""
 
 
 class Phases:
@@ -60,16 +62,19 @@ def run(
     allow_outside: bool = False,
     observe: Observer | None = None,
     stop: threading.Event | None = None,
+    resume: bool = False,
 ) -> RunOutcome:
     """Solve one scenario and publish its run folder.
 
     ``settings`` are ``KEY=VALUE`` overrides; ``soften`` lowers hard rules that cannot all hold, by the cheapest repair,
     and says so everywhere; ``observe`` gets lines of progress; setting ``stop`` ends the run with the best verified
-    plan so far. Raises `InputError` for bad input (nothing is written) and other `AllotError`.
+    plan so far; ``resume`` takes a finished run of the same inputs in ``out`` as it stands. Raises `InputError` for bad
+    input (nothing is written) and other `AllotError`.
     """
     from optimizer import record
     from optimizer.model.build import build_model
     from optimizer.report.write import check_target
+    from optimizer.resume import finished
     from optimizer.scenario.load import load_scenario
     from optimizer.solution.stages import optimize_in_stages
     from optimizer.tables.read import load_tables
@@ -83,6 +88,8 @@ def run(
         start = plan_to_start_from(model, warm_start) if warm_start else None
     story = record.Story(loaded, settings, model, warnings, warm_start=start, require_certified=require_certified)
     target = check_target(out or Path("runs") / story.run_id, replace=True)
+    if resume and (known := finished(target, story.run_id)):
+        return RunOutcome(known.exit_code, target, known.summary, warnings, resumed=True)
     say(f"{loaded.scenario.name}: {record.size_words(model)}")
     threading.Thread(target=prepare_to_report, daemon=True).start()
     with phases("solve"):
@@ -153,7 +160,7 @@ def publish(
                 staged.discard()
                 rejected = record.rejected(bundle, verification)
                 return publish(rejected, target, VERIFICATION_FAILED, phases, warnings, fmt)
-        staged.seal(verification or bundle.verification, record.timing(phases.seconds, bundle))
+        staged.seal(verification or bundle.verification, record.timing(phases.seconds, bundle, exit_code))
         folder = staged.commit()
     return RunOutcome(exit_code, folder, tuple(record.summary(bundle, folder, exit_code)), warnings)
 
