@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Literal
 from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, VERIFICATION_FAILED, Issue
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from optimizer.engines.result import Progress
     from optimizer.model.build import Model
     from optimizer.report.bundle import RunBundle
@@ -85,15 +88,15 @@ def run(
         tables, warnings = load_tables(loaded)
     with phases("build"):
         model = build_model(tables, loaded.scenario)
-        start = plan_to_start_from(model, warm_start) if warm_start else None
-    story = record.Story(loaded, settings, model, warnings, warm_start=start, require_certified=require_certified)
+        start, row_prices = start_from(model, warm_start) if warm_start else (None, None)
+    story = record.Story(loaded, settings, model, warnings, start, row_prices, require_certified=require_certified)
     target = check_target(out or Path("runs") / story.run_id, replace=True)
     if resume and (known := finished(target, story.run_id)):
         return RunOutcome(known.exit_code, target, known.summary, warnings, resumed=True)
     say(f"{loaded.scenario.name}: {record.size_words(model)}")
     threading.Thread(target=prepare_to_report, daemon=True).start()
     with phases("solve"):
-        answer = optimize_in_stages(model, start, progress_words(say), stop)
+        answer = optimize_in_stages(model, start, progress_words(say), stop, row_prices)
         if soften and (repairs := record.repairs(answer)):
             story = story.softened(repairs, answer.conflict)
             target = check_target(out or Path("runs") / story.run_id, replace=True)
@@ -124,11 +127,11 @@ def prepare_to_report() -> None:
     import_module("optimizer.report.html").prepare()
 
 
-def plan_to_start_from(model: Model, folder: Path) -> Plan:
-    """The plan of an earlier run; what reads it is imported only when asked for."""
-    from optimizer.warm_start import read_plan
+def start_from(model: Model, folder: Path) -> tuple[Plan, NDArray[np.float64] | None]:
+    """The plan and the prices of an earlier run; what reads them is imported only when asked for."""
+    from optimizer.warm_start import read_plan, read_prices
 
-    return read_plan(model, folder)
+    return read_plan(model, folder), read_prices(model, folder)
 
 
 def publish(

@@ -22,6 +22,7 @@ from optimizer.batch.cores import usable_cores
 from optimizer.batch.job import Outcome, run_job
 from optimizer.batch.jobs import Job
 from optimizer.batch.pool import TRIES, Board, Payload, Tell, faults
+from optimizer.engines.idle import keep_children
 from optimizer.errors import DEFECT, AllotError, UsageError
 from optimizer.scenario.load import load_scenario
 from optimizer.scenario.paths import MARKERS
@@ -56,7 +57,7 @@ class Cluster:
                 "--cluster needs Dask: install allot with its extra, pip install 'allot[cluster]'"
             ) from None
         try:
-            self.client: Client = Client(address, timeout=CONNECT_S, set_as_default=False)
+            self.client: Client = Client(address, timeout=CONNECT_S)
         except (OSError, ValueError, TimeoutError) as error:
             raise UsageError(f"--cluster {address}: no scheduler answers there ({error})") from error
         self.sent: dict[str, Future] = {}
@@ -243,6 +244,7 @@ def run_parcel(parcel: Parcel, blobs: Mapping[str, bytes]) -> tuple[dict[str, An
         (place / TREE / MARKERS[0]).touch()
         words = parcel.payload | {"scenario": str(place / parcel.scenario), "out": str(place / OUT)}
         words["start"] = None if parcel.start is None else str(place / parcel.start)
+        keep_children()
         outcome = run_job(words)
         folder = place / OUT
         found = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.exists() else []

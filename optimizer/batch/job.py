@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimizer.batch.jobs import Job
+from optimizer.engines.idle import keep_children
 from optimizer.errors import BAD_INPUT, DEFECT, AllotError, InputError
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def task(
     arrays: Mapping[str, NDArray[Any]], meta: dict[str, Any], emit: Emit
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The same as a task of a child process (`optimizer.engines.child`)."""
+    keep_children()
     stop = threading.Event()
     emit.on_stop(stop.set)
 
