@@ -139,3 +139,31 @@ def test_a_parcel_holds_what_a_job_reads_once(tmp_path: Path) -> None:
     }  # fmt: skip
     shared = set(first.files.values()) & set(second.files.values())
     assert len(shared) == len(first.files) - 1  # all but the scenario itself travels once
+
+
+def test_the_cluster_of_the_documents_is_well_formed() -> None:
+    """YAML that parses, selectors that meet their pods, commands and options that exist."""
+    import yaml
+
+    parts = list(yaml.safe_load_all((ROOT / "docs" / "cluster.yaml").read_text()))
+    by_kind = {(part["kind"], part["metadata"]["name"]): part["spec"] for part in parts}
+    labels = set()
+    for (kind, _), spec in by_kind.items():
+        if kind == "Deployment":
+            assert spec["selector"]["matchLabels"] == spec["template"]["metadata"]["labels"]
+            labels.add(spec["selector"]["matchLabels"]["app"])
+            for container in spec["template"]["spec"]["containers"]:
+                command = container["command"]
+                assert all(option in dask_options(command[1]) for option in command if option.startswith("--"))
+    assert by_kind["Service", "allot-scheduler"]["selector"]["app"] in labels
+    page = (ROOT / "docs" / "operations.md").read_text()
+    for what in ("scheduler", "worker"):
+        for line in re.findall(rf"^dask {what} .*$", page, re.MULTILINE):
+            assert set(re.findall(r"--[a-z-]+", line)) <= dask_options(what)
+
+
+def dask_options(what: str) -> set[str]:
+    """The options of a command of Dask's."""
+    command = [sys.executable, "-m", f"distributed.cli.dask_{what}", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"--[a-z-]+", shown))
