@@ -10,8 +10,11 @@ both sides write whole, verified run folders on the same cores. The full size is
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -23,29 +26,36 @@ import numpy as np
 
 from benchmarks.generator import write_folder
 from benchmarks.instances import Size, make_batch
-from optimizer.batch.run_batch import Where, run_batch
 
 ROOT = Path(__file__).parents[1]
 CHANGED = 0.01
 """Share of the orders, or of the stock rows, that a what-if changes."""
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds on the clock, and of CPU by all processes."""
+
+    wall: float
+    cpu: float
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of both sides for ``count`` what-ifs, and the certified gaps of those that were solved by both."""
+    """Both sides for ``count`` what-ifs and the certified gaps that they reached; ``baseline``: solved once."""
 
     count: int
-    batch_s: float
-    baseline_s: float
-    cold_s: float
+    baseline: Spent
+    batch: Spent
+    cold: Spent
+    """of one cold solve, in the mean"""
     warm_gaps: tuple[float, ...]
     cold_gaps: tuple[float, ...]
-    exits: tuple[int, ...]
 
-    @property
-    def ratio(self) -> float:
-        """Time of the what-ifs over that of as many cold solves; the baseline is solved by both."""
-        return self.batch_s / self.cold_s
+    def ratio(self, what: str) -> float:
+        """What the what-ifs took over what as many cold solves take: ``wall`` or ``cpu``."""
+        return float(getattr(self.batch, what) / (self.count * getattr(self.cold, what)))
 
 
 def write_what_ifs(folder: Path, lines: int, count: int, gap: float, seed: int = 0) -> tuple[Path, list[Path]]:
@@ -79,35 +89,43 @@ def gap_of(folder: Path) -> float:
     return float(json.loads((folder / "run.json").read_text())["certified_gap"])
 
 
-def cold(path: Path, out: Path) -> float:
-    """Seconds of one ``allot solve`` in a process of its own."""
-    begun = time.monotonic()
-    command = [sys.executable, "-m", "optimizer", "solve", str(path), "--out", str(out), "--quiet"]
+def allot(*words: str | Path) -> Spent:
+    """One command in a process of its own, with all that it starts."""
+    begun, before = time.monotonic(), _cpu()
+    command = [sys.executable, "-m", "optimizer", *map(str, words), "--quiet"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode not in (0, 4):
         raise RuntimeError(done.stderr)
-    return time.monotonic() - begun
+    return Spent(time.monotonic() - begun, _cpu() - before)
+
+
+def _cpu() -> float:
+    """Seconds of CPU of all processes that we started and that have ended, orphans among them."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def adopt_orphans() -> None:
+    """Have the kernel hand us processes whose parent has ended, so that their time is counted, too."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def measure(folder: Path, lines: int, count: int, cold_count: int, gap: float) -> Measured:
-    """Both sides; the baseline of the batch is solved first and counted apart."""
+    """Both sides; the baseline is solved first and counted apart."""
+    adopt_orphans()
     baseline, paths = write_what_ifs(folder, lines, count, gap)
-    begun = time.monotonic()
-    run_batch([baseline], folder / "warm", where=Where())
-    baseline_s = time.monotonic() - begun
-    begun = time.monotonic()
-    found = run_batch([baseline, *paths], folder / "warm", where=Where(), say=print)
-    batch_s = time.monotonic() - begun
-    seconds = [cold(path, folder / "cold" / path.stem) for path in paths[:cold_count]]
-    return Measured(
-        count,
-        batch_s,
-        baseline_s,
-        float(np.mean(seconds)) * count,
-        tuple(gap_of(folder / "warm" / row.folder) for row in found.rows[1:]),
-        tuple(gap_of(folder / "cold" / path.stem) for path in paths[:cold_count]),
-        tuple(row.exit_code for row in found.rows),
+    once = allot("batch", baseline, "--out", folder / "warm")
+    batch = allot("batch", baseline, *paths, "--out", folder / "warm")
+    cold = [allot("solve", path, "--out", folder / "cold" / path.stem) for path in paths[:cold_count]]
+    mean = Spent(*(float(np.mean([getattr(each, what) for each in cold])) for what in ("wall", "cpu")))
+    warm_gaps, cold_gaps = (
+        tuple(gap_of(folder / side / path.stem) for path in chosen)
+        for side, chosen in (("warm", paths), ("cold", paths[:cold_count]))
     )
+    return Measured(count, once, batch, mean, warm_gaps, cold_gaps)
 
 
 def main() -> None:
@@ -120,13 +138,15 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as aside:
         found = measure(given.folder or Path(aside), given.lines, given.count, given.cold, given.gap)
-    cold_each, warm_each = found.cold_s / found.count, found.batch_s / found.count
     print(f"{found.count} what-ifs of {given.lines:,} lines, gap {given.gap:.2%}, {len(os.sched_getaffinity(0))} cores")
-    print(f"baseline once {found.baseline_s:8.1f} s")
-    print(f"what-ifs      {found.batch_s:8.1f} s, {warm_each:6.2f} s each, largest gap {max(found.warm_gaps):.3%}")
-    print(f"cold solves   {found.cold_s:8.1f} s, {cold_each:6.2f} s each, largest gap {max(found.cold_gaps):.3%}"
-          f" ({len(found.cold_gaps)} measured)")  # fmt: skip
-    print(f"ratio         {found.ratio:8.3f}, exits {sorted(set(found.exits))}")
+    for name, spent, gaps in (
+        ("baseline, once", found.baseline, ()),
+        ("a what-if", Spent(found.batch.wall / found.count, found.batch.cpu / found.count), found.warm_gaps),
+        ("a cold solve", found.cold, found.cold_gaps),
+    ):
+        largest = f", largest gap of {len(gaps)}: {max(gaps):.3%}" if gaps else ""
+        print(f"{name:<16}{spent.wall:8.1f} s on the clock, {spent.cpu:8.1f} s of CPU{largest}")
+    print(f"ratio           {found.ratio('wall'):8.3f} on the clock, {found.ratio('cpu'):8.3f} of CPU")
 
 
 if __name__ == "__main__":

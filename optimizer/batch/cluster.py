@@ -7,11 +7,13 @@ us.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,7 +23,7 @@ from optimizer import __version__
 from optimizer.batch.cores import usable_cores
 from optimizer.batch.job import Outcome, run_job
 from optimizer.batch.jobs import Job
-from optimizer.batch.pool import TRIES, Board, Payload, Tell, faults
+from optimizer.batch.pool import Board, Payload, Tell, faults
 from optimizer.engines.idle import keep_children
 from optimizer.errors import DEFECT, AllotError, UsageError
 from optimizer.scenario.load import load_scenario
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 CONNECT_S = "20s"
 RETRIES = 4
 """So often does the scheduler itself hand on a job whose worker died."""
+TRIES = 10
+"""So often is a job sent that the scheduler gives up or forgets; a lost machine may cost every waiting job one."""
 WAIT_S = 0.2
 
 
@@ -125,19 +129,22 @@ class Cluster:
             outcome = asdict(Outcome(job.name, getattr(error, "exit_code", DEFECT), "", str(error)))
             return self.client.submit(lambda: (outcome, {}), pure=False)
         new = {digest: content for digest, content in contents.items() if digest not in self.sent}
-        for digest, content in new.items():
-            self.sent[digest] = self.client.scatter(content, broadcast=True, hash=False)
+        for digest, content in new.items():  # as tasks, which the scheduler can repeat where a worker took data with it
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # that they are large
+                self.sent[digest] = self.client.submit(bytes, content, pure=False, retries=RETRIES)
         blobs = {digest: self.sent[digest] for digest in contents}
-        return self.client.submit(run_parcel, parcel, blobs, pure=False, retries=RETRIES, key=f"{job.name}-{id(job)}")
+        return self.client.submit(run_parcel, parcel, blobs, pure=False, retries=RETRIES)
 
     def _ended(self, running: Mapping[Future, Job]) -> list[Future]:
+        """Those that are finished, failed or forgotten, waiting a little for the first."""
+        from concurrent.futures import CancelledError
+
         from distributed import wait
 
-        try:
+        with contextlib.suppress(TimeoutError, CancelledError):
             wait(list(running), timeout=WAIT_S, return_when="FIRST_COMPLETED")
-        except TimeoutError:
-            return []
-        return [future for future in running if future.done()]
+        return [future for future in running if future.done() or future.cancelled()]
 
     def _outcome(self, job: Job, future: Future, tries: int) -> Outcome | None:
         """What a job came to, its folder put in place; None where it is worth another try."""
@@ -148,7 +155,8 @@ class Cluster:
             return replace(Outcome(**said), folder=str(job.out) if files else "")
         if tries < TRIES:
             return None
-        return Outcome(job.name, DEFECT, "", f"the cluster lost it {tries} times: {future.exception()}")
+        why = "forgotten" if future.cancelled() else future.exception()
+        return Outcome(job.name, DEFECT, "", f"the cluster lost it {tries} times: {why}")
 
 
 def about_here() -> tuple[str, str, int]:
