@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from optimizer.engines.result import Progress
     from optimizer.model.build import Model
+    from optimizer.record import Story
     from optimizer.report.bundle import RunBundle
     from optimizer.solution.plan import Plan
     from optimizer.tables.tables import Tables
@@ -69,15 +70,12 @@ def run(
 ) -> RunOutcome:
     """Solve one scenario and publish its run folder.
 
-    ``settings`` are ``KEY=VALUE`` overrides; ``soften`` lowers hard rules that cannot all hold, by the cheapest repair,
-    and says so everywhere; ``observe`` gets lines of progress; setting ``stop`` ends the run with the best verified
-    plan so far; ``resume`` takes a finished run of the same inputs in ``out`` as it stands. Raises `InputError` for bad
-    input (nothing is written) and other `AllotError`.
+    ``settings`` are ``KEY=VALUE`` overrides; ``soften`` lowers hard rules that cannot all hold, by the cheapest repair;
+    ``observe`` gets lines of progress; setting ``stop`` ends the run with the best verified plan so far; ``resume``
+    takes a finished run of the same inputs as it stands. Raises `InputError` (nothing is written) and `AllotError`.
     """
     from optimizer import record
     from optimizer.model.build import build_model
-    from optimizer.report.write import check_target
-    from optimizer.resume import finished
     from optimizer.scenario.load import load_scenario
     from optimizer.solution.stages import optimize_in_stages
     from optimizer.tables.read import load_tables
@@ -90,16 +88,16 @@ def run(
         model = build_model(tables, loaded.scenario)
         start, row_prices = start_from(model, warm_start) if warm_start else (None, None)
     story = record.Story(loaded, settings, model, warnings, start, row_prices, require_certified=require_certified)
-    target = check_target(out or Path("runs") / story.run_id, replace=True)
-    if resume and (known := finished(target, story.run_id)):
-        return RunOutcome(known.exit_code, target, known.summary, warnings, resumed=True)
+    target = target_of(story, out)
+    if resume and (known := finished_before(story, target)):
+        return known
     say(f"{loaded.scenario.name}: {record.size_words(model)}")
     threading.Thread(target=prepare_to_report, daemon=True).start()
     with phases("solve"):
         answer = optimize_in_stages(model, start, progress_words(say), stop, row_prices)
         if soften and (repairs := record.repairs(answer)):
             story = story.softened(repairs, answer.conflict)
-            target = check_target(out or Path("runs") / story.run_id, replace=True)
+            target = target_of(story, out)
             say("the hard rules cannot all hold: " + "; ".join(str(repair["words"]) for repair in repairs))
             answer = optimize_in_stages(story.model, start, progress_words(say), stop)
     if answer.plan is None:
@@ -116,6 +114,23 @@ def run(
         bundle = story.with_plan(answer, prices, changes, fairness)
     copied = tables if bundle_inputs else None
     return publish(bundle, target, story.exit_code(bundle, answer), phases, warnings, fmt, copied)
+
+
+def target_of(story: Story, out: Path | None) -> Path:
+    """The run folder to be; a refusal if something else is in its place."""
+    from optimizer.report.write import check_target
+
+    return check_target(out or Path("runs") / story.run_id, replace=True)
+
+
+def finished_before(story: Story, target: Path) -> RunOutcome | None:
+    """The run that the folder holds already, if it is this one and ended by itself."""
+    from optimizer.resume import finished
+
+    known = finished(target, story.run_id)
+    if known is None:
+        return None
+    return RunOutcome(known.exit_code, target, known.summary, story.warnings, resumed=True)
 
 
 def prepare_to_report() -> None:

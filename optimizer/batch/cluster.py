@@ -23,7 +23,7 @@ from optimizer import __version__
 from optimizer.batch.cores import usable_cores
 from optimizer.batch.job import Outcome, run_job
 from optimizer.batch.jobs import Job
-from optimizer.batch.pool import Board, Payload, Tell, faults
+from optimizer.batch.pool import Board, Payload, Tell
 from optimizer.engines.idle import keep_children
 from optimizer.errors import DEFECT, AllotError, UsageError
 from optimizer.scenario.load import load_scenario
@@ -95,8 +95,7 @@ class Cluster:
         stop: threading.Event,
     ) -> dict[str, Outcome]:
         """Run all jobs; outcomes by name. A stop gives up what is not finished."""
-        board = Board([job for job in jobs if not job.fault])
-        board.ended |= {outcome.name: outcome for outcome in faults(jobs)}
+        board = Board.of(jobs)
         running: dict[Future, Job] = {}
         tries: dict[str, int] = {}
         try:

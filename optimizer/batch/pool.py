@@ -7,7 +7,7 @@ one. Engines run in child processes of the workers, as in every run.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,12 @@ class Board:
     ended: dict[str, Outcome] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job]) -> Board:
+        """A board on which jobs that cannot be run have ended already."""
+        faulty = {job.name: Outcome(job.name, BAD_INPUT, "", job.fault) for job in jobs if job.fault}
+        return cls([job for job in jobs if not job.fault], faulty)
 
     def ready(self) -> Job | None:
         """The next job that may run now."""
@@ -65,11 +71,6 @@ Tell = Callable[[Job, str], None]
 Payload = Callable[[Job, dict[str, Outcome]], dict[str, Any]]
 
 
-def faults(jobs: Iterable[Job]) -> list[Outcome]:
-    """Outcomes of jobs that cannot be run."""
-    return [Outcome(job.name, BAD_INPUT, "", job.fault) for job in jobs if job.fault]
-
-
 def run_here(
     jobs: Sequence[Job],
     payload: Payload,
@@ -80,8 +81,7 @@ def run_here(
     stop: threading.Event,
 ) -> dict[str, Outcome]:
     """Run all jobs in so many worker processes; outcomes by name. Jobs that a stop left unbegun have none."""
-    board = Board([job for job in jobs if not job.fault])
-    board.ended |= {outcome.name: outcome for outcome in faults(jobs)}
+    board = Board.of(jobs)
     threads = [
         threading.Thread(target=_serve, args=(board, payload, tell, done, stop), name=f"batch-{number}")
         for number in range(min(workers, max(len(board.jobs), 1)))
