@@ -68,11 +68,10 @@ def run(
     stop: threading.Event | None = None,
     resume: bool = False,
 ) -> RunOutcome:
-    """Solve one scenario and publish its run folder.
+    """Solve one scenario and publish its run folder. Bad input raises `InputError`, and nothing is written.
 
-    ``settings`` are ``KEY=VALUE`` overrides; ``soften`` lowers hard rules that cannot all hold, by the cheapest repair;
-    ``observe`` gets lines of progress; setting ``stop`` ends the run with the best verified plan so far; ``resume``
-    takes a finished run of the same inputs as it stands. Raises `InputError` (nothing is written) and `AllotError`.
+    ``soften`` lowers hard rules that cannot all hold, by the cheapest repair; setting ``stop`` ends the run with the
+    best verified plan so far; ``resume`` takes a finished run of the same inputs as it stands.
     """
     from optimizer import record
     from optimizer.model.build import build_model
