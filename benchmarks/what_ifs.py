@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=4, help="what-ifs")
     parser.add_argument("--cold", type=int, default=2, help="of them solved cold, too")
     parser.add_argument("--lines", type=int, default=2_000)
-    parser.add_argument("--gap", type=float, default=0.009)
+    parser.add_argument("--gap", type=float, default=0.008)
     parser.add_argument("--folder", type=Path, help="keep all files there")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as aside:

@@ -25,9 +25,10 @@ def finished(folder: Path, run_id: str) -> Finished | None:
     try:
         run, timing = (json.loads((folder / name).read_bytes()) for name in ("run.json", "timing.json"))
         code = timing["exit_code"]
-        same = run["run_id"] == run_id and digests(folder) == timing["files"]
+        ended = code not in UNFINISHED and run["termination"]["limit"] != "interrupted"
+        same = ended and run["run_id"] == run_id and digests(folder) == timing["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not same or code in UNFINISHED:
+    if not same:
         return None
     return Finished(code, (f"{run['scenario']['name']}: taken as it stands, the same inputs were solved before",))

@@ -14,7 +14,7 @@ from typing import Any
 from optimizer.batch.job import TASK, Outcome
 from optimizer.batch.jobs import Job
 from optimizer.engines.worker import Child, ChildOutcome
-from optimizer.errors import BAD_INPUT, DEFECT
+from optimizer.errors import BAD_INPUT, DEFECT, INTERRUPTED_INT
 
 TRIES = 3
 """So often is a job run whose worker dies, before it counts as failed."""
@@ -117,7 +117,7 @@ def _run(child: Child, job: Job, words: dict[str, Any], tell: Tell, stop: thread
         if ended.ended == "finished":
             return Outcome(**ended.meta)
         if stop.is_set():
-            break
+            return Outcome(job.name, INTERRUPTED_INT, "", "interrupted before there was a plan to write")
         tell(job, f"its worker died ({_why(ended)}); it is run again")
     return Outcome(job.name, DEFECT, str(job.out), f"the worker died {TRIES} times: {_why(ended)}")
 

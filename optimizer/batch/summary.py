@@ -91,7 +91,7 @@ def rows_of(jobs: Sequence[Job], outcomes: Mapping[str, Outcome], out: Path) -> 
 
 def _row(job: Job, outcome: Outcome | None, out: Path) -> Row:
     if outcome is None:
-        return Row(job.name, "not run", OK, "", "the batch was interrupted before its turn")
+        return Row(job.name, "not run", INTERRUPTED_INT, "", "the batch was interrupted before its turn")
     code, status = outcome.exit_code, STATUS.get(outcome.exit_code, f"exit {outcome.exit_code}")
     words = outcome.words if code not in (OK, LIMIT_WITH_PLAN) else ""
     run = _read(Path(outcome.folder)) if outcome.folder and code not in (DEFECT, BAD_INPUT) else {}

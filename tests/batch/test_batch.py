@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -110,6 +111,17 @@ def test_what_is_finished_is_not_solved_again_and_what_changed_is(place: Path, f
     after = {path: path.stat().st_mtime_ns for path in place.glob("out/*/run.json")}
     assert {path.parent.name for path in before if before[path] != after[path]} == {"test", "more-01"}
     assert any("more 00" in line and "taken as it stands" in line for line in said)
+
+
+def test_a_stop_ends_what_runs_and_begins_no_more(tmp_path: Path) -> None:
+    stop = threading.Event()
+    words = [write_batch(tmp_path, 2)]
+    found = run_batch(words, tmp_path / "out", where=Where(workers=1), progress=lambda line: stop.set(), stop=stop)
+    assert found.rows[0].exit_code in (5, 130)  # no plan yet, or not even time to write that
+    assert found.rows[1].status == "not run"
+    assert (tmp_path / "out" / "summary.html").exists()
+    again = run_batch(words, tmp_path / "out", where=Where(workers=1))
+    assert [row.exit_code for row in again.rows] == [0, 0]
 
 
 def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path) -> None:
