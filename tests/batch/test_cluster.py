@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -121,7 +122,8 @@ def test_forty_scenarios_survive_a_killed_worker(tmp_path: Path, cluster: LocalC
     compare(tmp_path, cluster, 39, 10)
 
 
-def test_a_cluster_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_cluster_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optimizer.batch.cluster.CONNECT_S", "1s")
     what_ifs = write_batch(tmp_path, 1)
     with pytest.raises(UsageError, match="no scheduler"):
         run_batch([what_ifs], tmp_path / "out", where=Where(cluster="tcp://127.0.0.1:1"))
@@ -162,6 +164,7 @@ def test_the_cluster_of_the_documents_is_well_formed() -> None:
             assert set(re.findall(r"--[a-z-]+", line)) <= dask_options(what)
 
 
+@cache
 def dask_options(what: str) -> set[str]:
     """The options of a command of Dask's."""
     command = [sys.executable, "-m", f"distributed.cli.dask_{what}", "--help"]
