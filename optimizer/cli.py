@@ -10,17 +10,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
-from optimizer import __version__
+from optimizer import __version__, cli_batch
 from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
-
-if TYPE_CHECKING:
-    from optimizer.run import RunOutcome
 
 PRINTED_FINDINGS = 50
 ENGINES = ("auto", "highs", "cbc", "scip", "cpsat", "decompose")
@@ -50,18 +47,19 @@ outside_option = click.option("--allow-outside", is_flag=True, help="Let data pa
 def check(scenario: Path, settings: tuple[str, ...], allow_outside: bool, as_json: bool) -> int:
     """Read and validate everything; say every finding; solve nothing."""
     from optimizer.scenario.load import load_scenario
+    from optimizer.scenario.told import resolved
     from optimizer.tables.read import load_tables
 
     try:
-        loaded = load_scenario(scenario, settings, allow_outside=allow_outside)
+        loaded = load_scenario(scenario, settings, allow_outside=allow_outside, keep_sweeps=True)
         tables, warnings = load_tables(loaded)
     except InputError as error:
         show_findings([*error.issues, *error.warnings], as_json)
         return BAD_INPUT
     show_findings(warnings, as_json)
     if not as_json:
-        for change in loaded.changes:
-            click.echo(f"change: {change}")
+        for line in resolved(loaded, tables.changes):
+            click.echo(line)
         for source in tables.sources:
             click.echo(f"{source.table:<14}{source.rows:>9,} rows  {source.source}")
         click.echo(f"{loaded.scenario.name}: no faults, {len(warnings)} warning(s)")
@@ -115,7 +113,7 @@ def solve(scenario: Path, **options: Any) -> int:
             stop=stop.event,
         )
     show_findings(outcome.warnings, as_json=False)
-    say_outcome(outcome)
+    say_lines(outcome.summary)
     return stop.exit_code or outcome.exit_code
 
 
@@ -191,6 +189,10 @@ def doctor(as_json: bool) -> int:
     return DEFECT if any(finding.ok is False for finding in findings) else OK
 
 
+for command in cli_batch.COMMANDS:
+    app.add_command(command)
+
+
 # -- showing ---------------------------------------------------------------------------------------------------------
 def show_findings(findings: list[Issue], as_json: bool) -> None:
     """The first findings in full on stderr, or all of them as JSON on stdout."""
@@ -215,12 +217,17 @@ def progress_line(text: str) -> None:
         click.echo(text, err=True)
 
 
-def say_outcome(outcome: RunOutcome) -> None:
-    """The summary of a run, below whatever progress was shown; a reader that went away changes nothing."""
+def lasting_line(text: str) -> None:
+    """A line that stays, above whatever progress is shown next."""
+    click.echo(f"\r\x1b[K{text}" if sys.stderr.isatty() else text, err=True)
+
+
+def say_lines(lines: Sequence[str]) -> None:
+    """The end of a command, below whatever progress was shown; a reader that went away changes nothing."""
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", err=True, nl=False)
     try:
-        click.echo("\n".join(outcome.summary))
+        click.echo("\n".join(lines))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

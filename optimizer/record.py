@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optimizer import __version__
 from optimizer.engines.auto import OWN
@@ -66,12 +67,13 @@ class Story:
         overrides: Sequence[str],
         model: Model,
         warnings: list[Issue],
+        warm_start: Plan | None = None,
+        row_prices: NDArray[np.float64] | None = None,
         *,
-        warm_start: Plan | None,
         require_certified: bool,
     ) -> None:
         self.loaded, self.overrides, self.model, self.warnings = loaded, list(overrides), model, warnings
-        self.warm_start, self.require_certified = warm_start, require_certified
+        self.warm_start, self.row_prices, self.require_certified = warm_start, row_prices, require_certified
         self.settings = json.loads(loaded.scenario.model_dump_json())
         self.lowered: list[dict[str, Any]] = []
         self.conflict: dict[str, Any] | None = None
@@ -92,11 +94,10 @@ class Story:
     def run_id(self) -> str:
         """A digest of inputs, settings and warm start, behind the scenario's name."""
         settings = {key: value for key, value in self.settings.items() if key != "data"}
-        start = (
-            []
-            if self.warm_start is None
-            else [column.tolist() for column in (self.warm_start.line, self.warm_start.lane, self.warm_start.qty)]
-        )
+        plan = self.warm_start
+        begin: list[NDArray[Any]] = [] if plan is None else [plan.line, plan.lane, plan.qty]
+        begin += [] if self.row_prices is None else [self.row_prices]
+        start = [column.tolist() for column in begin]
         digests = {source.table: source.digest for source in self.model.tables.sources}
         lowered = [[{key: str(value) for key, value in each.items()} for each in self.lowered]] if self.lowered else []
         text = json.dumps([settings, digests, start, __version__, *lowered], sort_keys=True)
@@ -343,12 +344,13 @@ def size_words(model: Model) -> str:
     return f"{linear.n_rows:,} rows, {linear.n_cols:,} columns, {linear.n_nonzeros:,} nonzeros"
 
 
-def timing(seconds: dict[str, float], bundle: RunBundle) -> dict[str, Any]:
-    """All that may differ between two equal runs."""
+def timing(seconds: dict[str, float], bundle: RunBundle, exit_code: int) -> dict[str, Any]:
+    """All that may differ between two equal runs, and how the run ended."""
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {
         **bundle.timing,
+        "exit_code": exit_code,
         "phases_seconds": {name: _decimal(round(value, 4)) for name, value in seconds.items()},
         "peak_memory_mb": peak_kib // 1024,
         "peak_memory_engine_mb": child_kib // 1024,

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Literal
 from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, VERIFICATION_FAILED, Issue
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from optimizer.engines.result import Progress
     from optimizer.model.build import Model
+    from optimizer.record import Story
     from optimizer.report.bundle import RunBundle
     from optimizer.solution.plan import Plan
     from optimizer.tables.tables import Tables
@@ -30,6 +34,8 @@ class RunOutcome:
     folder: Path
     summary: tuple[str, ...]
     warnings: list[Issue] = field(default_factory=list)
+    resumed: bool = False
+    """nothing was solved: the folder held the finished run of the same inputs already"""
 
 
 class Phases:
@@ -60,16 +66,15 @@ def run(
     allow_outside: bool = False,
     observe: Observer | None = None,
     stop: threading.Event | None = None,
+    resume: bool = False,
 ) -> RunOutcome:
-    """Solve one scenario and publish its run folder.
+    """Solve one scenario and publish its run folder. Bad input raises `InputError`, and nothing is written.
 
-    ``settings`` are ``KEY=VALUE`` overrides; ``soften`` lowers hard rules that cannot all hold, by the cheapest repair,
-    and says so everywhere; ``observe`` gets lines of progress; setting ``stop`` ends the run with the best verified
-    plan so far. Raises `InputError` for bad input (nothing is written) and other `AllotError`.
+    ``soften`` lowers hard rules that cannot all hold, by the cheapest repair; setting ``stop`` ends the run with the
+    best verified plan so far; ``resume`` takes a finished run of the same inputs as it stands.
     """
     from optimizer import record
     from optimizer.model.build import build_model
-    from optimizer.report.write import check_target
     from optimizer.scenario.load import load_scenario
     from optimizer.solution.stages import optimize_in_stages
     from optimizer.tables.read import load_tables
@@ -80,16 +85,18 @@ def run(
         tables, warnings = load_tables(loaded)
     with phases("build"):
         model = build_model(tables, loaded.scenario)
-        start = plan_to_start_from(model, warm_start) if warm_start else None
-    story = record.Story(loaded, settings, model, warnings, warm_start=start, require_certified=require_certified)
-    target = check_target(out or Path("runs") / story.run_id, replace=True)
+        start, row_prices = start_from(model, warm_start) if warm_start else (None, None)
+    story = record.Story(loaded, settings, model, warnings, start, row_prices, require_certified=require_certified)
+    target = target_of(story, out)
+    if resume and (known := finished_before(story, target)):
+        return known
     say(f"{loaded.scenario.name}: {record.size_words(model)}")
     threading.Thread(target=prepare_to_report, daemon=True).start()
     with phases("solve"):
-        answer = optimize_in_stages(model, start, progress_words(say), stop)
+        answer = optimize_in_stages(model, start, progress_words(say), stop, row_prices)
         if soften and (repairs := record.repairs(answer)):
             story = story.softened(repairs, answer.conflict)
-            target = check_target(out or Path("runs") / story.run_id, replace=True)
+            target = target_of(story, out)
             say("the hard rules cannot all hold: " + "; ".join(str(repair["words"]) for repair in repairs))
             answer = optimize_in_stages(story.model, start, progress_words(say), stop)
     if answer.plan is None:
@@ -108,6 +115,23 @@ def run(
     return publish(bundle, target, story.exit_code(bundle, answer), phases, warnings, fmt, copied)
 
 
+def target_of(story: Story, out: Path | None) -> Path:
+    """The run folder to be; a refusal if something else is in its place."""
+    from optimizer.report.write import check_target
+
+    return check_target(out or Path("runs") / story.run_id, replace=True)
+
+
+def finished_before(story: Story, target: Path) -> RunOutcome | None:
+    """The run that the folder holds already, if it is this one and ended by itself."""
+    from optimizer.resume import finished
+
+    known = finished(target, story.run_id)
+    if known is None:
+        return None
+    return RunOutcome(known.exit_code, target, known.summary, story.warnings, resumed=True)
+
+
 def prepare_to_report() -> None:
     """Load, while an engine works in its own process, what is needed after it."""
     from importlib import import_module
@@ -117,11 +141,11 @@ def prepare_to_report() -> None:
     import_module("optimizer.report.html").prepare()
 
 
-def plan_to_start_from(model: Model, folder: Path) -> Plan:
-    """The plan of an earlier run; what reads it is imported only when asked for."""
-    from optimizer.warm_start import read_plan
+def start_from(model: Model, folder: Path) -> tuple[Plan, NDArray[np.float64] | None]:
+    """The plan and the prices of an earlier run; what reads them is imported only when asked for."""
+    from optimizer.warm_start import read_plan, read_prices
 
-    return read_plan(model, folder)
+    return read_plan(model, folder), read_prices(model, folder)
 
 
 def publish(
@@ -153,7 +177,7 @@ def publish(
                 staged.discard()
                 rejected = record.rejected(bundle, verification)
                 return publish(rejected, target, VERIFICATION_FAILED, phases, warnings, fmt)
-        staged.seal(verification or bundle.verification, record.timing(phases.seconds, bundle))
+        staged.seal(verification or bundle.verification, record.timing(phases.seconds, bundle, exit_code))
         folder = staged.commit()
     return RunOutcome(exit_code, folder, tuple(record.summary(bundle, folder, exit_code)), warnings)
 

@@ -150,16 +150,17 @@ def pack(
     arrays: dict[str, Any] = dict(linear.arrays)
     if request_meta["engine"] == OURS:
         arrays["role"] = roles(linear)
-    words = asdict(replace(options, start=None))
-    if options.start is not None:
-        arrays["start"] = options.start
+    words = asdict(replace(options, start=None, row_prices=None))
+    begin = {"start": options.start, "row_prices": options.row_prices}
+    arrays |= {name: array for name, array in begin.items() if array is not None}
     return arrays, {**request_meta, "offset": linear.offset, "options": words}
 
 
 def _unpack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], folder: Path) -> tuple[LinearModel, Request]:
     model = {name: arrays[name] for name in MATRIX}
     linear = LinearModel(**model, offset=meta["offset"], column_blocks=(), row_blocks=())
-    options = SolveOptions(**{**meta["options"], "start": arrays.get("start")})
+    begin = {name: arrays.get(name) for name in ("start", "row_prices")}
+    options = SolveOptions(**{**meta["options"], **begin})
     request = Request(options, folder, meta["deadline"], meta["presolve"], meta["tight"])
     return linear, replace(request, role=arrays["role"]) if "role" in arrays else request
 

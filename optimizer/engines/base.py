@@ -17,8 +17,9 @@ from optimizer.engines.adapter import Claim, conclude, pack
 from optimizer.engines.auto import ENGINES, OWN, choose_engine
 from optimizer.engines.check import lint
 from optimizer.engines.decompose import is_compiled
+from optimizer.engines.idle import dismiss, hire
 from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
-from optimizer.engines.worker import Child, ChildOutcome
+from optimizer.engines.worker import ChildOutcome
 from optimizer.errors import EngineError, UsageError
 from optimizer.model.linear_model import LinearModel
 
@@ -64,7 +65,7 @@ class SolveServer:
 
     def __init__(self, engine: str, *, threads: int = 1, memory_limit_mb: int | None = None) -> None:
         self.engine, _ = choose_engine(None, engine)
-        self._child = Child(threads=threads, memory_limit_mb=memory_limit_mb)
+        self._child = hire(self.engine, threads=threads, memory_limit_mb=memory_limit_mb)
 
     def __enter__(self) -> SolveServer:
         return self
@@ -72,7 +73,7 @@ class SolveServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._child.close()
+        dismiss(self.engine, self._child)
 
     def solve(
         self,

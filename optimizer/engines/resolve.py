@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.engines.worker import ChildOutcome, run_in_child
+from optimizer.engines.idle import HIGHS, child_of
+from optimizer.engines.worker import ChildOutcome
 from optimizer.model.linear_model import LinearModel
 
 Floats = NDArray[np.float64]
@@ -119,15 +120,8 @@ def price_rows(
         **{name: getattr(question, name) for name in RowQuestion.__dataclass_fields__},
     }
     meta = {name: getattr(effort, name) for name in RowEffort.__dataclass_fields__}
-    outcome = run_in_child(
-        TASK,
-        arrays,
-        meta,
-        wall_limit_s=effort.time_limit_s,
-        memory_limit_mb=memory_limit_mb,
-        threads=threads,
-        stop=stop,
-    )
+    with child_of(HIGHS, threads=threads, memory_limit_mb=memory_limit_mb) as child:
+        outcome = child.run(TASK, arrays, meta, wall_limit_s=effort.time_limit_s, stop=stop)
     answer = _answer(outcome, len(question.row), linear.offset, len(question.known) > 0)
     return replace(answer, price=question.known) if answer.known else answer  # they do not hang on the child
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.engines.worker import Child
+from optimizer.engines.idle import HIGHS, dismiss, hire
 from optimizer.model.linear_model import LinearModel
 
 Floats = NDArray[np.float64]
@@ -108,7 +108,7 @@ class LeastSolver:
         self, *, work: int, each: int, nodes: int, memory_limit_mb: int | None, stop: threading.Event | None
     ) -> None:
         self.work, self.each, self.nodes, self.stop = work, each, nodes, stop
-        self.child = Child(memory_limit_mb=memory_limit_mb)
+        self.child = hire(HIGHS, memory_limit_mb=memory_limit_mb)
 
     def __enter__(self) -> LeastSolver:
         return self
@@ -116,7 +116,7 @@ class LeastSolver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.child.close()
+        dismiss(HIGHS, self.child)
 
     def ask(self, linear: LinearModel, question: LeastQuestion, wall_limit_s: float) -> LeastAnswer | None:
         """The answer; None if the child was cut short."""

@@ -45,6 +45,9 @@ class SolveOptions:
     seed: int = 0
     memory_limit_mb: int | None = None
     start: NDArray[np.float64] | None = None
+    """values of the columns to begin from; nobody assumes that they keep all rows"""
+    row_prices: NDArray[np.float64] | None = None
+    """prices of the rows to begin from, for engines that have use for them"""
 
 
 @dataclass(frozen=True)

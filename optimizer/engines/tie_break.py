@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.engines.worker import run_in_child
+from optimizer.engines.idle import HIGHS, child_of
 from optimizer.model.linear_model import LinearModel
 
 if TYPE_CHECKING:
@@ -46,14 +46,9 @@ def first_optimum(
     ``values`` is an optimal point. None where the walk did not come to its end within `MOST_NODES` branchings (or, in
     an emergency, within ``time_limit_s``).
     """
-    outcome = run_in_child(
-        TASK,
-        {**linear.arrays, "columns": columns, "values": values},
-        {},
-        wall_limit_s=time_limit_s,
-        memory_limit_mb=memory_limit_mb,
-        stop=stop,
-    )
+    arrays = {**linear.arrays, "columns": columns, "values": values}
+    with child_of(HIGHS, memory_limit_mb=memory_limit_mb) as child:
+        outcome = child.run(TASK, arrays, {}, wall_limit_s=time_limit_s, stop=stop)
     return outcome.arrays.get("values") if outcome.ended == "finished" else None
 
 

@@ -108,6 +108,11 @@ class Child:
     ) -> None:
         self.close()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process waits for the next task."""
+        return self._process is not None and self._process.poll() is None
+
     def close(self) -> None:
         """Kill what still runs and remove the folder."""
         self._kill()

@@ -13,7 +13,7 @@ from optimizer.scenario.locate import Path
 from optimizer.scenario.schema import Scenario
 from optimizer.tables.findings import did_you_mean
 
-BESIDE_THE_SCHEMA = ("base", "change")
+BESIDE_THE_SCHEMA = ("base", "bundles", "change", "sweep")
 """Settings that the loader takes out before the rest is checked."""
 
 EXPECTED = {

@@ -311,6 +311,13 @@ class Change(Frozen):
         return self
 
 
+class Sweep(Frozen):
+    """Values of one setting to be tried, a run for each; of several sweeps every combination."""
+
+    parameter: Annotated[str, Field(min_length=1)]
+    values: Annotated[list[Any], Field(min_length=1)]
+
+
 class Scenario(Frozen):
     """A whole scenario, bases merged in; what it changes in the tables is kept beside it by the loader."""
 
@@ -324,12 +331,3 @@ class Scenario(Frozen):
     stability: Stability | None = None
     finance: Finance | None = None
     solve: SolveSettings = Field(default_factory=SolveSettings)
-
-
-def json_schema() -> dict[str, Any]:
-    """The scenario as a JSON schema, for editors that complete and check TOML."""
-    schema = Scenario.model_json_schema()
-    extra = {"base": {"type": "string"}, "change": {"type": "array", "items": Change.model_json_schema()}}
-    schema["properties"] |= extra
-    schema["required"] = [key for key in schema["required"] if key != "name"]
-    return schema

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optimizer.engines.base import choose_engine, confirm_infeasible, solve
 from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
@@ -22,6 +23,8 @@ from optimizer.solution.fefo import first_expired_first_out
 from optimizer.solution.metrics import objective_value
 from optimizer.solution.plan import Plan
 from optimizer.solution.top_up import top_up
+
+Floats = NDArray[np.float64]
 
 PROVEN = 1e-9
 """Relative gap at which an engine has left nothing open."""
@@ -60,8 +63,8 @@ class Answer:
         return float((self.bound - float(self.value)) / max(abs(float(self.value)), 1e-9))
 
 
-def options_of(model: Model, start: Plan | None) -> SolveOptions:
-    """The scenario's solve settings as engine options."""
+def options_of(model: Model, start: Plan | None, row_prices: Floats | None = None) -> SolveOptions:
+    """The scenario's solve settings as engine options; the plan and the prices of the rows to begin from."""
     settings = model.scenario.solve
     return SolveOptions(
         time_limit_s=float(settings.time_limit_s),
@@ -71,6 +74,7 @@ def options_of(model: Model, start: Plan | None) -> SolveOptions:
         seed=settings.seed,
         memory_limit_mb=settings.memory_limit_mb,
         start=None if start is None else values_from_plan(model, start),
+        row_prices=row_prices,
     )
 
 
@@ -80,13 +84,16 @@ def optimize(
     on_progress: Callable[[Progress], None] | None,
     stop: threading.Event,
     time_limit_s: float | None = None,
+    row_prices: Floats | None = None,
 ) -> Answer:
     """Solve one model by the engine that the scenario asks for, within its time limit or the one given.
+
+    ``start`` and ``row_prices``: the plan and the prices of the model's rows to begin from, where they are of use.
 
     "Infeasible" is believed only with a second opinion and comes with the rules that cannot hold. Raises `EngineError`
     where an engine fails or its bound contradicts a verified value.
     """
-    options = options_of(model, start)
+    options = options_of(model, start, row_prices)
     options = options if time_limit_s is None else replace(options, time_limit_s=time_limit_s)
     result, engine, why = _solve(model, options, on_progress, stop)
     if result.termination.reason == "INFEASIBLE":

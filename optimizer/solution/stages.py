@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optimizer.engines.base import choose_engine, solve
 from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
@@ -116,15 +117,21 @@ def nothing_to_raise(goal: Goal, before: StageResult) -> bool:
 
 
 def optimize_in_stages(
-    model: Model, start: Plan | None, on_progress: Callable[[Progress], None] | None, stop: threading.Event
+    model: Model,
+    start: Plan | None,
+    on_progress: Callable[[Progress], None] | None,
+    stop: threading.Event,
+    row_prices: NDArray[np.float64] | None = None,
 ) -> Answer:
     """The answer for a scenario of any mode; ``Answer.model`` is the model of its last stage.
+
+    ``row_prices``: of the model's rows, to begin from where there are no stages.
 
     ``model`` holds the floors. The time limit is for all stages together, each gets an equal share of what is left.
     """
     goals = share_goals(model.batch) + stage_goals(model.scenario)
     if not goals:
-        answer = optimize(model, start, on_progress, stop)
+        answer = optimize(model, start, on_progress, stop, row_prices=row_prices)
         return replace(answer, model=model, stages=_told(model, (), answer))
     ends = time.monotonic() + float(model.scenario.solve.time_limit_s)
     rows, results, plan = model.stages, list[StageResult](), start

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from optimizer.exact import Exact, decimal_text, round_half_even
 from optimizer.scenario.load import PlacedChange
@@ -26,6 +27,9 @@ from optimizer.tables.raw import RawTable
 from optimizer.tables.schema import MAX_DIGITS, TABLES, Column, TableSchema
 from optimizer.tables.typed import CARRIED
 
+Ints = NDArray[np.int64]
+
+NOBODY = -1
 LOGGED_CELLS = 20
 """Cells of a change that the log lists one by one; the rest is counted."""
 
@@ -43,10 +47,11 @@ FITS: dict[str, tuple[type, ...]] = {
 
 @dataclass
 class ChangeLog:
-    """What the changes did, and which cells each file has already set."""
+    """What the changes did, and which change of each level has set which cell: its place in ``placed``, -1 for none."""
 
     entries: list[Mapping[str, Any]] = field(default_factory=list)
-    already_set: dict[tuple[str, str, str], Flags] = field(default_factory=dict)
+    placed: list[PlacedChange] = field(default_factory=list)
+    already_set: dict[tuple[str, str, str], Ints] = field(default_factory=dict)
 
 
 def apply_changes(
@@ -55,6 +60,7 @@ def apply_changes(
     """Apply the changes in order to ``raws`` (in place, table by table) and return the log, old -> new."""
     log = ChangeLog()
     for placed in changes:
+        log.placed.append(placed)
         name = placed.change.table
         if name in unread:
             continue
@@ -148,7 +154,7 @@ def _edited(raw: RawTable, placed: PlacedChange, rows: Flags, log: ChangeLog, fo
         if word is None:
             _complain(placed, f"set.{name}", value, _expected(column), _quoting(column), found)
             continue
-        _refuse_second_set(raw, placed, name, rows, log, found)
+        _refuse_second_set(raw, name, rows, log, found)
         raw = _written(raw, placed, column, rows, [word] * int(rows.sum()), "set", log)
     for action, steps in (("scale", change.scale), ("add", change.add)):
         for name, amount in steps.items():
@@ -217,7 +223,7 @@ def _appended(raw: RawTable, placed: PlacedChange, log: ChangeLog, found: Findin
     }
     for key, mask in log.already_set.items():
         if key[1] == raw.name:
-            log.already_set[key] = np.concatenate((mask, np.zeros(len(records), dtype=bool)))
+            log.already_set[key] = np.concatenate((mask, np.full(len(records), NOBODY)))
     log.entries.append(_entry(placed, None, len(records), None, f"{len(records)} rows appended"))
     return RawTable(raw.name, raw.source, columns, rows, changed)
 
@@ -234,17 +240,21 @@ def _kept(raw: RawTable, keep: Flags, log: ChangeLog) -> RawTable:
     return RawTable(raw.name, raw.source, columns, raw.rows[keep], changed)
 
 
-def _refuse_second_set(
-    raw: RawTable, placed: PlacedChange, name: str, rows: Flags, log: ChangeLog, found: Findings
-) -> None:
-    """Two `set` of one cell in one file contradict each other; a file may override its base."""
-    key = (placed.file, raw.name, name)
-    before = log.already_set.get(key, np.zeros(len(raw), dtype=bool))
-    twice = int((before & rows).sum())
-    if twice:
-        remedy = f"{twice} cells of {raw.name} are set by an earlier change too; narrow one of the filters"
-        _complain(placed, f"set.{name}", name, f"each cell set once in {placed.file}", remedy, found)
-    log.already_set[key] = before | rows
+def _refuse_second_set(raw: RawTable, name: str, rows: Flags, log: ChangeLog, found: Findings) -> None:
+    """Two `set` of one cell on one level contradict each other; a file may override its bases and bundles."""
+    placed, number = log.placed[-1], len(log.placed) - 1
+    key = (placed.level, raw.name, name)
+    setter = log.already_set.get(key, np.full(len(raw), NOBODY))
+    twice = np.flatnonzero(rows & (setter != NOBODY))
+    if len(twice):
+        other = log.placed[int(setter[twice[0]])]
+        one_file = other.file == placed.file
+        expected = f"each cell set once in {placed.file}" if one_file else "each cell set by one of both files"
+        cure = "narrow one of the filters" if one_file else "set them in a scenario that names both, which decides"
+        cells = f"{len(twice)} cells of {raw.name} are set by {other.words} ({other.place}) too"
+        first = f"the first at {_keys(raw, twice[:1])[0]}"
+        _complain(placed, f"set.{name}", name, expected, f"{cells}, {first}; {cure}", found)
+    log.already_set[key] = np.where(rows, number, setter)
 
 
 # -- words ------------------------------------------------------------------------------------------------------------

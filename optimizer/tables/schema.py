@@ -27,9 +27,7 @@ TABLES: dict[str, TableSchema] = {table.name: table for table in (*BATCH, *POLIC
 
 LATER = "not available in this version"
 
-REFUSED: dict[str, str] = {
-    "[sweep]": "running many values at once",
-}
+REFUSED: dict[str, str] = {}
 """What the format has and files may not use yet: a table, ``table.column`` (where a cell is filled) or ``[section]``.
 
 Each with its meaning in words. Tables made directly, without files, may use all of it.

@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 
 from optimizer.errors import InputError
+from optimizer.scenario.json_schema import json_schema
 from optimizer.scenario.load import load_scenario
-from optimizer.scenario.schema import Scenario, json_schema
+from optimizer.scenario.schema import Scenario
 from tests.builders import make_scenario
 
 MINIMAL = 'name = "plan"\nas_of = 2026-11-20\n[data]\norders = "orders.csv"\n'
@@ -89,7 +90,7 @@ def test_service_floors_in_each_way_of_writing(write, text, levels):
     ("[solve]\nthreads = 2.5", ("bad_setting", 6, "solve.threads")),
     ("[solve]\nengine = 'cplex'", ("bad_setting", 6, "solve.engine")),
     ("[solve]\ntime_limit_s = 0", ("bad_setting", 6, "solve.time_limit_s")),
-    ("[[sweep]]\nparameter = 'weights.service'\nvalues = [1]", ("not_available", 5, "sweep")),
+    ("[[sweep]]\nparameter = 'weights.service'\nvalues = [1]", ("sweep", 5, "sweep")),
     ("[weights]\nmargin = 1\n[weights]\nservice = 1", ("bad_toml", 7, None)),
     ("a = = 1", ("bad_toml", 5, None)),
     ("stocks = 'x.csv'", ("unknown_table", 5, "data.stocks")),
@@ -124,7 +125,7 @@ def test_all_faults_are_told_at_once(write):
     text = (
         MINIMAL + "x = 'a.csv'\n[weights]\nmargin = -1\nservise = 2\n[[sweep]]\n[[change]]\ntable = 'x'\ndrop = true\n"
     )
-    assert len(faults(write(text))) == 5
+    assert len(faults(write(text))) == 6
 
 
 def test_the_nearest_known_name_is_offered(write):
@@ -243,5 +244,5 @@ def test_json_round_trip_keeps_numbers_exact():
 
 def test_the_json_schema_describes_every_setting():
     schema = json_schema()
-    assert set(schema["properties"]) == {*Scenario.model_fields, "base", "change"}
+    assert set(schema["properties"]) == {*Scenario.model_fields, "base", "bundles", "change", "sweep"}
     assert schema["additionalProperties"] is False

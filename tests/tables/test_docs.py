@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from optimizer.scenario.load import MAX_BASES
+from optimizer.scenario.layers import MAX_BASES
 from optimizer.scenario.paths import MARKERS
 from optimizer.scenario.schema import SCOPE_KINDS, Scenario
 from optimizer.tables import read_csv, read_excel, read_parquet, read_sql

@@ -148,13 +148,15 @@ class Ascent:
         return cls(price.copy(), np.zeros_like(price), np.zeros_like(price), price.copy(), found, 0)
 
 
-def ascend(evaluator: Evaluator, state: Ascent, passes: int, ended: Callable[[], bool]) -> Iterator[Pass]:
+def ascend(
+    evaluator: Evaluator, state: Ascent, passes: int, ended: Callable[[], bool], first_rate: float = FIRST_RATE
+) -> Iterator[Pass]:
     """Passes with steps falling geometrically from the first rate to the last; yields each evaluation."""
     shared = evaluator.problem.shared
     worth = usual_worth(evaluator.problem.blocks, len(shared.rhs))
     found = state.best if state.passes == 0 else evaluator(state.price)
     for k in range(passes):
-        rate = FIRST_RATE * (LAST_RATE / FIRST_RATE) ** (k / max(passes - 1, 1))
+        rate = first_rate * (LAST_RATE / first_rate) ** (k / max(passes - 1, 1))
         slope = found.use - shared.rhs
         state.passes += 1
         state.mean += (1 - MOMENTUM) * (slope - state.mean)

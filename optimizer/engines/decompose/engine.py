@@ -9,6 +9,7 @@ from importlib.metadata import version
 import numpy as np
 
 from optimizer.engines.adapter import INTERRUPTED, NODE, OPTIMAL, TIME, Answer, Claim, Reporter, Request
+from optimizer.engines.decompose.begin import shared_prices
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices
 from optimizer.engines.decompose.exact import Settler
 from optimizer.engines.decompose.improve import Improver
@@ -31,6 +32,10 @@ STEPS_PER_SECOND = 4_000_000
 FEWEST_PASSES, MOST_PASSES = 60, 250
 PASS_SHARE = 0.3
 """Share of the work that prices get, if that is more passes than the fewest and fewer than the most."""
+WARM_PASSES, WARM_RATE = 40, 0.01
+"""Passes of the ascent, and its first rate, where prices of an earlier run are known."""
+WARM_SHARE, WARM_HEAT = 0.15, 0.02
+"""Share of the work, and first temperature, of a search that begins from an earlier plan."""
 FIRST_LOOK = 20
 """Passes after which the first plan is made."""
 
@@ -87,12 +92,39 @@ class Run:
         self.ascent = Ascent.begin(self.evaluator, clearing_prices(problem))
 
     def answer(self) -> Answer:
-        """Price, construct, improve."""
+        """Price, construct, improve; less of it where an earlier run's prices and plan are nearly enough."""
+        if self.request.options.start is not None and self._resumed(self.request.options.start):
+            return self._said()
         self._price()
         self._construct()
         self._search()
         self._settle()
         return self._said()
+
+    def _resumed(self, values: Floats) -> bool:
+        """Begin from an earlier run; whether a small part of the work was enough to close the gap."""
+        prices = self.request.options.row_prices
+        if prices is not None:
+            warm = Ascent.begin(self.evaluator, shared_prices(self.problem, prices))
+            self.ascent = min(self.ascent, warm, key=lambda each: each.best.bound)
+        self._begin_from(values)
+        if not self._ended():
+            for found in ascend(self.evaluator, self.ascent, WARM_PASSES, self._ended, WARM_RATE):
+                self.reporter.progress(self.value, found.bound)
+            self._begin_from(values if self.values is None else self.values)
+        rounds = self.improver.rounds(int(WARM_SHARE * self.work.moves), lambda: self.request.left_s, WARM_HEAT)
+        while not self._ended() and next(rounds, 0):
+            self._keep()
+        if not self._ended():
+            self._settle(WARM_SHARE)
+        self.log.append(f"begun from an earlier run: value {self.value!r}, bound {self.bound!r}")
+        if not self._ended():  # it is not enough: begin again, and keep what there is
+            self.ascent = Ascent.begin(self.evaluator, self.ascent.best_price)
+        return self._ended()
+
+    def _begin_from(self, values: Floats) -> None:
+        self.improver.begin_from(self.ascent.best_price, self.ascent.best.block, values)
+        self._keep()
 
     def _search(self) -> None:
         rest = EXACT_SHARE * max(self.request.left_s, 0.0)
@@ -103,15 +135,15 @@ class Run:
             if self._ended():
                 break
 
-    def _settle(self) -> None:
-        """Exact programs over all blocks, sweep after sweep, as many as the work allows."""
+    def _settle(self, share: float = 1.0) -> None:
+        """Exact programs over all blocks, sweep after sweep, as many as this share of the work allows."""
         settler = Settler(self.linear, self.problem, self.improver, self.request.options.seed)
         done = 0
         for allowed, parts in settler.sweeps():
             if not parts:  # nothing can be moved, in no sweep
                 return
             for part in parts:
-                if done >= self.work.openers or self._ended():
+                if done >= share * self.work.openers or self._ended():
                     return
                 done += settler.better(part, allowed, self.threads, self.request.left_s - RESERVE_S)
                 self._keep()

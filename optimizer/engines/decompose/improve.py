@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 
 import numpy as np
 
+from optimizer.engines.decompose.begin import take_over, wanted_steps
 from optimizer.engines.decompose.desk import make_desk
 from optimizer.engines.decompose.moves import (
     MOST_RUINED,
@@ -84,15 +85,27 @@ class Improver:
         find_ties(blocks, 0, blocks.n_blocks, self.desks[0], self.guide, TIE_NODES)
         construct(blocks, order, self.state, self.desks[0], self.guide, self.soft)
 
-    def rounds(self, moves: int, left_s: Callable[[], float] = lambda: math.inf) -> Iterator[int]:
-        """Better the plan in `ROUNDS` rounds, cooling down; yields the moves so far.
+    def begin_from(self, price: Floats, best: Floats, values: Floats) -> None:
+        """A plan from that of a point of the matrix, best blocks first; those that do not fit are put in anew."""
+        blocks = self.problem.blocks
+        self.guide = guide_of(blocks, price)
+        find_ties(blocks, 0, blocks.n_blocks, self.desks[0], self.guide, TIE_NODES)
+        self.state = empty_state(self.problem)._replace(steps=wanted_steps(self.problem, values))
+        order = np.lexsort((-best, self.problem.movable))
+        left = np.zeros(blocks.n_blocks, dtype=np.bool_)
+        take_over(blocks, order, self.state, self.guide, self.soft, left)
+        order = order[self.problem.movable[order] & left[order]]
+        construct(blocks, order, self.state, self.desks[0], self.guide, self.soft)
+
+    def rounds(self, moves: int, left_s: Callable[[], float] = lambda: math.inf, heat: float = HEAT) -> Iterator[int]:
+        """Better the plan in `ROUNDS` rounds, cooling down from ``heat``; yields the moves so far.
 
         Where the clock would cut it short before it is cool, the rounds that are left get fewer moves.
         """
         threads = len(self.desks)
         each = max(moves // (ROUNDS * threads), 1)
         begun = time.monotonic()
-        heats = HEAT * self.fee * COOLED ** (np.arange(ROUNDS + 1) / ROUNDS)
+        heats = heat * self.fee * COOLED ** (np.arange(ROUNDS + 1) / ROUNDS)
         for number in range(ROUNDS):
             self._round(each, float(heats[number]), float(heats[number + 1]))
             self.moved += each * threads

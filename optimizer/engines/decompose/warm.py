@@ -53,5 +53,6 @@ def warm_up() -> None:
         improver = Improver(problem, pool, 1, 0)
         improver.construct(state.best_price, state.best.block)
         list(improver.rounds(100))
+        improver.begin_from(state.best_price, state.best.block, np.ones(linear.n_cols))
         settler = Settler(linear, problem, improver, 0)
         settler.better(np.arange(2), improver.state.opened.copy(), 1, 1.0)

@@ -1,0 +1,153 @@
+"""What-ifs against cold solves: `allot batch` from one baseline, and each scenario solved alone by `allot solve`.
+
+    python -m benchmarks.what_ifs [--count N] [--cold N] [--lines N] [--gap G] [--folder DIR]
+
+Each what-if changes about 1 % of the batch: the quantities of some orders, or the stock of some products at one
+warehouse. All must reach the same gap. Cold solves are measured on the first ``--cold`` of them and scaled to all;
+both sides write whole, verified run folders on the same cores. The full size is ``--count 100 --cold 100``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.generator import write_folder
+from benchmarks.instances import Size, make_batch
+
+ROOT = Path(__file__).parents[1]
+CHANGED = 0.01
+"""Share of the orders, or of the stock rows, that a what-if changes."""
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds on the clock, and of CPU by all processes."""
+
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Both sides for ``count`` what-ifs and the certified gaps that they reached; ``baseline``: solved once."""
+
+    count: int
+    baseline: Spent
+    batch: Spent
+    cold: Spent
+    """of one cold solve, in the mean"""
+    warm_gaps: tuple[float, ...]
+    cold_gaps: tuple[float, ...]
+
+    def ratio(self, what: str) -> float:
+        """What the what-ifs took over what as many cold solves take: ``wall`` or ``cpu``."""
+        return float(getattr(self.batch, what) / (self.count * getattr(self.cold, what)))
+
+
+def write_what_ifs(folder: Path, lines: int, count: int, gap: float, seed: int = 0) -> tuple[Path, list[Path]]:
+    """A generated batch and its what-ifs as scenario files."""
+    size = Size(lines, warehouses=5, products=max(lines * 18 // 100, 5), zones=20)
+    tables, scenario = make_batch(size, seed)
+    cores = len(os.sched_getaffinity(0))
+    baseline = write_folder(tables, scenario, folder / "batch", "csv", gap=gap, time_limit_s=60, threads=cores)
+    (folder / ".allot-root").touch()
+    rng = np.random.default_rng(seed)
+    orders, products = tables.orders["order_id"], tables.products["product_id"]
+    houses = tables.warehouses["warehouse_id"]
+    paths = []
+    for number in range(count):
+        if number % 2:
+            chosen = rng.choice(orders, max(int(CHANGED * len(orders)), 1), replace=False).tolist()
+            change = f'table = "order_lines"\nwhere = {{ order_id = {json.dumps(chosen)} }}\nscale = {{ qty = 2 }}\n'
+        else:
+            share = max(int(CHANGED * len(houses) * len(products)), 1)
+            chosen = rng.choice(products, min(share, len(products)), replace=False).tolist()
+            where = f'{{ warehouse_id = "{rng.choice(houses)}", product_id = {json.dumps(chosen)} }}'
+            change = f'table = "stock"\nwhere = {where}\nscale = {{ on_hand_qty = 0.5 }}\n'
+        path = folder / f"what-if-{number:03d}.toml"
+        path.write_text(f'name = "what-if {number:03d}"\nbase = "batch/scenario.toml"\n[[change]]\n{change}')
+        paths.append(path)
+    return baseline, paths
+
+
+def gap_of(folder: Path) -> float:
+    """The certified gap of a run folder."""
+    return float(json.loads((folder / "run.json").read_text())["certified_gap"])
+
+
+def allot(*words: str | Path) -> Spent:
+    """One command in a process of its own, with all that it starts."""
+    begun, before = time.monotonic(), _cpu()
+    command = [sys.executable, "-m", "optimizer", *map(str, words), "--quiet"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode not in (0, 4):
+        raise RuntimeError(done.stderr)
+    return Spent(time.monotonic() - begun, _cpu() - before)
+
+
+def _cpu() -> float:
+    """Seconds of CPU of all processes that we started and that have ended, orphans among them."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def adopt_orphans() -> None:
+    """Have the kernel hand us processes whose parent has ended, so that their time is counted, too."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def measure(folder: Path, lines: int, count: int, cold_count: int, gap: float) -> Measured:
+    """Both sides; the baseline is solved first and counted apart."""
+    adopt_orphans()
+    baseline, paths = write_what_ifs(folder, lines, count, gap)
+    once = allot("batch", baseline, "--out", folder / "warm")
+    batch = allot("batch", baseline, *paths, "--out", folder / "warm")
+    cold = [allot("solve", path, "--out", folder / "cold" / path.stem) for path in paths[:cold_count]]
+    mean = Spent(*(float(np.mean([getattr(each, what) for each in cold])) for what in ("wall", "cpu")))
+    warm_gaps, cold_gaps = (
+        tuple(gap_of(folder / side / path.stem) for path in chosen)
+        for side, chosen in (("warm", paths), ("cold", paths[:cold_count]))
+    )
+    return Measured(count, once, batch, mean, warm_gaps, cold_gaps)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=4, help="what-ifs")
+    parser.add_argument("--cold", type=int, default=2, help="of them solved cold, too")
+    parser.add_argument("--lines", type=int, default=2_000)
+    parser.add_argument("--gap", type=float, default=0.008)
+    parser.add_argument("--folder", type=Path, help="keep all files there")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as aside:
+        found = measure(given.folder or Path(aside), given.lines, given.count, given.cold, given.gap)
+    print(f"{found.count} what-ifs of {given.lines:,} lines, gap {given.gap:.2%}, {len(os.sched_getaffinity(0))} cores")
+    for name, spent, gaps in (
+        ("baseline, once", found.baseline, ()),
+        ("a what-if", Spent(found.batch.wall / found.count, found.batch.cpu / found.count), found.warm_gaps),
+        ("a cold solve", found.cold, found.cold_gaps),
+    ):
+        largest = f", largest gap of {len(gaps)}: {max(gaps):.3%}" if gaps else ""
+        print(f"{name:<16}{spent.wall:8.1f} s on the clock, {spent.cpu:8.1f} s of CPU{largest}")
+    print(f"ratio           {found.ratio('wall'):8.3f} on the clock, {found.ratio('cpu'):8.3f} of CPU")
+
+
+if __name__ == "__main__":
+    main()
