@@ -35,7 +35,21 @@ ALLOWED = {
         "proof",
         "warm_start",
     },
-    "cli": {"explain", "errors", "scenario", "tables", "engines", "proof", "run"},
+    "batch": {
+        "errors",
+        "exact",
+        "tables",
+        "scenario",
+        "model",
+        "engines",
+        "solution",
+        "report",
+        "proof",
+        "warm_start",
+        "run",
+    },
+    "cli_compare": {"errors", "batch"},
+    "cli": {"cli_compare", "explain", "errors", "scenario", "tables", "engines", "proof", "run"},
     "__main__": {"cli"},
 }
 """The package's own version is for everyone. ``tables`` and ``scenario`` stand side by side."""
