@@ -28,16 +28,17 @@ TOLD_FACTS = (
 
 def render(bundle: RunBundle) -> str:
     """The page for a run, with or without a plan."""
+    parts = {**_frame(bundle), **(_plan_parts(bundle) if bundle.has_plan else {})}
+    return page("report.html.j2" if bundle.has_plan else "failed.html.j2", parts, scripted=True)
+
+
+def page(template: str, parts: Mapping[str, Any], scripted: bool = False) -> str:
+    """A self-contained page: style, script (if it has any) and the policy that allows no more than these."""
     environment = _environment()
-    style, script = (environment.get_template(name).render() for name in ("report.css", "report.js"))
-    page = {
-        **_frame(bundle),
-        "style": style,
-        "script": script,
-        "policy": content_policy(style, script),
-        **(_plan_parts(bundle) if bundle.has_plan else {}),
-    }
-    return environment.get_template("report.html.j2" if bundle.has_plan else "failed.html.j2").render(page)
+    style = environment.get_template("report.css").render()
+    script = environment.get_template("report.js").render() if scripted else ""
+    made = {"style": style, "script": script, "policy": content_policy(style, script)}
+    return environment.get_template(template).render({**parts, **made})
 
 
 def content_policy(style: str, script: str) -> str:
