@@ -134,7 +134,7 @@ def _frame(table: Table, keys: tuple[str, ...]) -> pd.DataFrame:
     cells = {}
     for column, values in {**table.columns, **table.extra}.items():
         texts = np.array(column_texts(values, slice(0, len(table)), guarded=False), dtype=object)
-        cells[column] = np.where(table.given(column), texts, "")
+        cells[column] = texts if column in keys else np.where(table.given(column), texts, "")
     frame = pd.DataFrame(cells, dtype=object)
     index = [frame[key] for key in keys]
     times = frame.groupby(list(keys)).cumcount() if len(frame) else pd.Series(np.zeros(0, dtype=np.int64))
@@ -143,4 +143,4 @@ def _frame(table: Table, keys: tuple[str, ...]) -> pd.DataFrame:
 
 def _key(key: Any) -> str:
     *names, number = key if isinstance(key, tuple) else (key,)
-    return ", ".join(names) + (f" #{number + 1}" if number else "")
+    return ", ".join(filter(None, names)) + (f" #{number + 1}" if number else "")

@@ -127,7 +127,7 @@ def flows(ways: Ways) -> Table:
     """
     gone, came = (_ends(ways, sign) for sign in (-1, 1))
     cuts = np.union1d(gone[1], came[1])
-    start = np.concatenate([[0], cuts[:-1]])
+    start = np.concatenate([[0], cuts])[: len(cuts)].astype(np.int64)
     units = cuts - start
     ends = [place[np.searchsorted(total, start, side="right")] for place, total in (gone, came)]
     frame = pd.DataFrame({"from": ends[0], "to": ends[1], "units": units})
