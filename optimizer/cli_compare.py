@@ -39,5 +39,22 @@ def compare(runs: tuple[Path, ...], **options: Any) -> int:
     return OK
 
 
-COMMANDS: list[click.Command] = [compare]
+@click.command()
+@click.argument("baselines", metavar="BASELINE_RUNS", type=click.Path(path_type=Path))
+@click.option("--scenarios", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The scenario files.")
+@click.option("--rules", type=click.Path(path_type=Path), metavar="FILE", required=True, help="What must not happen.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one setting in every scenario.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write the checks as CSV, JSON and Excel.")
+@click.option("--keep", type=click.Path(path_type=Path), metavar="DIR", help="Keep the new runs here.")
+@click.option("--json", "as_json", is_flag=True, help="The checks as JSON on standard output.")
+def gate(baselines: Path, **options: Any) -> int:
+    """Run scenarios again and fail (exit 7) where a KPI falls or rises by more than the rules allow."""
+    from optimizer.batch.gate_command import run_gate
+
+    said, code = run_gate(baselines, observe=say, **options)
+    click.echo(said)
+    return code
+
+
+COMMANDS: list[click.Command] = [compare, gate]
 """What `optimizer.cli` adds to the command line."""

@@ -21,7 +21,7 @@ from optimizer.tables.tables import Table
 class Findings:
     """What such a folder tells. ``kind`` names its files: ``compare`` gives compare.html, compare.xlsx, compare.json.
 
-    ``lines`` open the workbook; ``facts`` are what `KIND.json` says besides its kind.
+    ``lines`` open the workbook; ``facts`` are what `KIND.json` says besides its kind; a blank ``page`` is not written.
     """
 
     kind: str
@@ -60,7 +60,8 @@ def write_findings(found: Findings, out: Path) -> Path:
     try:
         for name, table in found.tables.items():
             write_file(space.folder / f"{name}.csv", csv_out.table_bytes(table))
-        write_file(space.folder / f"{found.kind}.html", [found.page.encode("utf-8", "backslashreplace")])
+        if found.page:
+            write_file(space.folder / f"{found.kind}.html", [found.page.encode("utf-8", "backslashreplace")])
         book, made = space.folder / f"{found.kind}.xlsx", space.path / "made.xlsx"
         with naming("write", book):
             _write_workbook(found, made)

@@ -229,6 +229,21 @@ def test_the_command_says_it_and_writes_it(
         assert "'=B" in {row["customer_id"] for row in csv.DictReader(file)}
 
 
+def test_printed_shares_add_up(written: Path) -> None:
+    """The rows of attribution.csv, read back as decimals, add up to those of kpis.csv."""
+    tables = {}
+    for name in ("attribution", "kpis"):
+        with (written / f"{name}.csv").open(newline="") as file:
+            tables[name] = list(csv.DictReader(file))
+    shared = set()
+    for row in tables["kpis"]:
+        key = (row["run"], row["kpi"])
+        shares = [Fraction(each["share"]) for each in tables["attribution"] if (each["run"], each["kpi"]) == key]
+        assert not shares or sum(shares) == Fraction(row["difference"]), key
+        shared |= {key} if shares else set()
+    assert len(shared) > 40
+
+
 def test_only_its_own_folder_is_replaced(written: Path, folders: dict[str, Path], tmp_path: Path) -> None:
     assert command("compare", folders["base"], folders["dearer"], "--out", written.parent) == 2
     assert command("compare", folders["base"], folders["dearer"], "--out", folders["base"]) == 2
