@@ -32,7 +32,8 @@ def app() -> None:
     """Decide which warehouse ships how much of each order line, and prove it.
 
     Exit codes: 0 done, plan within the gap; 2 bad input or usage; 3 proven infeasible; 4 limit hit, verified plan with
-    its true gap; 5 limit hit, no plan; 6 verification failed, nothing published; 130/143 interrupted; 1 a defect.
+    its true gap; 5 limit hit, no plan; 6 verification failed, nothing published; 7 a gate rule failed; 130/143
+    interrupted; 1 a defect.
     """
 
 

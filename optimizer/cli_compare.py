@@ -56,5 +56,22 @@ def gate(baselines: Path, **options: Any) -> int:
     return code
 
 
-COMMANDS: list[click.Command] = [compare, gate]
+@click.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--rows", type=click.IntRange(1), default=3, show_default=True, metavar="N",
+              help="Rows of each kind: stock, capacity, lanes, contracts.")  # fmt: skip
+@click.option("--time-limit", type=float, default=60.0, show_default=True, metavar="S",
+              help="Seconds for each size of step.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write page, workbook and table here.")
+@inputs_option
+@click.option("--json", "as_json", is_flag=True, help="The steps as JSON on standard output.")
+def sensitivity(run_folder: Path, **options: Any) -> int:
+    """Step the scarcest limits of a run up and down, and say the most one should pay for a unit."""
+    from optimizer.batch.sensitivity import sensitivity as stepped
+
+    click.echo(stepped(run_folder, observe=say, **options))
+    return OK
+
+
+COMMANDS: list[click.Command] = [compare, gate, sensitivity]
 """What `optimizer.cli` adds to the command line."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from optimizer.batch.compare_run import RunFolder, amounts, given
 from optimizer.exact import Exact
-from optimizer.report.price_words import LINKS, SUBJECTS
+from optimizer.report.price_words import LINKS, subject
 from optimizer.tables.tables import Column, Table, Texts
 
 Ints = NDArray[np.int64]
@@ -137,7 +136,7 @@ def prices(baseline: RunFolder, run: RunFolder) -> Table:
     keys = pair.keys.iloc[told]
     columns: dict[str, Column] = {
         "family": keys["family"].to_numpy(object),
-        "subject": np.array([_subject(row) for row in keys.to_dict("records")], dtype=object),
+        "subject": np.array([subject(row) for row in keys.to_dict("records")], dtype=object),
         "price_before": before.take(told), "price_after": after.take(told), "difference": change.take(told),
         "gain_before": gain[0].take(told), "gain_after": gain[1].take(told),
     }  # fmt: skip
@@ -147,11 +146,3 @@ def prices(baseline: RunFolder, run: RunFolder) -> Table:
         for name, column in (("price", "price"), ("gain", "gain_plus_one"))
     }
     return Table("prices", columns, filled)
-
-
-def _subject(keys: dict[Hashable, Any]) -> str:
-    """What a priced row is about, in words, with its date where it has one."""
-    texts = {str(name): str(text) for name, text in keys.items()}
-    known, date = SUBJECTS.get(texts["family"]), texts["date"]
-    text = known.format(**texts) if known else " ".join(filter(None, texts.values()))
-    return f"{text} from {date}" if date and date not in text else text
