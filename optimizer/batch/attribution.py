@@ -69,14 +69,14 @@ def attribute(baseline: RunFolder, run: RunFolder, effort: Effort) -> Attributio
         if not mixture.pieces:
             return Attribution(run.label, refused="nothing that was asked differs; what differs is how it was solved")
         combinations = _Combinations(mixture, baseline, run, effort)
-        orders = _orders(len(mixture.pieces), effort)
+        orders = orders_of(len(mixture.pieces), effort)
         combinations.solve(orders)
     except AllotError as error:
         return Attribution(run.label, refused=str(error).splitlines()[0])
     changes = tuple(piece.words for piece in mixture.pieces)
     known = [name for name, value in baseline.kpis.items() if value is not None]
     shares = {
-        kpi: _shares(kpi, changes, orders, combinations.known)
+        kpi: shares_of(kpi, changes, orders, combinations.known)
         for kpi in known
         if all(solved.figures.get(kpi) is not None for solved in combinations.known.values())
     }
@@ -95,7 +95,7 @@ def _mixture(baseline: RunFolder, run: RunFolder, effort: Effort) -> Mixture:
     return Mixture(*loaded)
 
 
-def _orders(size: int, effort: Effort) -> list[tuple[int, ...]]:
+def orders_of(size: int, effort: Effort) -> list[tuple[int, ...]]:
     """The orders in which the changes are made: all of them, or random ones in pairs of opposites."""
     if size <= EXACT_CHANGES:
         return list(permutations(range(size)))
@@ -142,7 +142,7 @@ class _Combinations:
         return Solved(exact, gap, answer.tie_break == "canonical")
 
 
-def _shares(
+def shares_of(
     kpi: str, changes: Sequence[str], orders: Sequence[tuple[int, ...]], known: Mapping[Choice, Solved]
 ) -> tuple[Share, ...]:
     """The average step of each change, with what the gaps and the choice of orders leave open."""
