@@ -75,7 +75,18 @@ def _compared(run: RunFolder, baseline: RunFolder) -> ComparedRun:
         baseline_value=weighted_value(run, baseline.scenario.get("resolved") or {}),
         open_gap=run.open_gap,
         kpis=run.kpis,
+        own_measure=_own_measure(run, baseline),
     )
+
+
+def _own_measure(run: RunFolder, baseline: RunFolder) -> frozenset[str]:
+    """KPIs that the settings of two runs reckon otherwise."""
+    mine, other = (each.scenario.get("resolved") or {} for each in (run, baseline))
+    weights, service = (_weighed(mine, name) != _weighed(other, name) for name in OBJECTIVE_SETTINGS)
+    levels = any((mine.get("service") or {}).get(name) != (other.get("service") or {}).get(name)
+                 for name in SERVICE_MEASURE)  # fmt: skip
+    found = {VALUE: weights or service, "service_value": service, "weighted_service_level": levels}
+    return frozenset(kpi for kpi, differs in found.items() if differs)
 
 
 def weighted_value(run: RunFolder, settings: Mapping[str, Any]) -> Fraction | None:
@@ -170,7 +181,7 @@ def _kpi_table(comparison: Comparison) -> Table:
             percent = difference / abs(before) * 100 if difference is not None and before else None
             rows.append(
                 (run.label, kpi, compare_words.unit_of(kpi), compare_words.better(kpi), before, run.kpis.get(kpi),
-                 difference, percent, compare_words.verdict(kpi, difference))
+                 difference, percent, comparison.outcome(run, kpi))
             )  # fmt: skip
     return table_of("kpis", columns, rows)
 

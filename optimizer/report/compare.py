@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from optimizer.exact import Exact
+from optimizer.report import compare_words
 from optimizer.tables.tables import Column, Table
 
 TABLES = ("runs", "kpis", "attribution", "inputs", "moved", "flows", "customers", "contracts", "prices")
@@ -21,6 +22,7 @@ class ComparedRun:
     """One run of a comparison. ``value`` by its own weights, ``baseline_value`` by those of the baseline.
 
     ``open_gap``: money by which a better plan of this run's inputs might exceed it; None if nothing is proven.
+    ``own_measure``: KPIs that this run reckons otherwise than the baseline, so that more or less of them says nothing.
     """
 
     label: str
@@ -31,6 +33,7 @@ class ComparedRun:
     baseline_value: Fraction | None
     open_gap: Fraction | None
     kpis: Mapping[str, Fraction | None]
+    own_measure: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,11 @@ class Comparison:
         """Run − baseline; None where one of them has no value."""
         before, after = self.baseline.kpis.get(kpi), run.kpis.get(kpi)
         return None if before is None or after is None else after - before
+
+    def outcome(self, run: ComparedRun, kpi: str) -> str:
+        """``better``, ``worse``, ``same``, or ``changed`` where no direction is good or both reckon otherwise."""
+        found = compare_words.verdict(kpi, self.difference(run, kpi))
+        return "changed" if found in ("better", "worse") and kpi in run.own_measure else found
 
 
 def table_of(name: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> Table:

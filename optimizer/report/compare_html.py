@@ -94,7 +94,7 @@ def _kpi_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
                 {
                     "value": compare_words.said(kpi, run.kpis.get(kpi), comparison.currency),
                     "difference": compare_words.difference_said(kpi, difference, comparison.currency),
-                    "outcome": compare_words.verdict(kpi, difference),
+                    "outcome": comparison.outcome(run, kpi),
                 }
                 for run, difference in zip(comparison.runs[1:], differences, strict=True)
             ],

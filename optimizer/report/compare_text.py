@@ -47,7 +47,7 @@ def _kpis(comparison: Comparison) -> list[str]:
         row = [compare_words.title(kpi), _said(comparison, kpi, comparison.baseline)]
         for run, difference in zip(comparison.runs[1:], differences, strict=True):
             told = compare_words.difference_said(kpi, difference, comparison.currency)
-            row += [_said(comparison, kpi, run), f"{told} {MARKS[compare_words.verdict(kpi, difference)]}"]
+            row += [_said(comparison, kpi, run), f"{told} {MARKS[comparison.outcome(run, kpi)]}"]
         rows.append(row)
     if len(rows) == 1:
         return ["no figure differs"]

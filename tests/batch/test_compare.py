@@ -140,6 +140,8 @@ def test_figures_and_the_winner(found: Comparison) -> None:
     assert table["margin"]["outcome"] == "better"
     assert table["shipping_cost"]["outcome"] == "worse"
     assert table["unit_fill_rate"]["outcome"] == "same"
+    told = {row["kpi"]: row["outcome"] for row in rows(found, "kpis", "served")}
+    assert (told[VALUE], told["service_value"], told["units_allocated"]) == ("changed", "changed", "same")
     assert table["margin"]["percent"] == table["margin"]["difference"] / table["margin"]["baseline"] * 100
 
 
