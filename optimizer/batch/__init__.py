@@ -1,1 +1,1 @@
-"""Many runs beside each other: what differs, what caused it, and what must not fall."""
+"""Many scenarios: expanded, run side by side here or on a cluster, summed up and compared."""
