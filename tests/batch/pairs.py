@@ -115,3 +115,14 @@ def solved_pair(folder: Path, case: Case, changes: tuple[Twist, ...]) -> Pair:
         assert outcome.exit_code == 0, outcome.summary
         runs.append(outcome.folder)
     return Pair(case, changes, runs[0], runs[1])
+
+
+def solved_what_ifs(
+    folder: Path, tables: dict[str, list[Row]], what_ifs: dict[str, dict[str, Any]], settings: tuple[str, ...] = QUICK
+) -> dict[str, Path]:
+    """The run of a small batch, named ``base``, and of scenarios on top of it."""
+    paths = {"base": write_case(folder, tables)}
+    for name, changed in what_ifs.items():
+        paths[name] = folder / f"{name}.toml"
+        paths[name].write_text(toml_text({"base": "scenario.toml", "name": name, **changed}), encoding="utf-8")
+    return {name: run(path, out=folder / "runs" / name, settings=settings).folder for name, path in paths.items()}

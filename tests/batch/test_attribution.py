@@ -14,10 +14,9 @@ from optimizer.batch.attribution import EXACT_CHANGES, Effort, Solved, attribute
 from optimizer.batch.compare_run import VALUE, RunFolder, read_runs
 from optimizer.report.compare import Attribution
 from optimizer.report.compare_words import apportioned
-from optimizer.run import run
-from tests.batch.pairs import QUICK, Pair, possible_pair, solved_pair, with_all
+from tests.batch.pairs import Pair, possible_pair, solved_pair, solved_what_ifs, with_all
 from tests.brute_force import optimum
-from tests.builders import toml_text, write_case
+from tests.builders import write_case
 
 
 def pairs(folder: Path, seeds: range, wanted: int, counts: tuple[int, ...]) -> list[Pair]:
@@ -151,12 +150,7 @@ WHAT_IFS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The run of a small batch and of scenarios on top of it."""
-    folder = tmp_path_factory.mktemp("what-ifs")
-    paths = {"base": write_case(folder, CASE)}
-    for name, settings in WHAT_IFS.items():
-        paths[name] = folder / f"{name}.toml"
-        paths[name].write_text(toml_text({"base": "scenario.toml", "name": name, **settings}), encoding="utf-8")
-    return {name: run(path, out=folder / "runs" / name, settings=QUICK).folder for name, path in paths.items()}
+    return solved_what_ifs(tmp_path_factory.mktemp("what-ifs"), CASE, WHAT_IFS)
 
 
 def test_a_case_by_hand(runs: dict[str, Path]) -> None:

@@ -18,8 +18,8 @@ from optimizer.errors import UsageError
 from optimizer.report.compare import Comparison
 from optimizer.report.compare_words import apportioned, better, unit_of
 from optimizer.run import run
-from tests.batch.pairs import QUICK
-from tests.builders import toml_text, write_case
+from tests.batch.pairs import QUICK, solved_what_ifs
+from tests.builders import toml_text
 from tests.report.browser import needs_browser, visit
 
 TABLES = {
@@ -58,13 +58,8 @@ WHAT_IFS = {
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    place = tmp_path_factory.mktemp("compared")
-    paths = {"base": write_case(place, TABLES)}
-    for name, settings in WHAT_IFS.items():
-        paths[name] = place / f"{name}.toml"
-        paths[name].write_text(toml_text({"base": "scenario.toml", "name": name, **settings}), encoding="utf-8")
-    settings = ["solve.gap=0", "solve.threads=1", "solve.explain_rows=0"]
-    return {name: run(path, out=place / "runs" / name, settings=settings).folder for name, path in paths.items()}
+    settings = ("solve.gap=0", "solve.threads=1", "solve.explain_rows=0")
+    return solved_what_ifs(tmp_path_factory.mktemp("compared"), TABLES, WHAT_IFS, settings)
 
 
 @pytest.fixture(scope="module")
