@@ -63,7 +63,8 @@ ALLOWED = {
         "run",
     },
     "cli_batch": {"errors", "scenario", "batch", "cli"},
-    "cli": {"cli_batch", "explain", "errors", "scenario", "tables", "engines", "proof", "run"},
+    "cli_compare": {"errors", "batch"},
+    "cli": {"cli_batch", "cli_compare", "explain", "errors", "scenario", "tables", "engines", "proof", "run"},
     "__main__": {"cli"},
 }
 """The package's own version is for everyone. ``tables`` and ``scenario`` stand side by side."""

@@ -172,6 +172,12 @@ def read_inputs(run_dir: Path, inputs: Path | None = None) -> tuple[Mapping[str,
 
     Raises `UsageError` if the folder holds no plan, `VerificationError` if the inputs are not those of the run.
     """
+    run, loaded, tables = loaded_inputs(run_dir, inputs)
+    return run, *soften(tables, loaded.scenario, run.get("softened") or ())
+
+
+def loaded_inputs(run_dir: Path, inputs: Path | None = None) -> tuple[Mapping[str, Any], LoadedScenario, Tables]:
+    """The same before any rule was lowered, the scenario with where its settings and changes come from."""
     if not (run_dir / "run.json").is_file():
         raise UsageError(f"{run_dir} is not a run folder: it has no run.json")
     run = mapping(read_json(run_dir / "run.json"), "run.json")
@@ -182,7 +188,7 @@ def read_inputs(run_dir: Path, inputs: Path | None = None) -> tuple[Mapping[str,
     changed = _changed(run, stated, loaded, tables)
     if changed:
         raise VerificationError("; ".join(changed))
-    return run, *soften(tables, loaded.scenario, run.get("softened") or ())
+    return run, loaded, tables
 
 
 def _check_files(folder: Path) -> list[str]:

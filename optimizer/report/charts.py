@@ -35,6 +35,20 @@ def interval(price: float, low: float, high: float, label: str) -> Markup:
     return _svg(label, _rect(0.0, _clip(price), "mark main") + whisker + _line(_clip(low), "tick"), track=False)
 
 
+def effect(
+    amount: float, peak: float, label: str, tone: str = "main", between: tuple[float, float] | None = None
+) -> Markup:
+    """A bar to the left (less) or right (more) of the middle; ``between`` draws the range that the amount may have."""
+    size = 2 * peak or 1.0
+    whisker = ""
+    if between is not None:
+        low, high = (_clip(0.5 + end / size) for end in between)
+        width = max(high - low, 0.002) * WIDTH
+        whisker = f'<rect class="whisker" x="{low * WIDTH:.2f}" y="8" width="{width:.2f}" height="4"/>'
+    low, high = sorted((0.5, _clip(0.5 + amount / size)))
+    return _svg(label, _line(0.5, "zero") + _rect(low, high, f"mark {tone}") + whisker, track=False)
+
+
 def stacked(shares: Sequence[tuple[float, str, str]]) -> Markup:
     """Parts of a whole side by side: ``(share, tone, label)`` each with its own title."""
     at, parts = 0.0, []

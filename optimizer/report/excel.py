@@ -7,8 +7,9 @@ dates. The bytes depend on the plan alone: the creation date is the scenario's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +96,21 @@ def write_workbook(bundle: RunBundle, path: Path, sheet_rows: int = SHEET_ROWS) 
 
     ``sheet_rows`` caps each sheet; what is left out is said on Summary.
     """
+    if sheet_rows > FORMAT_ROWS:
+        raise ValueError(f"a sheet has at most {FORMAT_ROWS:,} rows")
+    with workbook(path, bundle.scenario.name, bundle.scenario.as_of) as book:
+        formats = Formats.of(book, bundle.scenario.currency)
+        _summary(book.add_worksheet("Summary"), bundle, formats, sheet_rows)
+        for title, name in sheets(bundle):
+            write_table(book.add_worksheet(title), bundle.tables[name], formats, sheet_rows)
+
+
+@contextmanager
+def workbook(path: Path, title: str, made: date) -> Iterator[Any]:
+    """A workbook whose cells are never formulas or links, written at the end of the block, dated ``made``."""
     import xlsxwriter
     from xlsxwriter.exceptions import FileCreateError
 
-    if sheet_rows > FORMAT_ROWS:
-        raise ValueError(f"a sheet has at most {FORMAT_ROWS:,} rows")
     options = {
         "constant_memory": True,
         "strings_to_formulas": False,
@@ -108,12 +119,8 @@ def write_workbook(bundle: RunBundle, path: Path, sheet_rows: int = SHEET_ROWS) 
         "tmpdir": str(path.parent),
     }
     book = xlsxwriter.Workbook(str(path), options)
-    created = datetime.combine(bundle.scenario.as_of, time.min)
-    book.set_properties({"title": bundle.scenario.name, "author": "allot", "created": created})
-    formats = Formats.of(book, bundle.scenario.currency)
-    _summary(book.add_worksheet("Summary"), bundle, formats, sheet_rows)
-    for title, name in sheets(bundle):
-        _sheet(book.add_worksheet(title), bundle.tables[name], formats, sheet_rows)
+    book.set_properties({"title": title, "author": "allot", "created": datetime.combine(made, time.min)})
+    yield book
     try:
         book.close()
     except FileCreateError as error:
@@ -173,7 +180,7 @@ def _kpi_rows(sheet: Any, kpis: Any, formats: Formats, row: int) -> int:
     return row + 1
 
 
-def _sheet(sheet: Any, table: Table, formats: Formats, sheet_rows: int) -> None:
+def write_table(sheet: Any, table: Table, formats: Formats, sheet_rows: int = SHEET_ROWS) -> None:
     """One table: header, filter, frozen first row, typed cells."""
     columns = {**table.columns, **table.extra}
     count = min(len(table), sheet_rows - 1)

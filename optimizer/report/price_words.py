@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -161,6 +162,14 @@ def _exact(table: Table, column: str, row: int) -> Fraction | None:
         return None
     values: Any = table[column]
     return values.item(row) if hasattr(values, "fractions") else Fraction(int(values[row]))
+
+
+def subject(keys: Mapping[Any, Any]) -> str:
+    """What a priced row is about, in words, with its date where it has one. ``keys``: its family and what names it."""
+    texts = {str(name): str(text) for name, text in keys.items()}
+    known, date = SUBJECTS.get(texts["family"]), texts.get("date", "")
+    text = known.format_map(_Blank(texts)) if known else " ".join(filter(None, texts.values()))
+    return f"{text} from {date}" if date and date not in text else text
 
 
 def rhs_text(price: Price, currency: str) -> str:

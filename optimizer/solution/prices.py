@@ -106,17 +106,12 @@ def price_plan(
     did not get to is marked so. ``row_prices``: those of the model's rows from the engine that solved it, in place of
     the linear relaxation's.
     """
-    roomy = build_model(model.tables, model.scenario, HEADROOM, model.stages)
-    linear = pricing_matrix(roomy.linear)
-    ledger = Ledger(model.tables, model.scenario, plan)
-    blocks = [block for block in linear.row_blocks if block.coupling]
-    limits = {block.family: limit_of(ledger, block) for block in blocks if block.family not in LINKS | STAGES}
-    limits |= {family: stage_limit(ledger, model.stages) for family in STAGES if model.stages}
-    question = _question(roomy, linear, blocks, limits, values_from_plan(roomy, plan))
+    asked = pricing_of(model, plan)
+    roomy, ledger, blocks, limits, question = asked.model, asked.ledger, asked.blocks, asked.limits, asked.question
     if row_prices is not None:
         question = replace(question, known=known_prices(model.linear, blocks, row_prices))
     effort = replace(effort or RowEffort(time_limit_s), time_limit_s=time_limit_s, top_rows=top_rows)
-    found = price_rows(linear, question, effort, threads=threads, memory_limit_mb=memory_limit_mb, stop=stop)
+    found = price_rows(asked.linear, question, effort, threads=threads, memory_limit_mb=memory_limit_mb, stop=stop)
     priced = [_Priced(roomy, block, found, start) for block, start in zip(blocks, _starts(blocks), strict=True)]
     idle, left_out = cannot_bind(ledger, roomy)
     rows = [each.rows(limits[each.block.family]) for each in priced if each.block.family in limits]
@@ -132,8 +127,35 @@ def price_plan(
 _NONE = PricedRows({}, Exact.zeros(0))
 
 
-def pricing_matrix(linear: LinearModel) -> LinearModel:
-    """The model without strengthening rows, whose coefficients hold capacities; with room for one more unit owed."""
+@dataclass(frozen=True)
+class Pricing:
+    """A plan written anew in a ``model`` with room for more, and the question about all its shared rows.
+
+    ``linear`` is the matrix that the question is about, ``blocks`` its shared rows, ``limits`` their right-hand sides.
+    """
+
+    model: Model
+    ledger: Ledger
+    linear: LinearModel
+    blocks: list[Block]
+    limits: Mapping[str, Limit]
+    question: RowQuestion
+
+
+def pricing_of(model: Model, plan: Plan, headroom: int = HEADROOM) -> Pricing:
+    """The question of what one unit of each shared row is worth, where ``headroom`` units more may be asked for."""
+    roomy = build_model(model.tables, model.scenario, headroom, model.stages)
+    linear = pricing_matrix(roomy.linear, headroom)
+    ledger = Ledger(model.tables, model.scenario, plan)
+    blocks = [block for block in linear.row_blocks if block.coupling]
+    limits = {block.family: limit_of(ledger, block) for block in blocks if block.family not in LINKS | STAGES}
+    limits |= {family: stage_limit(ledger, model.stages) for family in STAGES if model.stages}
+    question = _question(roomy, linear, blocks, limits, values_from_plan(roomy, plan))
+    return Pricing(roomy, ledger, linear, blocks, limits, question)
+
+
+def pricing_matrix(linear: LinearModel, headroom: int = HEADROOM) -> LinearModel:
+    """The model without strengthening rows, whose coefficients hold capacities; with room for more units owed."""
     keep = np.ones(linear.n_rows, dtype=bool)
     blocks, start = [], 0
     for block in linear.row_blocks:
@@ -143,7 +165,7 @@ def pricing_matrix(linear: LinearModel) -> LinearModel:
         blocks.append(replace(block, start=start, stop=start + len(block)))
         start += len(block)
     upper = linear.col_upper.copy()
-    upper[linear.columns("contract_shortfall").positions] += HEADROOM
+    upper[linear.columns("contract_shortfall").positions] += headroom
     count = np.diff(linear.indptr)
     entries = np.repeat(keep, count)
     return replace(

@@ -114,7 +114,7 @@ def chain_arcs(b, o, desk):
 
 @compiled
 def _states(b, o, desk):
-    """How many states there are, or more than `CELLS`; notes how far apart those lie that differ by a step of a line."""
+    """How many states there are, or more than `CELLS`; notes how far apart lie those that differ by one step."""
     states, most = np.int64(1), np.int64(CELLS + 1)
     for line in range(b.block[o + 1].line - b.block[o].line):
         desk.stride[line] = states
