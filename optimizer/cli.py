@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from optimizer import __version__
+from optimizer.cli_frontier import frontier
 from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
 
 if TYPE_CHECKING:
@@ -189,6 +190,9 @@ def doctor(as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
     return DEFECT if any(finding.ok is False for finding in findings) else OK
+
+
+app.add_command(frontier)
 
 
 # -- showing ---------------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def run(
     *,
     out: Path | None = None,
     settings: Sequence[str] = (),
-    warm_start: Path | None = None,
+    warm_start: Path | Plan | None = None,
     fmt: Literal["csv", "parquet"] = "csv",
     bundle_inputs: bool = False,
     require_certified: bool = False,
@@ -117,11 +117,11 @@ def prepare_to_report() -> None:
     import_module("optimizer.report.html").prepare()
 
 
-def plan_to_start_from(model: Model, folder: Path) -> Plan:
-    """The plan of an earlier run; what reads it is imported only when asked for."""
+def plan_to_start_from(model: Model, start: Path | Plan) -> Plan:
+    """A plan of these very tables, or that of an earlier run; what reads it is imported only when asked for."""
     from optimizer.warm_start import read_plan
 
-    return read_plan(model, folder)
+    return read_plan(model, start) if isinstance(start, Path) else start
 
 
 def publish(

@@ -35,7 +35,22 @@ ALLOWED = {
         "proof",
         "warm_start",
     },
-    "cli": {"explain", "errors", "scenario", "tables", "engines", "proof", "run"},
+    "batch": {
+        "errors",
+        "exact",
+        "tables",
+        "scenario",
+        "model",
+        "engines",
+        "solution",
+        "report",
+        "proof",
+        "record",
+        "run",
+        "warm_start",
+    },
+    "cli": {"explain", "errors", "scenario", "tables", "engines", "proof", "run", "cli_frontier"},
+    "cli_frontier": {"batch", "cli"},
     "__main__": {"cli"},
 }
 """The package's own version is for everyone. ``tables`` and ``scenario`` stand side by side."""

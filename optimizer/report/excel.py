@@ -113,7 +113,7 @@ def write_workbook(bundle: RunBundle, path: Path, sheet_rows: int = SHEET_ROWS) 
     formats = Formats.of(book, bundle.scenario.currency)
     _summary(book.add_worksheet("Summary"), bundle, formats, sheet_rows)
     for title, name in sheets(bundle):
-        _sheet(book.add_worksheet(title), bundle.tables[name], formats, sheet_rows)
+        write_table(book.add_worksheet(title), bundle.tables[name], formats, sheet_rows)
     try:
         book.close()
     except FileCreateError as error:
@@ -173,7 +173,7 @@ def _kpi_rows(sheet: Any, kpis: Any, formats: Formats, row: int) -> int:
     return row + 1
 
 
-def _sheet(sheet: Any, table: Table, formats: Formats, sheet_rows: int) -> None:
+def write_table(sheet: Any, table: Table, formats: Formats, sheet_rows: int = SHEET_ROWS) -> None:
     """One table: header, filter, frozen first row, typed cells."""
     columns = {**table.columns, **table.extra}
     count = min(len(table), sheet_rows - 1)

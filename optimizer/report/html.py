@@ -28,7 +28,7 @@ TOLD_FACTS = (
 
 def render(bundle: RunBundle) -> str:
     """The page for a run, with or without a plan."""
-    environment = _environment()
+    environment = page_environment()
     style, script = (environment.get_template(name).render() for name in ("report.css", "report.js"))
     page = {
         **_frame(bundle),
@@ -51,7 +51,8 @@ def content_policy(style: str, script: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """The templates of all pages; the manners of each: no markup from data, no name unknown."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -68,8 +69,8 @@ def _environment() -> Environment:
 
 def prepare() -> None:
     """Compile the templates ahead of their use, for whoever has time to spare."""
-    for name in _environment().list_templates():
-        _environment().get_template(name)
+    for name in page_environment().list_templates():
+        page_environment().get_template(name)
 
 
 def _frame(bundle: RunBundle) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Many scenarios from one: trade-offs and comparisons, each plan made and proven like any other run."""
