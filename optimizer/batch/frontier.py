@@ -233,13 +233,7 @@ def exit_code(request: Request, curve: Curve, codes: Sequence[int], stop: thread
     if stop.is_set():
         return INTERRUPTED_INT
     worst = next((code for code in (1, 6, 3, 5, 4) if code in codes), OK)
-    gap = Fraction(request.loaded.scenario.solve.gap)
-    for place in curve.kept:
-        point = curve.points[place]
-        left = curve.gap(point)
-        if left is None or left > max(gap * abs(point.v), request.y.step):
-            return worst or LIMIT_WITH_PLAN
-    return worst
+    return worst if curve.within(Fraction(request.loaded.scenario.solve.gap)) else worst or LIMIT_WITH_PLAN
 
 
 def _without_points(request: Request, target: Path, say: Observer, stop: threading.Event) -> RunOutcome:

@@ -51,15 +51,10 @@ class AxisWords:
         """The KPI within a sentence: ``weighted service level of tier.A``."""
         return self.label[:1].lower() + self.label[1:]
 
-    @property
-    def unit(self) -> Fraction:
-        """What an exchange rate counts as one."""
-        return PER_RATE if self.kind == "rate" else Fraction(1)
-
     def unit_words(self, currency: str, many: bool = False) -> str:
         """The name of that unit."""
         one = {"rate": "percentage point", "money": currency, "count": "unit"}[self.kind]
-        if self.name in ("orders_served_in_full",):
+        if self.name == "orders_served_in_full":
             one = "order"
         return one + ("s" if many and self.kind != "money" else "")
 
@@ -167,36 +162,54 @@ class Curve:
         ends = bool(self.points) and self.most is not None and self.most - self.points[-1].u < self.x.step
         return ends and self.widest_gap is not None and self.widest_gap < self.y.step
 
+    def within(self, gap: Fraction) -> bool:
+        """Whether every point that none dominates is proven to within a relative gap, or a step of y."""
+        left = [(self.points[place], self.gap(self.points[place])) for place in self.kept]
+        return all(open_ is not None and open_ <= max(gap * abs(point.v), self.y.step) for point, open_ in left)
+
     # -- in words ---------------------------------------------------------------------------------------------------
-    def per_unit(self, rate: Fraction) -> Fraction:
-        """A rate v per u as y in its unit for one unit of x."""
-        return rate * self.x.unit / self.y.unit
+    @property
+    def x_unit(self) -> Fraction:
+        """How much of x an exchange rate is told for, so that the rate is a number to remember."""
+        if self.x.kind == "rate":
+            return PER_RATE
+        many = {("money", "count"): 1000, ("money", "rate"): 1000, ("count", "rate"): 100}
+        return Fraction(many.get((self.x.kind, self.y.kind), 1))
+
+    @property
+    def y_unit(self) -> Fraction:
+        """What an exchange rate is told in."""
+        return PER_RATE if self.y.kind == "rate" else Fraction(1)
+
+    @property
+    def x_unit_words(self) -> str:
+        """``one more percentage point``, ``1,000 EUR less``."""
+        many = self.x_unit if self.x.kind != "rate" else Fraction(1)
+        unit = self.x.unit_words(self.currency, many=many != 1)
+        number = "one" if many == 1 else words.count(many)
+        if self.x.kind == "money":
+            return f"{number} {unit} {'more' if self.x.sense == 'max' else 'less'}"
+        return f"{number} {'more' if self.x.sense == 'max' else 'fewer'} {unit}"
+
+    @property
+    def rate_head(self) -> str:
+        """``EUR for one more percentage point``."""
+        return f"{self.y.unit_words(self.currency, many=True)} for {self.x_unit_words}"
 
     def rate_text(self, rate: Fraction | None) -> str:
         """The number alone, for a column whose header says the units."""
         if rate is None:
             return "–"
-        value = self.per_unit(rate)
+        value = rate * self.x_unit / self.y_unit
         if self.y.kind == "money" and abs(value) >= 1:
             return words.amount(value, self.currency)
         return significant(value)
 
-    @property
-    def rate_head(self) -> str:
-        """``EUR for one more percentage point``."""
-        more = "more" if self.x.sense == "max" else "fewer" if self.x.kind == "count" else "less"
-        return f"{self.y.unit_words(self.currency, many=True)} for one {self._more_unit(more)}"
-
-    def _more_unit(self, more: str) -> str:
-        unit = self.x.unit_words(self.currency)
-        return f"{unit} {more}" if self.x.kind == "money" else f"{more} {unit}"
-
     def step_sentence(self, rate: Fraction) -> str:
         """``one more percentage point of weighted service level costs 1,234.50 EUR of margin``."""
-        more = "more" if self.x.sense == "max" else "fewer" if self.x.kind == "count" else "less"
         takes = "costs" if self.y.sense == "max" else "adds"
         y_unit = self.y.unit_words(self.currency, many=True)
-        return f"one {self._more_unit(more)} of {self.x.noun} {takes} {self.rate_text(rate)} {y_unit} of {self.y.noun}"
+        return f"{self.x_unit_words} of {self.x.noun} {takes} {self.rate_text(rate)} {y_unit} of {self.y.noun}"
 
     def x_text(self, u: Fraction) -> str:
         return self.x.text(self.x.sign * u, self.currency)
@@ -205,10 +218,11 @@ class Curve:
         return self.y.text(self.y.sign * v, self.currency)
 
     def gap_text(self, gap: Fraction | None) -> str:
-        """A distance on the y axis; a rate in percentage points."""
+        """A distance on the y axis; of a rate in percentage points."""
         if gap is None:
             return "unknown"
-        return self.y.text(gap, self.currency) if gap else "0"
+        text = self.y.text(gap, self.currency) if gap else "0"
+        return text.replace(" %", " points")
 
 
 def significant(value: Fraction) -> str:
@@ -339,4 +353,6 @@ def whole_sentence(curve: Curve) -> str:
         )
     if curve.complete and curve.proven:
         return "The frontier is whole: there is no other point on it."
+    if curve.complete:
+        return "Nothing was left to look into, but not everything is proven: there may be other points."
     return "Between the points there may be others; ask for more with --points."

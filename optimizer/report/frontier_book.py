@@ -23,7 +23,7 @@ def write_workbook(curve: Curve, path: Path) -> None:
     formats = Formats.of(book, curve.currency)
     sheet = book.add_worksheet("Summary")
     sheet.hide_gridlines(2)
-    sheet.write_string(0, 0, f"{curve.name}: {curve.y.label} against {curve.x.label}", formats.title)
+    sheet.write_string(0, 0, f"{curve.name}: {curve.y.label} against {curve.x.noun}", formats.title)
     steps = (f"From point {place + 1}: {curve.step_sentence(step.rate)}." for place, step in curve.steps.items())
     for row, text in enumerate((proof_sentence(curve), whole_sentence(curve), *steps), start=2):
         sheet.write_string(row, 0, text)
@@ -39,7 +39,7 @@ def _chart(book: Any, curve: Curve, columns: list[str]) -> Any:
     last = len(curve.points)
     x, y = ([SHEET, 1, columns.index(name), last, columns.index(name)] for name in ("x", "y"))
     chart.add_series({"name": curve.y.label, "categories": x, "values": y})
-    chart.set_title({"name": f"{curve.y.label} against {curve.x.label}"})
+    chart.set_title({"name": f"{curve.y.label} against {curve.x.noun}"})
     for axis, title in ((chart.set_x_axis, curve.x.label), (chart.set_y_axis, curve.y.label)):
         axis({"name": title, "major_gridlines": {"visible": True, "line": {"color": "#E2E4E2"}}})
     chart.set_legend({"none": True})

@@ -20,7 +20,7 @@ from optimizer.report.frontier import AxisWords, Curve
 MARGIN = Fraction(1, 20)
 """Share of the range that stays free on each side."""
 NICE = (1, 2, 5, 10)
-X_TICKS, Y_TICKS = 4, 5
+X_TICKS, Y_TICKS = 6, 6
 LABEL_APART = 7.0
 """Per cent of the plot by which numbers of points are apart, at least."""
 

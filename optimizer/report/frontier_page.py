@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from optimizer.report import charts, words
@@ -18,7 +19,7 @@ def render(curve: Curve) -> str:
     """The page of a frontier with at least one point."""
     environment = page_environment()
     style = "".join(environment.get_template(name).render() for name in ("report.css", "frontier.css"))
-    plot = Plot.of(curve)
+    plot, gap = Plot.of(curve), Fraction(curve.facts["solve"]["gap"])
     page = {
         "name": curve.name,
         "as_of": curve.as_of,
@@ -27,8 +28,8 @@ def render(curve: Curve) -> str:
         "style": style,
         "script": "",
         "policy": content_policy(style, ""),
-        "level": "good" if curve.proven else "warn",
-        "badge": "Proven" if curve.proven else "Gaps open",
+        "level": "good" if curve.within(gap) else "warn",
+        "badge": "Proven" if curve.proven else "Within the gap" if curve.within(gap) else "Gaps open",
         "banner": "",
         "headline": headline(curve),
         "proof": proof_sentence(curve),
@@ -41,6 +42,8 @@ def render(curve: Curve) -> str:
         "y_title": _axis_title(curve, "y"),
         "x_label": curve.x.label,
         "y_label": curve.y.label,
+        "x_noun": curve.x.noun,
+        "y_noun": curve.y.noun,
         "rate_head": curve.rate_head,
         "rows": rows(curve),
         "reading": reading(curve),
@@ -73,7 +76,7 @@ def headline(curve: Curve) -> str:
 def _amount(curve: Curve, first: CurvePoint, last: CurvePoint) -> str:
     lost = first.v - last.v
     if curve.y.kind == "rate":
-        return f"{curve.y.text(lost, curve.currency).removesuffix(' %')} percentage points"
+        return curve.gap_text(lost).replace("points", "percentage points")
     return curve.y.full(lost, curve.currency)
 
 
@@ -96,7 +99,7 @@ def _step_tile(curve: Curve, label: str, place: int) -> tuple[str, str, str]:
 def rows(curve: Curve) -> list[dict[str, Any]]:
     """A row a point: figures as text, and what the next step costs as a bar; the line in it is the dual."""
     rates = [step.rate for step in curve.steps.values()]
-    peak = max([*rates, *(point.dual for point in curve.points if point.dual is not None)], default=None) or 1
+    peak = max(rates, default=None) or 1  # a dual beyond it is drawn at the rim
     made = []
     for place, point in enumerate(curve.points):
         by, step = curve.dominated_by(place), curve.steps.get(place)
