@@ -24,7 +24,7 @@ from optimizer.engines.base import SolveServer, choose_engine
 from optimizer.engines.result import Progress
 from optimizer.errors import EngineError
 from optimizer.model.build import build_model
-from optimizer.model.goals import StageRow, floor_rows
+from optimizer.model.goals import OBJECTIVE, StageRow, floor_rows
 from optimizer.scenario.schema import Objective, Scenario, Stage
 from optimizer.solution.extract import plan_from_values
 from optimizer.solution.ledger import Ledger
@@ -33,6 +33,10 @@ from optimizer.solution.plan import Plan
 from optimizer.solution.stages import rounded_down
 from optimizer.tables.tables import Tables
 
+WEIGHTED = Axis(OBJECTIVE, OBJECTIVE, "money", Fraction(1), Fraction(1, 100))
+CLIMBS_SOLVES = 2
+"""Solves of one climb, which share the time limit."""
+LEAST_ENDS = 2
 VAIN_CLIMBS = 2
 """Climbs into one box that may find nothing before the next one begins right beyond its left end."""
 
@@ -102,21 +106,20 @@ class Search:
         self._engines.close()
 
     # -- the walk -------------------------------------------------------------------------------------------------
-    def points(self, most: int, start: Plan | None = None) -> Iterator[Found]:
+    def points(self, most: int) -> Iterator[Found]:
         """Points as they are found, both ends first, at most so many; none if no plan was found at all.
 
+        The best plan by the weighted objective comes before: not a point, but the plan that both ends start from.
         Stopping early leaves the boxes that were not looked into.
         """
-        first = self._climb(None, start, None)
-        if first is None:
+        ends = self._ends()
+        if len(ends) < LEAST_ENDS:
+            yield from ends
             return
-        yield first
-        last = self._far_end(first)
-        if last is None or last.u - first.u < self.x.step:
-            return
-        yield last
+        first, last = ends
+        yield from ends
         self.boxes.append(Box(first, last, last.u))
-        known = 2
+        known = len(ends)
         while known < most and self.boxes and not self.stop.is_set():
             box = max(self.boxes, key=lambda each: each.area)
             found = self._look_into(box)
@@ -124,12 +127,24 @@ class Search:
                 known += 1
                 yield found
 
-    def _far_end(self, first: Found) -> Found | None:
+    def _ends(self) -> list[Found]:
+        """The best v and the best u of all plans; one point where one plan is both, none where no plan was found."""
+        start, *_ = self._best(WEIGHTED, self.floors, None, share=1)
+        first = self._climb(None, start, None)
+        if first is None:
+            return []
+        last = self._far_end([first.plan] if start is None else [start, first.plan])
+        if last is not None and last.v > first.v:  # the first was cut short: once more, from there
+            first = self._climb(None, last.plan, None) or last
+        if last is None or last.u - first.u < self.x.step:
+            return [first]
+        return [last] if last.v >= first.v else [first, last]
+
+    def _far_end(self, starts: list[Plan]) -> Found | None:
         """The best u of all plans, and of those the best v."""
-        plan, most, self.most, _ = self._best(self.x, self.floors, first.plan)
-        if plan is None or most <= first.u:
-            return None
-        return self._climb(most, plan, None)
+        start = max(starts, key=lambda plan: self._reached(plan).u)
+        plan, most, self.most, _ = self._best(self.x, self.floors, start)
+        return None if plan is None else self._climb(most, plan, None)
 
     def _look_into(self, box: Box) -> Found | None:
         """One climb into a box: the point it found, or None with the box made smaller; a box that is known goes."""
@@ -164,15 +179,15 @@ class Search:
         return Found(self.x.good(ledger), self.y.good(ledger), plan)
 
     def _best(
-        self, axis: Axis, rows: tuple[StageRow, ...], start: Plan | None
+        self, axis: Axis, rows: tuple[StageRow, ...], start: Plan | None, share: int = CLIMBS_SOLVES
     ) -> tuple[Plan | None, Fraction, Fraction | None, tuple[str, str]]:
         """The plan that makes a KPI best under the rows, its value, what no plan exceeds, and who says so, and how.
 
-        Half of the scenario's time limit: a climb has two such solves.
+        Within a ``share``-th of the scenario's time limit.
         """
         model = build_model(self.tables, self.staged, 0, rows, (axis.kpi, axis.sense))
         options = options_of(model, start)
-        options = replace(options, time_limit_s=options.time_limit_s / 2)
+        options = replace(options, time_limit_s=options.time_limit_s / share)
         settings = self.scenario.solve
         engine, _ = choose_engine(model.linear, settings.engine, options.time_limit_s, to_the_end=True)
         if engine not in self._servers:
