@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from tests.brute_force import Batch, close, limits_of, line_plans, score
+from tests.brute_force import Batch, close, limits_of, own_plans, score
 from tests.instances import Case
 
 Pair = tuple[Fraction, Fraction]
@@ -98,15 +98,8 @@ def nondominated(pairs: Iterable[Pair]) -> set[Pair]:
 
 
 def _order_pairs(batch: Batch, paying: list[Batch], order: str) -> dict[Any, set[Pair]]:
-    row, lines = batch.orders[order], batch.lines(order)
     found: dict[Any, set[Pair]] = {}
-    for combination in itertools.product(*(line_plans(batch, line) for line in lines)):
-        full = [sum(plan.values()) == line["qty"] for plan, line in zip(combination, lines, strict=True)]
-        if row.get("delivery_policy") == "order_complete" and any(combination) and not all(full):
-            continue
-        shipments = {key for plan in combination for key in plan}
-        if row.get("max_shipments") is not None and len(shipments) > row["max_shipments"]:
-            continue
+    for lines, combination, full, shipments in own_plans(batch, order):
         _, used = score(batch, order, lines, combination, full, shipments)
         u, v = (score(each, order, each.lines(order), combination, full, shipments)[0] for each in paying)
         found.setdefault(tuple(sorted(used.items(), key=repr)), set()).add((u, v))

@@ -8,7 +8,6 @@ import threading
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,17 +23,8 @@ from optimizer.scenario.load import load_scenario
 from optimizer.solution.metrics import kpis
 from optimizer.solution.plan import Plan
 from tests.builders import make_scenario, make_tables, write_case
+from tests.solution.test_stages import BEST_UNITS as SCARCE  # ten for sixteen: each for tier A takes one that earns 3
 
-SCARCE: dict[str, Any] = {
-    "order_lines": [
-        {"order_id": "A", "product_id": "P", "qty": 8, "unit_margin": 1},
-        {"order_id": "B", "product_id": "P", "qty": 8, "unit_margin": 3},
-    ],
-    "customers": [{"customer_id": "CA", "tier": "A"}, {"customer_id": "CB", "tier": "B"}],
-    "orders": [{"order_id": "A", "customer_id": "CA"}, {"order_id": "B", "customer_id": "CB"}],
-    "stock": [{"warehouse_id": "W", "product_id": "P", "on_hand_qty": 10}],
-}
-"""Ten units for sixteen: each unit for tier A earns 1 and takes away one that earns 3."""
 TIER_A = "weighted_service_level[tier.A]"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from fractions import Fraction
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from optimizer.report.frontier_book import write_workbook
 from optimizer.report.frontier_chart import Plot, Scale
 from optimizer.report.frontier_page import render
 from tests.report.browser import needs_browser, result, visit
+from tests.report.test_html import Page
 
 SERVICE = AxisWords("weighted_service_level[tier.A]", "rate", "max", Fraction(1, 1000))
 MARGIN = AxisWords("margin", "money", "max", Fraction(1, 100))
@@ -65,24 +65,6 @@ def curve(**changes: Any) -> Curve:
         },
     )
     return replace(made, **changes)
-
-
-class Page(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
 
 
 def test_what_is_proven_at_a_level_is_the_least_bound_from_there_down() -> None:
