@@ -24,6 +24,8 @@ from optimizer.tables.tables import Table
 Kind = Literal["money", "count", "rate"]
 PER_RATE = Fraction(1, 100)
 """Exchange rates are told for a percentage point, not for a whole rate."""
+MANY = {("money", "count"): 1000, ("money", "rate"): 1000, ("count", "rate"): 100}
+"""How many of x at most, by the kinds of x and y; never more than the whole curve is wide."""
 DIGITS = 4
 """Significant digits of an exchange rate in words."""
 
@@ -168,13 +170,14 @@ class Curve:
         return all(open_ is not None and open_ <= max(gap * abs(point.v), self.y.step) for point, open_ in left)
 
     # -- in words ---------------------------------------------------------------------------------------------------
-    @property
+    @cached_property
     def x_unit(self) -> Fraction:
-        """How much of x an exchange rate is told for, so that the rate is a number to remember."""
+        """How much of x an exchange rate is told for: of a y that one more of x hardly moves, more at a time."""
         if self.x.kind == "rate":
             return PER_RATE
-        many = {("money", "count"): 1000, ("money", "rate"): 1000, ("count", "rate"): 100}
-        return Fraction(many.get((self.x.kind, self.y.kind), 1))
+        width = self.points[-1].u - self.points[0].u if self.points else Fraction(0)
+        most = min(width, Fraction(MANY.get((self.x.kind, self.y.kind), 1)))
+        return Fraction(next((each for each in (1000, 100, 10) if each <= most), 1))
 
     @property
     def y_unit(self) -> Fraction:

@@ -83,9 +83,10 @@ def test_what_a_step_costs_is_the_difference() -> None:
     assert [made.rate_text(step.rate) for step in made.steps.values()] == ["200.00", "500.00", "3,300.00"]
     sentence = "one more percentage point of weighted service level of tier.A costs 200.00 EUR of margin"
     assert made.step_sentence(Fraction(20_000)) == sentence
-    cheaper = curve(x=FREIGHT, y=FILL)
-    told = "1,000 EUR less of shipping cost costs 1.235 percentage points of unit fill rate"
-    assert cheaper.step_sentence(Fraction("0.0000123456")) == told
+    for width, many, points in ((5_000, "1,000 EUR", "1.235"), (500, "100 EUR", "0.1235"), (5, "one EUR", "0.001235")):
+        ends = (point(1, Fraction(-width), Fraction(1)), point(2, Fraction(0), Fraction(0)))
+        told = f"{many} less of shipping cost costs {points} percentage points of unit fill rate"
+        assert curve(x=FREIGHT, y=FILL, points=ends).step_sentence(Fraction("0.0000123456")) == told
 
 
 @pytest.mark.parametrize(
