@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import click
 
-from optimizer import __version__, cli_batch, cli_compare
+from optimizer import __version__, cli_batch, cli_compare, cli_frontier
 from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
 
 PRINTED_FINDINGS = 50
@@ -190,7 +190,7 @@ def doctor(as_json: bool) -> int:
     return DEFECT if any(finding.ok is False for finding in findings) else OK
 
 
-for command in (*cli_batch.COMMANDS, *cli_compare.COMMANDS):
+for command in (*cli_batch.COMMANDS, *cli_compare.COMMANDS, *cli_frontier.COMMANDS):
     app.add_command(command)
 
 

@@ -100,9 +100,7 @@ class Story:
         start = [column.tolist() for column in begin]
         digests = {source.table: source.digest for source in self.model.tables.sources}
         lowered = [[{key: str(value) for key, value in each.items()} for each in self.lowered]] if self.lowered else []
-        text = json.dumps([settings, digests, start, __version__, *lowered], sort_keys=True)
-        slug = re.sub(r"[^a-z0-9]+", "-", self.loaded.scenario.name.lower()).strip("-") or "run"
-        return f"{slug[:60]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return name_with_digest(self.loaded.scenario.name, [settings, digests, start, __version__, *lowered])
 
     def with_plan(
         self,
@@ -268,6 +266,13 @@ class Story:
             },
             "price_notes": list(notes),
         }
+
+
+def name_with_digest(name: str, content: Sequence[Any]) -> str:
+    """A name as it may stand in a path, and behind it a digest of what decides the outcome."""
+    text = json.dumps(content, sort_keys=True)
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "run"
+    return f"{slug[:60]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _decimal(value: float) -> Decimal | None:

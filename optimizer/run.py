@@ -58,7 +58,7 @@ def run(
     *,
     out: Path | None = None,
     settings: Sequence[str] = (),
-    warm_start: Path | None = None,
+    warm_start: Path | Plan | None = None,
     fmt: Literal["csv", "parquet"] = "csv",
     bundle_inputs: bool = False,
     require_certified: bool = False,
@@ -141,11 +141,13 @@ def prepare_to_report() -> None:
     import_module("optimizer.report.html").prepare()
 
 
-def start_from(model: Model, folder: Path) -> tuple[Plan, NDArray[np.float64] | None]:
-    """The plan and the prices of an earlier run; what reads them is imported only when asked for."""
+def start_from(model: Model, start: Path | Plan) -> tuple[Plan, NDArray[np.float64] | None]:
+    """A plan of these very tables, or plan and prices of an earlier run; what reads them is imported when asked for."""
     from optimizer.warm_start import read_plan, read_prices
 
-    return read_plan(model, folder), read_prices(model, folder)
+    if not isinstance(start, Path):
+        return start, None
+    return read_plan(model, start), read_prices(model, start)
 
 
 def publish(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -29,6 +30,7 @@ __all__ = [
     "number",
     "optimum",
     "order_plans",
+    "own_plans",
     "plain_optimum",
     "score",
 ]
@@ -69,17 +71,22 @@ def pins_hold(batch: Batch, line: Row, shipped: dict[str, int]) -> bool:
     return True
 
 
-def order_plans(batch: Batch, order: str) -> list[tuple[Fraction, tuple[tuple[Any, Fraction], ...]]]:
-    """(money, resources used) of every plan the order could follow on its own."""
+def own_plans(batch: Batch, order: str) -> Iterator[tuple[list[Row], Any, list[bool], set[Any]]]:
+    """Every plan the order could follow on its own: (lines, quantities of each, which are full, its shipments)."""
     row, lines = batch.orders[order], batch.lines(order)
-    best: dict[tuple[tuple[Any, Fraction], ...], Fraction] = {}
     for combination in itertools.product(*(line_plans(batch, line) for line in lines)):
         full = [sum(plan.values()) == line["qty"] for plan, line in zip(combination, lines, strict=True)]
         if row.get("delivery_policy") == "order_complete" and any(combination) and not all(full):
             continue
         shipments = {key for plan in combination for key in plan}
-        if row.get("max_shipments") is not None and len(shipments) > row["max_shipments"]:
-            continue
+        if row.get("max_shipments") is None or len(shipments) <= row["max_shipments"]:
+            yield lines, combination, full, shipments
+
+
+def order_plans(batch: Batch, order: str) -> list[tuple[Fraction, tuple[tuple[Any, Fraction], ...]]]:
+    """(money, resources used) of every plan the order could follow on its own."""
+    best: dict[tuple[tuple[Any, Fraction], ...], Fraction] = {}
+    for lines, combination, full, shipments in own_plans(batch, order):
         money, used = score(batch, order, lines, combination, full, shipments)
         key = tuple(sorted(used.items(), key=repr))
         if key not in best or best[key] < money:

@@ -64,7 +64,19 @@ ALLOWED = {
     },
     "cli_batch": {"errors", "scenario", "batch", "cli"},
     "cli_compare": {"errors", "batch"},
-    "cli": {"cli_batch", "cli_compare", "explain", "errors", "scenario", "tables", "engines", "proof", "run"},
+    "cli_frontier": {"batch", "cli"},
+    "cli": {
+        "cli_batch",
+        "cli_compare",
+        "cli_frontier",
+        "explain",
+        "errors",
+        "scenario",
+        "tables",
+        "engines",
+        "proof",
+        "run",
+    },
     "__main__": {"cli"},
 }
 """The package's own version is for everyone. ``tables`` and ``scenario`` stand side by side."""

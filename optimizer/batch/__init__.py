@@ -1,1 +1,1 @@
-"""Many scenarios: expanded, run side by side here or on a cluster, summed up and compared."""
+"""Many scenarios: expanded, run side by side here or on a cluster, summed up, compared, traded off."""

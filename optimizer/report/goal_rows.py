@@ -27,7 +27,7 @@ def goal_rows(run: Mapping[str, Any]) -> list[GoalRow]:
 
 def _row(stage: Mapping[str, Any]) -> GoalRow:
     """``best``: what the stage's own plan reached; ``open``: what is not proven of it."""
-    label = _label(str(stage["kpi"]))
+    label = kpi_label(str(stage["kpi"]))
     side = "at least" if stage["sense"] == "max" else "at most"
     kept = f"{side} {_figure(stage['kept'])}" if stage["kept"] is not None else "not kept: nothing was proven"
     is_floor = stage["kind"] == "floor"
@@ -40,7 +40,8 @@ def _row(stage: Mapping[str, Any]) -> GoalRow:
     )
 
 
-def _label(kpi: str) -> str:
+def kpi_label(kpi: str) -> str:
+    """A KPI as a heading: ``Weighted service level of tier.A``."""
     if share_level(kpi):
         return words.title(kpi_words(kpi))
     name, _, scope = kpi.partition("[")

@@ -32,10 +32,10 @@ def render(bundle: RunBundle) -> str:
     return page("report.html.j2" if bundle.has_plan else "failed.html.j2", parts, scripted=True)
 
 
-def page(template: str, parts: Mapping[str, Any], scripted: bool = False) -> str:
+def page(template: str, parts: Mapping[str, Any], scripted: bool = False, styles: tuple[str, ...] = ()) -> str:
     """A self-contained page: style, script (if it has any) and the policy that allows no more than these."""
-    environment = _environment()
-    style = environment.get_template("report.css").render()
+    environment = page_environment()
+    style = "".join(environment.get_template(name).render() for name in ("report.css", *styles))
     script = environment.get_template("report.js").render() if scripted else ""
     made = {"style": style, "script": script, "policy": content_policy(style, script)}
     return environment.get_template(template).render({**parts, **made})
@@ -52,7 +52,8 @@ def content_policy(style: str, script: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """The templates of all pages; the manners of each: no markup from data, no name unknown."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -69,8 +70,8 @@ def _environment() -> Environment:
 
 def prepare() -> None:
     """Compile the templates ahead of their use, for whoever has time to spare."""
-    for name in _environment().list_templates():
-        _environment().get_template(name)
+    for name in page_environment().list_templates():
+        page_environment().get_template(name)
 
 
 def _frame(bundle: RunBundle) -> dict[str, Any]:
