@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, VERIFICATION_FAILED, Issue
+from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, VERIFICATION_FAILED, Issue, UsageError
 
 if TYPE_CHECKING:
     from optimizer.engines.result import Progress
     from optimizer.model.build import Model
+    from optimizer.model.parted import PartedModel
     from optimizer.report.bundle import RunBundle
     from optimizer.solution.plan import Plan
     from optimizer.tables.tables import Tables
@@ -68,7 +69,6 @@ def run(
     plan so far. Raises `InputError` for bad input (nothing is written) and other `AllotError`.
     """
     from optimizer import record
-    from optimizer.model.build import build_model
     from optimizer.report.write import check_target
     from optimizer.scenario.load import load_scenario
     from optimizer.solution.stages import optimize_in_stages
@@ -79,7 +79,7 @@ def run(
         loaded = load_scenario(scenario_path, settings, allow_outside=allow_outside)
         tables, warnings = load_tables(loaded)
     with phases("build"):
-        model = build_model(tables, loaded.scenario)
+        model = record.model_of(tables, loaded.scenario)
         start = plan_to_start_from(model, warm_start) if warm_start else None
     story = record.Story(loaded, settings, model, warnings, warm_start=start, require_certified=require_certified)
     target = check_target(out or Path("runs") / story.run_id, replace=True)
@@ -117,10 +117,13 @@ def prepare_to_report() -> None:
     import_module("optimizer.report.html").prepare()
 
 
-def plan_to_start_from(model: Model, folder: Path) -> Plan:
+def plan_to_start_from(model: Model | PartedModel, folder: Path) -> Plan:
     """The plan of an earlier run; what reads it is imported only when asked for."""
+    from optimizer.model.parted import PartedModel
     from optimizer.warm_start import read_plan
 
+    if isinstance(model, PartedModel):
+        raise UsageError("a batch of this size is planned in parts, which begins with no plan: leave --warm-start out")
     return read_plan(model, folder)
 
 

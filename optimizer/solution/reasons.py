@@ -23,6 +23,7 @@ from optimizer.tables.tables import Table
 
 if TYPE_CHECKING:
     from optimizer.model.build import Model
+    from optimizer.model.parted import PartedModel
     from optimizer.solution.least_change import LeastChange
     from optimizer.solution.prices import Prices
 
@@ -31,7 +32,10 @@ Flags = NDArray[np.bool_]
 
 
 def shorts(
-    model: Model, plan: Plan, prices: Prices | None = None, changes: Mapping[int, LeastChange] | None = None
+    model: Model | PartedModel,
+    plan: Plan,
+    prices: Prices | None = None,
+    changes: Mapping[int, LeastChange] | None = None,
 ) -> Table:
     """One row per short line, sorted by order and line; columns as in the contract, then the x_ columns.
 
