@@ -60,6 +60,10 @@ class GatheredRun(Run):
             self.work = replace(self.work, passes=max(fit, 1))
             self.improver.hurried = True
 
+    def _price(self) -> None:
+        self._construct()  # a plan before the first price: passes of a large batch take long
+        super()._price()
+
     def _search(self) -> None:
         for number, moved in enumerate(self.improver.rounds(self.work.moves, self._left_s), start=1):
             self._keep()
