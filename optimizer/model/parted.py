@@ -100,9 +100,12 @@ class PartedModel:
         return terms.contract_required(tables.contracts, ordered)
 
 
-def in_parts(tables: Tables, scenario: Scenario, most_pairs: int = MOST_PAIRS) -> PartedModel | None:
-    """The batch in parts, where it is too large for one matrix and can be parted; else None."""
-    pairs = _pairs(tables)
+def in_parts(tables: Tables, scenario: Scenario, most_pairs: int | None = None) -> PartedModel | None:
+    """The batch in parts, where it is too large for one matrix and can be parted; else None.
+
+    ``most_pairs``: what one matrix may have, `MOST_PAIRS` if not given.
+    """
+    pairs, most_pairs = _pairs(tables), MOST_PAIRS if most_pairs is None else most_pairs
     if int(pairs.sum()) <= most_pairs or not can_be_parted(tables, scenario):
         return None
     number = -(-int(pairs.sum()) // min(PART_PAIRS, most_pairs))
