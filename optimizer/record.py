@@ -38,7 +38,7 @@ from optimizer.solution.optimize import Answer
 from optimizer.solution.outputs import tables_of
 from optimizer.solution.plan import Plan
 from optimizer.solution.prices import Prices, price_plan
-from optimizer.solution.prices_in_parts import price_in_parts
+from optimizer.solution.prices_in_parts import MOST_COLUMNS, price_in_parts, price_large
 from optimizer.solution.reasons import shorts
 from optimizer.solution.replenishment import replenishment
 from optimizer.solution.share_costs import share_costs, told_shares
@@ -287,6 +287,8 @@ def prices_of(model: Model | PartedModel, answer: Answer, stop: threading.Event)
     assert answer.plan is not None
     if isinstance(model, PartedModel):
         return price_in_parts(model, answer.plan, answer.priced)
+    if answer.result.row_prices is not None and model.linear.n_cols > MOST_COLUMNS and not model.stages:
+        return price_large(model, answer.plan, answer.result.row_prices)
     settings = model.scenario.solve
     return price_plan(
         model,
@@ -303,9 +305,9 @@ def prices_of(model: Model | PartedModel, answer: Answer, stop: threading.Event)
 def least_changes_of(
     model: Model | PartedModel, answer: Answer, stop: threading.Event, time_limit_s: float
 ) -> dict[int, LeastChange]:
-    """What would fill the short lines with most money at stake, as far as the time goes; estimates alone in parts."""
+    """What would fill the short lines with most money at stake, as far as the time goes; of large batches, nothing."""
     assert answer.plan is not None
-    if isinstance(model, PartedModel):
+    if isinstance(model, PartedModel) or (answer.result.row_prices is not None and model.linear.n_cols > MOST_COLUMNS):
         return {}
     settings = model.scenario.solve
     effort = LeastEffort(time_limit_s, settings.explain_rows)

@@ -163,7 +163,8 @@ def claim_of(outcome: ChildOutcome) -> tuple[Claim, dict[str, Any]]:
     if outcome.error:
         detail = f"{outcome.error}: {detail}"
     claim = _FAILURES.get(outcome.ended, Claim("stopped", "other") if outcome.arrays else Claim("failed"))
-    words = {"native": outcome.ended, "version": "", "bound": np.inf, "log_tail": log, "stats": {}, "detail": detail}
+    bound = outcome.meta.get("bound", np.inf)  # of an engine that said which prices it follows from
+    words = {"native": outcome.ended, "version": "", "bound": bound, "log_tail": log, "stats": {}, "detail": detail}
     return claim, words
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -88,7 +88,7 @@ def _solved(
     if claim.limit == "interrupted" and not stop.is_set():
         claim = Claim("stopped", "time")  # it was the clock that interrupted
     steps = outcome.arrays.get("steps")
-    bound = min([said["bound"], outcome.meta.get("bound", np.inf), *_bounds(trace)])
+    bound = said["bound"]
     result = SolveResult(
         termination=conclude(claim, steps is not None, said.pop("detail", "")),
         values=None if steps is None else steps.astype(np.float64),
@@ -103,10 +103,6 @@ def _solved(
         stats=said["stats"],
     )
     return result, outcome.arrays
-
-
-def _bounds(trace: list[Progress]) -> Iterator[float]:
-    return (step.bound for step in trace if step.bound == step.bound)
 
 
 def plan_of_parts(model: PartedModel, arrays: Mapping[str, Ints]) -> Plan:

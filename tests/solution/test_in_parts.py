@@ -22,6 +22,8 @@ from optimizer.run import run
 from optimizer.solution import reasons
 from optimizer.solution.extract import plan_from_values
 from optimizer.solution.in_parts import plan_of_parts
+from optimizer.solution.prices import price_plan
+from optimizer.solution.prices_in_parts import price_large
 from optimizer.solution.reasons import shorts
 
 SIZE = Size(100, warehouses=4, products=10, zones=6, contract_share=0.4, capacity=0.8)
@@ -80,6 +82,18 @@ def test_columns_of_parts_mean_what_those_of_the_whole_mean() -> None:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
     for mine, theirs in zip(found.draws.__dict__.values(), expected.draws.__dict__.values(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_prices_of_a_large_model_are_those_of_any_model_but_for_what_is_re_solved() -> None:
+    model = build_model(*make_batch(SIZE, 11))
+    found = solve(model.linear, "decompose", SolveOptions(time_limit_s=2, gap=0.0, threads=2))
+    assert found.values is not None
+    assert found.row_prices is not None
+    plan = plan_from_values(model, found.values)
+    expected = price_plan(model, plan, time_limit_s=20, top_rows=0, row_prices=found.row_prices)
+    large = price_large(model, plan, found.row_prices)
+    assert large.certificate_json() == expected.certificate_json()
+    assert len(large.shadow_prices) > 20
 
 
 def test_reasons_are_the_same_however_many_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
