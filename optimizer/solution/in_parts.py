@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from optimizer.engines.adapter import Claim, conclude
 from optimizer.engines.auto import OWN
 from optimizer.engines.base import claim_of, compile_own, raise_on_purpose
-from optimizer.engines.result import Progress, SolveOptions, SolveResult
+from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
 from optimizer.engines.worker import Child
 from optimizer.errors import EngineError
 from optimizer.model.parted import PartedModel
@@ -49,6 +49,8 @@ def optimize_in_parts(model: PartedModel, on_progress: OnProgress | None, stop: 
     with Child(threads=options.threads, memory_limit_mb=options.memory_limit_mb) as child:
         compile_own(child)
         size = _gathered(child, model, stop)
+        if stop.is_set():
+            return Answer(_interrupted(), OWN, why, model=model)
         result, arrays = _solved(child, options, on_progress or (lambda step: None), stop)
     model = replace(model, size=size)
     answer = Answer(result, OWN, why, model=model, priced=arrays)
@@ -64,10 +66,16 @@ def _gathered(child: Child, model: PartedModel, stop: threading.Event) -> Mappin
     pairs = {"pairs": model.pairs}
     outcome = child.run(_GATHER, packed(model), pairs, wall_limit_s=_GATHER_S, stop=stop)
     raise_on_purpose(outcome)
-    if outcome.ended != "finished":
+    if outcome.ended != "finished" and not stop.is_set():
         raise EngineError(f"the batch could not be built in parts: {outcome.ended} {outcome.detail}".rstrip())
     size: Mapping[str, Any] = outcome.meta.get("size", {})
     return size
+
+
+def _interrupted() -> SolveResult:
+    """Somebody stopped it before the engine began."""
+    ended = Termination("NO_SOLUTION", "interrupted", "stopped while the batch was built")
+    return SolveResult(ended, None, np.nan, np.inf, OWN, "", 0.0)
 
 
 def _solved(

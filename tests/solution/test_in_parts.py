@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,7 @@ from optimizer.model.build import build_model
 from optimizer.run import run
 from optimizer.solution import reasons
 from optimizer.solution.extract import plan_from_values
-from optimizer.solution.in_parts import plan_of_parts
+from optimizer.solution.in_parts import optimize_in_parts, plan_of_parts
 from optimizer.solution.prices import price_plan
 from optimizer.solution.prices_in_parts import price_large
 from optimizer.solution.reasons import shorts
@@ -82,6 +83,15 @@ def test_columns_of_parts_mean_what_those_of_the_whole_mean() -> None:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
     for mine, theirs in zip(found.draws.__dict__.values(), expected.draws.__dict__.values(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_stop_while_parts_are_built_ends_without_a_plan() -> None:
+    model, stop = parted.in_parts(*make_batch(SIZE, 1), 120), threading.Event()
+    assert model is not None
+    stop.set()
+    answer = optimize_in_parts(model, None, stop)
+    assert answer.plan is None
+    assert answer.termination.limit == "interrupted"
 
 
 def test_prices_of_a_large_model_are_those_of_any_model_but_for_what_is_re_solved() -> None:
