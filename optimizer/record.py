@@ -25,6 +25,7 @@ from optimizer.engines.auto import OWN
 from optimizer.errors import INTERRUPTED_INT, LIMIT_WITH_PLAN, OK, Issue
 from optimizer.exact import decimal_text, money_text
 from optimizer.model.build import Model, build_model
+from optimizer.model.parted import PartedModel, in_parts
 from optimizer.proof import bound_text, certified_bound
 from optimizer.report.bundle import SCHEMA_VERSION, RunBundle
 from optimizer.report.words import share_words
@@ -38,6 +39,7 @@ from optimizer.solution.optimize import Answer
 from optimizer.solution.outputs import tables_of
 from optimizer.solution.plan import Plan
 from optimizer.solution.prices import Prices, price_plan
+from optimizer.solution.prices_in_parts import MOST_COLUMNS, price_in_parts, price_large
 from optimizer.solution.reasons import shorts
 from optimizer.solution.replenishment import replenishment
 from optimizer.solution.share_costs import share_costs, told_shares
@@ -65,7 +67,7 @@ class Story:
         self,
         loaded: LoadedScenario,
         overrides: Sequence[str],
-        model: Model,
+        model: Model | PartedModel,
         warnings: list[Issue],
         warm_start: Plan | None = None,
         row_prices: NDArray[np.float64] | None = None,
@@ -280,9 +282,19 @@ def _decimal(value: float) -> Decimal | None:
     return Decimal(repr(float(value))) if np.isfinite(value) else None
 
 
-def prices_of(model: Model, answer: Answer, stop: threading.Event) -> Prices:
+def model_of(tables: Tables, scenario: Scenario) -> Model | PartedModel:
+    """The model of a batch; in parts where it is too large for one matrix and our own engine may take it."""
+    parted = in_parts(tables, scenario) if scenario.solve.engine in ("auto", OWN) else None
+    return parted or build_model(tables, scenario)
+
+
+def prices_of(model: Model | PartedModel, answer: Answer, stop: threading.Event) -> Prices:
     """Prices and the values of one unit more and less, within the time that the scenario gives a solve."""
     assert answer.plan is not None
+    if isinstance(model, PartedModel):
+        return price_in_parts(model, answer.plan, answer.priced)
+    if answer.result.row_prices is not None and model.linear.n_cols > MOST_COLUMNS and not model.stages:
+        return price_large(model, answer.plan, answer.result.row_prices)
     settings = model.scenario.solve
     return price_plan(
         model,
@@ -297,17 +309,21 @@ def prices_of(model: Model, answer: Answer, stop: threading.Event) -> Prices:
 
 
 def least_changes_of(
-    model: Model, answer: Answer, stop: threading.Event, time_limit_s: float
+    model: Model | PartedModel, answer: Answer, stop: threading.Event, time_limit_s: float
 ) -> dict[int, LeastChange]:
-    """What would fill the short lines with most money at stake, as far as the time goes."""
+    """What would fill the short lines with most money at stake, as far as the time goes; of large batches, nothing."""
     assert answer.plan is not None
+    if isinstance(model, PartedModel) or (answer.result.row_prices is not None and model.linear.n_cols > MOST_COLUMNS):
+        return {}
     settings = model.scenario.solve
     effort = LeastEffort(time_limit_s, settings.explain_rows)
     return least_changes(model, answer.plan, effort, memory_limit_mb=settings.memory_limit_mb, stop=stop)
 
 
-def share_costs_of(model: Model, answer: Answer, stop: threading.Event) -> dict[int, dict[str, Any]]:
-    """What each fair share costs, within half of the time that the scenario gives a solve."""
+def share_costs_of(model: Model | PartedModel, answer: Answer, stop: threading.Event) -> dict[int, dict[str, Any]]:
+    """What each fair share costs, within half of the time that the scenario gives a solve; none in parts."""
+    if isinstance(model, PartedModel):
+        return {}
     return share_costs(model, answer, stop, float(model.scenario.solve.time_limit_s) / 2)
 
 
@@ -343,8 +359,11 @@ def input_copies(tables: Tables) -> dict[str, bytes]:
     return {f"inputs/{name}.csv": b"".join(table_bytes(getattr(tables, name), guarded=False)) for name in names}
 
 
-def size_words(model: Model) -> str:
+def size_words(model: Model | PartedModel) -> str:
     """The size of a model in one line."""
+    if isinstance(model, PartedModel):
+        lines = len(model.tables.order_lines)
+        return f"{lines:,} lines, {model.pairs:,} pairs with lanes, in {len(model.parts):,} parts"
     linear = model.linear
     return f"{linear.n_rows:,} rows, {linear.n_cols:,} columns, {linear.n_nonzeros:,} nonzeros"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, VERIFICATION_FAILED, Issue
+from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, VERIFICATION_FAILED, Issue, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from optimizer.engines.result import Progress
     from optimizer.model.build import Model
+    from optimizer.model.parted import PartedModel
     from optimizer.record import Story
     from optimizer.report.bundle import RunBundle
     from optimizer.solution.plan import Plan
@@ -74,7 +75,6 @@ def run(
     best verified plan so far; ``resume`` takes a finished run of the same inputs as it stands.
     """
     from optimizer import record
-    from optimizer.model.build import build_model
     from optimizer.scenario.load import load_scenario
     from optimizer.solution.stages import optimize_in_stages
     from optimizer.tables.read import load_tables
@@ -84,7 +84,7 @@ def run(
         loaded = load_scenario(scenario_path, settings, allow_outside=allow_outside)
         tables, warnings = load_tables(loaded)
     with phases("build"):
-        model = build_model(tables, loaded.scenario)
+        model = record.model_of(tables, loaded.scenario)
         start, row_prices = start_from(model, warm_start) if warm_start else (None, None)
     story = record.Story(loaded, settings, model, warnings, start, row_prices, require_certified=require_certified)
     target = target_of(story, out)
@@ -141,10 +141,13 @@ def prepare_to_report() -> None:
     import_module("optimizer.report.html").prepare()
 
 
-def start_from(model: Model, start: Path | Plan) -> tuple[Plan, NDArray[np.float64] | None]:
+def start_from(model: Model | PartedModel, start: Path | Plan) -> tuple[Plan, NDArray[np.float64] | None]:
     """A plan of these very tables, or plan and prices of an earlier run; what reads them is imported when asked for."""
+    from optimizer.model.parted import PartedModel
     from optimizer.warm_start import read_plan, read_prices
 
+    if isinstance(model, PartedModel):
+        raise UsageError("a batch of this size is planned in parts, which begins with no plan: leave --warm-start out")
     if not isinstance(start, Path):
         return start, None
     return read_plan(model, start), read_prices(model, start)

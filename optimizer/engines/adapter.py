@@ -121,11 +121,13 @@ class Reporter:
         self.stopped = emit.stopped
         self.on_stop = emit.on_stop
 
-    def incumbent(self, values: Floats, bound: float = np.inf) -> None:
-        """A new point, kept if it is the best so far."""
+    def incumbent(self, values: Floats, bound: float = np.inf, row_prices: Floats | None = None) -> None:
+        """A new point, kept if it is the best so far; with the prices of rows that ``bound`` follows from, if any."""
         value = float(self._linear.offset + self._linear.objective @ values)
         if value > self._value:
-            self._emit.incumbent({"values": np.asarray(values, dtype=np.float64)}, {})
+            kept = {"values": values} if row_prices is None else {"values": values, "row_prices": row_prices}
+            told = {} if row_prices is None else {"bound": bound}
+            self._emit.incumbent({name: np.asarray(array, dtype=np.float64) for name, array in kept.items()}, told)
             self.progress(value, bound)
 
     def progress(self, value: float, bound: float) -> None:

@@ -19,7 +19,7 @@ from optimizer.engines.check import lint
 from optimizer.engines.decompose import is_compiled
 from optimizer.engines.idle import dismiss, hire
 from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
-from optimizer.engines.worker import ChildOutcome
+from optimizer.engines.worker import Child, ChildOutcome
 from optimizer.errors import EngineError, UsageError
 from optimizer.model.linear_model import LinearModel
 
@@ -104,9 +104,8 @@ class SolveServer:
         return replace(result, seconds=time.monotonic() - begun, trace=tuple(trace))
 
     def _prepare(self) -> None:
-        """Compile our own engine once for each installation; that time is not the solve's."""
-        if self.engine == OWN and not is_compiled():
-            self._child.run(_COMPILE, {}, {}, wall_limit_s=_COMPILE_S)
+        if self.engine == OWN:
+            compile_own(self._child)
 
     def _attempt(
         self,
@@ -124,7 +123,7 @@ class SolveServer:
         words = {"engine": self.engine, "deadline": time.monotonic() + left, "presolve": presolve, "tight": tight}
         arrays, meta = pack(linear, words, options)
         outcome = self._child.run(_TASK, arrays, meta, wall_limit_s=left + _HAND_OVER_S, on_message=note, stop=stop)
-        claim, said = _claim(outcome)
+        claim, said = claim_of(outcome)
         if claim.limit == "interrupted" and not (stop is not None and stop.is_set()):
             claim = Claim("stopped", "time")  # it was the clock that interrupted
         values = outcome.arrays.get("values")
@@ -147,23 +146,35 @@ class SolveServer:
         return _result(linear, SolveOptions(), self.engine, ended, values, said)
 
 
-def _claim(outcome: ChildOutcome) -> tuple[Claim, dict[str, Any]]:
+def compile_own(child: Child) -> None:
+    """Compile our own engine once for each installation; that time is not the solve's."""
+    if not is_compiled():
+        child.run(_COMPILE, {}, {}, wall_limit_s=_COMPILE_S)
+
+
+def claim_of(outcome: ChildOutcome) -> tuple[Claim, dict[str, Any]]:
     """What the child said, or what its end says for it; a child that failed on purpose fails here in the same words."""
     if outcome.ended == "finished":
         meta = outcome.meta
         words = {name: meta[name] for name in ("native", "version", "bound", "log_tail", "stats", "detail")}
         return Claim(meta["kind"], meta["limit"]), words
-    if outcome.error == "UsageError":
-        raise UsageError(outcome.detail)
-    if outcome.error == "EngineError":
-        raise EngineError(outcome.detail)
+    raise_on_purpose(outcome)
     log = (outcome.stdout_tail + outcome.stderr_tail)[-8_000:]
     detail = outcome.detail or f"the engine had to be ended ({outcome.ended})"
     if outcome.error:
         detail = f"{outcome.error}: {detail}"
     claim = _FAILURES.get(outcome.ended, Claim("stopped", "other") if outcome.arrays else Claim("failed"))
-    words = {"native": outcome.ended, "version": "", "bound": np.inf, "log_tail": log, "stats": {}, "detail": detail}
+    bound = outcome.meta.get("bound", np.inf)  # of an engine that said which prices it follows from
+    words = {"native": outcome.ended, "version": "", "bound": bound, "log_tail": log, "stats": {}, "detail": detail}
     return claim, words
+
+
+def raise_on_purpose(outcome: ChildOutcome) -> None:
+    """Fail in the same words where the child failed on purpose."""
+    if outcome.error == "UsageError":
+        raise UsageError(outcome.detail)
+    if outcome.error == "EngineError":
+        raise EngineError(outcome.detail)
 
 
 def _result(

@@ -15,6 +15,7 @@ from optimizer.model.offers import Offers
 from optimizer.model.shares import Shares
 from optimizer.model.ship_days import ShipDays
 from optimizer.model.supply import Supply
+from optimizer.tables.part import of_orders
 from optimizer.tables.tables import Tables
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ Ints = NDArray[np.int64]
 
 
 _LAST: dict[str, Batch] = {}
+OF_NO_ORDER = ("supply", "calendar", "banded", "lane_density")
+"""What of a batch is the same whichever orders are there."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,17 @@ class Batch:
         if last is None or last.tables is not tables or last.scenario is not scenario:
             last = _LAST["batch"] = cls(tables, scenario)
         return last
+
+    def of_orders(self, orders: Ints) -> Batch:
+        """The batch of some orders; what depends on no order is not worked out anew. It is the last one asked for."""
+        part = Batch(of_orders(self.tables, orders), self.scenario)
+        part.__dict__.update({name: getattr(self, name) for name in OF_NO_ORDER})
+        _LAST["batch"] = part
+        return part
+
+    def again(self) -> None:
+        """Makes this batch the last one asked for."""
+        _LAST["batch"] = self
 
     @cached_property
     def supply(self) -> Supply:

@@ -177,7 +177,7 @@ def assemble(
 class Growing:
     """An array to which parts are added at its end; the system gives no memory to room that nothing was written to."""
 
-    def __init__(self, dtype: type[np.generic], room: int = 0) -> None:
+    def __init__(self, dtype: type[np.generic] | np.dtype[Any], room: int = 0) -> None:
         self.array: NDArray[Any] = np.empty(room, dtype=dtype)
         self.size = 0
 

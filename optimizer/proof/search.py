@@ -1,8 +1,8 @@
-"""Which lanes an order should open: sets of growing size, each bounded before it is looked at.
+"""Which lanes an order should open: by branch and bound, or sets of growing size, each bounded before it is looked at.
 
 For an order that may go in part (a *plain* block) the fill is submodular: what a lane adds shrinks as the set grows.
-Hence a lane that does not pay for itself alone is never needed, and two lanes of which one does not pay beside the
-other are never needed together. In every block no set earns more than all lanes together, less the fees of the set.
+Those are narrowed and branched on (`narrow.py`, `branch.py`). In every other block all that is known is that no set
+earns more than all lanes together, less the fees of the set.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.proof.branch import Branching
+from optimizer.proof.narrow import narrowed
 from optimizer.proof.order_blocks import Money, OrderBlocks
-from optimizer.proof.pairs import Pairs
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-
-SINGLES_AND_PAIRS = 2
 
 MOST_SETS = 4096
 """Most sets of one size that are looked at for one order; beyond it the order is bounded from above."""
@@ -77,6 +76,18 @@ class _Search:
 
 def best_values(blocks: OrderBlocks) -> Best:
     """The best value of each order over all sets of lanes that it may open."""
+    if not (blocks.plain and blocks.lanes):
+        return _searched(blocks)
+    value, searched = _least(blocks.base), np.ones(blocks.size, dtype=bool)
+    for order, part in narrowed(blocks):
+        if part.lanes:
+            search = Branching(part)
+            search.run()
+            value[order], searched[order] = search.best, search.searched
+    return Best(value, np.ones(blocks.size, dtype=bool), searched)
+
+
+def _searched(blocks: OrderBlocks) -> Best:
     state = _Search(blocks)
     if blocks.lanes:
         _grow(state)
@@ -87,7 +98,6 @@ def _grow(state: _Search) -> None:
     blocks, lanes = state.blocks, state.blocks.lanes
     order = np.repeat(state.every[state.open_orders(1)], lanes)
     sets = np.tile(np.arange(lanes, dtype=np.int64), len(order) // lanes)[:, None]
-    pairs = Pairs(blocks.size, lanes) if blocks.plain else None
     for size in range(1, lanes + 1):
         order, sets = _promising(state, order, sets)
         if not len(order):
@@ -95,10 +105,8 @@ def _grow(state: _Search) -> None:
         money, possible = blocks.fill(order, sets)
         net = [earned - _fees(fee, order, sets) for earned, fee in zip(money, blocks.fees, strict=True)]
         state.offer(order[possible], _least(net)[possible])
-        if pairs is not None:
-            pairs.learn(order, sets, net)
         if size < lanes:
-            order, sets = _extended(state, pairs, order, sets, net)
+            order, sets = _extended(state, order, sets)
 
 
 def _promising(state: _Search, order: Ints, sets: Ints) -> tuple[Ints, Ints]:
@@ -108,18 +116,13 @@ def _promising(state: _Search, order: Ints, sets: Ints) -> tuple[Ints, Ints]:
     return order[might], sets[might]
 
 
-def _extended(state: _Search, pairs: Pairs | None, order: Ints, sets: Ints, net: list[Money]) -> tuple[Ints, Ints]:
+def _extended(state: _Search, order: Ints, sets: Ints) -> tuple[Ints, Ints]:
     """Each set with one more lane after its last, for the orders where larger sets might still win."""
     size = sets.shape[1] + 1
     alive = state.open_orders(size)[order]
-    order, sets, net = order[alive], sets[alive], [money[alive] for money in net]
+    order, sets = order[alive], sets[alive]
     joins = np.arange(state.blocks.lanes) > sets[:, -1:]
     reach = state.upper(size)[order]
-    if pairs is not None:
-        joins &= pairs.joinable(order, sets)
-        if size > SINGLES_AND_PAIRS:
-            reach = np.minimum(reach, pairs.reach(order, sets, net, joins))
-            joins[np.asarray(reach <= state.best[order], dtype=bool)] = False
     found = np.bincount(order, weights=joins.sum(axis=1), minlength=state.blocks.size)
     crowded = (found > MOST_SETS)[order]
     if crowded.any():

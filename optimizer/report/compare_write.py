@@ -12,7 +12,7 @@ from typing import Any
 from optimizer.errors import UsageError
 from optimizer.report import csv_out, jsonx, words
 from optimizer.report.bundle import SCHEMA_VERSION
-from optimizer.report.excel import SHEET_ROWS, Formats, workbook, write_table
+from optimizer.report.excel import SHEET_ROWS, Formats, top_rows, workbook, write_table
 from optimizer.report.place import Workspace, naming, write_file
 from optimizer.tables.tables import Table
 
@@ -92,4 +92,4 @@ def _write_workbook(found: Findings, path: Path) -> None:
             summary.write_string(row, 0, line)
         for name, table in found.tables.items():
             if len(table):
-                write_table(book.add_worksheet(words.title(name)[:31]), table, formats)
+                write_table(book.add_worksheet(words.title(name)[:31]), top_rows(table, SHEET_ROWS - 1), formats)

@@ -20,12 +20,18 @@ from optimizer.exact import Exact
 from optimizer.report import words
 from optimizer.report.bundle import RunBundle
 from optimizer.report.goal_rows import goal_rows
+from optimizer.tables.part import rows_of
 from optimizer.tables.tables import Column, Table
 
 FORMAT_ROWS = 1_048_576
 """Rows that a sheet of the format can have, the header among them."""
-SHEET_ROWS = 250_001
+SHEET_ROWS = 10_001
 """Rows that we write at most, the header among them: more take minutes to write and to open."""
+TOP_BY = {
+    "orders": "margin_short", "allocations": "margin", "shipments": "units", "shorts": "short_qty",
+    "shadow_prices": "price", "replenishment": "margin_at_stake",
+}  # fmt: skip
+"""Whose largest values choose the rows of a table that is longer; of others it is the first rows."""
 CELL_CHARACTERS = 32_767
 SAMPLE_ROWS = 500
 NARROWEST, WIDEST = 8, 60
@@ -94,7 +100,7 @@ class Formats:
 def write_workbook(bundle: RunBundle, path: Path, sheet_rows: int = SHEET_ROWS) -> None:
     """Write the workbook of a run with a plan; half-written sheets lie beside ``path`` until it is done.
 
-    ``sheet_rows`` caps each sheet; what is left out is said on Summary.
+    ``sheet_rows`` caps each sheet; Summary says which rows of a longer table are there.
     """
     if sheet_rows > FORMAT_ROWS:
         raise ValueError(f"a sheet has at most {FORMAT_ROWS:,} rows")
@@ -102,7 +108,7 @@ def write_workbook(bundle: RunBundle, path: Path, sheet_rows: int = SHEET_ROWS) 
         formats = Formats.of(book, bundle.scenario.currency)
         _summary(book.add_worksheet("Summary"), bundle, formats, sheet_rows)
         for title, name in sheets(bundle):
-            write_table(book.add_worksheet(title), bundle.tables[name], formats, sheet_rows)
+            write_table(book.add_worksheet(title), top_rows(bundle.tables[name], sheet_rows - 1), formats)
 
 
 @contextmanager
@@ -155,7 +161,8 @@ def _summary(sheet: Any, bundle: RunBundle, formats: Formats, sheet_rows: int) -
     row = _kpi_rows(sheet, run.get("kpis") or {}, formats, row + 1)
     for title, name in sheets(bundle):
         if len(bundle.tables[name]) > sheet_rows - 1:
-            part = f"the first {sheet_rows - 1:,} of {len(bundle.tables[name]):,} rows"
+            chosen = f"with the largest {TOP_BY[name]}" if name in TOP_BY else "that come first"
+            part = f"{sheet_rows - 1:,} of {len(bundle.tables[name]):,} rows, those {chosen}"
             note = f"{title}: {part}; all are in the table {name} beside this file."
             row += 1
             sheet.write_string(row, 0, note, formats.bold)
@@ -180,10 +187,21 @@ def _kpi_rows(sheet: Any, kpis: Any, formats: Formats, row: int) -> int:
     return row + 1
 
 
-def write_table(sheet: Any, table: Table, formats: Formats, sheet_rows: int = SHEET_ROWS) -> None:
+def top_rows(table: Table, most: int) -> Table:
+    """At most so many rows of a table, in its order: those with the largest value of the column in `TOP_BY`."""
+    if len(table) <= most:
+        return table
+    rows = np.arange(most)
+    if table.name in TOP_BY:
+        values = table[TOP_BY[table.name]]
+        amount = values.floats() if isinstance(values, Exact) else values
+        rows = np.sort(np.argsort(-np.abs(amount), kind="stable")[:most])
+    return rows_of(table, rows)
+
+
+def write_table(sheet: Any, table: Table, formats: Formats) -> None:
     """One table: header, filter, frozen first row, typed cells."""
-    columns = {**table.columns, **table.extra}
-    count = min(len(table), sheet_rows - 1)
+    columns, count = {**table.columns, **table.extra}, len(table)
     for at, (name, values) in enumerate(columns.items()):
         sheet.set_column(at, at, _width(name, values), None)
         sheet.write_string(0, at, _text(name), formats.header)

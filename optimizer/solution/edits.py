@@ -96,7 +96,7 @@ def with_cells(table: Table, rows: Ints, column: str, value: Any) -> Table:
 
 def with_stock_rows(tables: Tables, warehouse: Ints, product: Ints) -> Tables:
     """The tables with rows of stock more, of 0 units without a lot, for these pairs."""
-    from optimizer.solution.part import rows_of
+    from optimizer.tables.part import rows_of
 
     texts = {
         "warehouse_id": tables.warehouses["warehouse_id"][warehouse],
@@ -129,7 +129,7 @@ def _blank(values: NDArray[Any]) -> Any:
 
 def without(tables: Tables, name: str, rows: Ints) -> Tables:
     """The tables without some rows of a table that no other table refers to."""
-    from optimizer.solution.part import rows_of
+    from optimizer.tables.part import rows_of
 
     table: Table = getattr(tables, name)
     keep = np.setdiff1d(np.arange(len(table)), rows)

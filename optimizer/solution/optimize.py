@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +16,7 @@ from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termin
 from optimizer.errors import EngineError, UsageError
 from optimizer.model.build import Model
 from optimizer.model.goals import goals
+from optimizer.model.parted import PartedModel
 from optimizer.solution.canonical import canonical_plan
 from optimizer.solution.conflict import find_conflict
 from optimizer.solution.extract import plan_from_values, values_from_plan
@@ -48,8 +49,10 @@ class Answer:
     bound: float = np.inf
     conflict: dict[str, Any] | None = None
     tie_break: str = "engine"
-    model: Model | None = None
+    model: Model | PartedModel | None = None
     stages: tuple[dict[str, Any], ...] = ()
+    priced: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """of a batch in parts: the arrays of the engine's answer, in which its prices stand"""
 
     @property
     def termination(self) -> Termination:
@@ -129,7 +132,7 @@ def _solve(
         return solve(model.linear, engine, options, on_progress, stop), engine, f"{why}; {refused}"
 
 
-def settle(model: Model, answer: Answer, plan: Plan) -> Answer:
+def settle(model: Model | PartedModel, answer: Answer, plan: Plan) -> Answer:
     """The answer with its plan, valued exactly; the engine's bound may not lie below that value."""
     value = objective_value(model.tables, model.scenario, plan)
     bound, floor = answer.result.best_bound, float(value)

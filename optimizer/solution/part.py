@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ from optimizer.solution.ledger import Ledger
 from optimizer.solution.plan import Draws, Plan
 from optimizer.solution.prices import pricing_matrix
 from optimizer.solution.prices_rows import AT_LEAST, KEYS, LINKS, limit_of
-from optimizer.tables.tables import Table, Tables
+from optimizer.tables.part import lines_of, of_orders, places_of
+from optimizer.tables.tables import Tables
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -29,52 +30,6 @@ Change = Callable[[Tables], Tables]
 
 WHOLE_ONLY = frozenset({"objective_stage", "fair_share", "fair_level"})
 """Families of which a part says nothing: what all orders together reach, or how they share."""
-
-
-def rows_of(table: Table, rows: Ints) -> Table:
-    """Some rows of a table, in the order given."""
-    taken: dict[str, Any] = {name: column[rows] for name, column in table.columns.items()}
-    filled = {name: flags[rows] for name, flags in table.filled.items()}
-    extra = {name: texts[rows] for name, texts in table.extra.items()}
-    return replace(
-        table, columns=taken, filled=filled, extra=extra, rows=table.rows[rows] if len(table.rows) else table.rows
-    )
-
-
-def of_orders(tables: Tables, orders: Ints) -> Tables:
-    """The tables with only these orders (sorted positions), their lines, pins and rows of a previous plan."""
-    lines = lines_of(tables, orders)
-    line_place = _places(len(tables.order_lines), lines)
-    pins = np.flatnonzero(line_place[tables.pin_line] >= 0)
-    known = np.append(line_place, -1)[tables.previous_line]
-    earlier = np.flatnonzero(known >= 0)
-    return tables.replace(
-        orders=rows_of(tables.orders, orders),
-        order_customer=tables.order_customer[orders],
-        order_zone=tables.order_zone[orders],
-        order_lines=rows_of(tables.order_lines, lines),
-        line_order=_places(len(tables.orders), orders)[tables.line_order[lines]],
-        line_product=tables.line_product[lines],
-        pins=rows_of(tables.pins, pins),
-        pin_line=line_place[tables.pin_line[pins]],
-        pin_warehouse=tables.pin_warehouse[pins],
-        previous=rows_of(tables.previous, earlier),
-        previous_line=known[earlier],
-        previous_lane=tables.previous_lane[earlier],
-        previous_product=tables.previous_product[earlier],
-    )
-
-
-def lines_of(tables: Tables, orders: Ints) -> Ints:
-    """The lines of these orders, ascending."""
-    return np.flatnonzero(_places(len(tables.orders), orders)[tables.line_order] >= 0)
-
-
-def _places(size: int, chosen: Ints) -> Ints:
-    """For each of ``size`` positions its place among the chosen ones, -1 where it is not chosen."""
-    place = np.full(size, -1, dtype=np.int64)
-    place[chosen] = np.arange(len(chosen))
-    return place
 
 
 @dataclass(frozen=True)
@@ -112,9 +67,9 @@ def can_be_parted(linear: LinearModel) -> bool:
 
 def _rows_of_lines(plan: Plan, lines: Ints, size: int) -> Plan:
     """The rows of some lines and what they draw, and all that is moved."""
-    place = _places(size, lines)[plan.line]
+    place = places_of(size, lines)[plan.line]
     rows = np.flatnonzero(place >= 0)
-    kept = _places(len(plan), rows)[plan.draws.row]
+    kept = places_of(len(plan), rows)[plan.draws.row]
     chosen = np.flatnonzero(kept >= 0)
     draws = Draws.of(kept[chosen], plan.draws.source[chosen], plan.draws.units[chosen])
     return Plan(place[rows], plan.lane[rows], plan.qty[rows], plan.day[rows], plan.product[rows], draws, plan.moves)

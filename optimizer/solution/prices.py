@@ -8,7 +8,7 @@ found by re-solving (`optimizer.engines.resolve`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from optimizer.engines.resolve import RowEffort, RowQuestion, RowValues, price_r
 from optimizer.exact import Exact, decimal_text
 from optimizer.model.build import Model, build_model
 from optimizer.model.linear_model import Block, LinearModel
+from optimizer.model.parted import PartedModel
 from optimizer.model.ragged import ranks_of
 from optimizer.solution.extract import values_from_plan
 from optimizer.solution.ledger import Ledger
@@ -112,12 +113,11 @@ def price_plan(
         question = replace(question, known=known_prices(model.linear, blocks, row_prices))
     effort = replace(effort or RowEffort(time_limit_s), time_limit_s=time_limit_s, top_rows=top_rows)
     found = price_rows(asked.linear, question, effort, threads=threads, memory_limit_mb=memory_limit_mb, stop=stop)
-    priced = [_Priced(roomy, block, found, start) for block, start in zip(blocks, _starts(blocks), strict=True)]
+    priced = [PricedBlock(roomy, block, found, start) for block, start in zip(blocks, _starts(blocks), strict=True)]
     idle, left_out = cannot_bind(ledger, roomy)
     rows = [each.rows(limits[each.block.family]) for each in priced if each.block.family in limits]
-    certificate = {each.block.family: each.certificate() for each in priced}
     return Prices(
-        certificate={family: certificate[family] for family in KEYS if len(certificate.get(family, _NONE).price)},
+        certificate=certified(priced),
         shadow_prices=shadow_price_table([*rows, idle_rows(model.batch, idle)]),
         lp_bound=found.relaxation,
         notes=_notes(found, left_out),
@@ -125,6 +125,12 @@ def price_plan(
 
 
 _NONE = PricedRows({}, Exact.zeros(0))
+
+
+def certified(priced: Sequence[PricedBlock]) -> dict[str, PricedRows]:
+    """By family, the rows that have a price."""
+    certificate = {each.block.family: each.certificate() for each in priced}
+    return {family: certificate[family] for family in KEYS if len(certificate.get(family, _NONE).price)}
 
 
 @dataclass(frozen=True)
@@ -242,10 +248,10 @@ def _can_fall(block: Block, limits: Mapping[str, Limit]) -> Flags:
     return limits[block.family].rhs >= 1
 
 
-class _Priced:
+class PricedBlock:
     """One block of rows with what was found about it."""
 
-    def __init__(self, model: Model, block: Block, found: RowValues, start: int) -> None:
+    def __init__(self, model: Model | PartedModel, block: Block, found: RowValues, start: int) -> None:
         self.model, self.block = model, block
         self.found = found
         self.mine = slice(start, start + len(block))

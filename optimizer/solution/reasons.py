@@ -6,7 +6,7 @@ The question asked of every lane is counterfactual: with everything else as it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,12 +17,13 @@ from optimizer.solution.outputs import carried
 from optimizer.solution.plan import Plan
 from optimizer.solution.survey import CODE, GAIN_SLIP, REASONS, Survey
 from optimizer.solution.verdicts import Verdicts
-from optimizer.solution.ways import Ways
+from optimizer.solution.ways import Ways, short_lines
 from optimizer.solution.whole_orders import whole_orders
 from optimizer.tables.tables import Table
 
 if TYPE_CHECKING:
     from optimizer.model.build import Model
+    from optimizer.model.parted import PartedModel
     from optimizer.solution.least_change import LeastChange
     from optimizer.solution.prices import Prices
 
@@ -31,17 +32,32 @@ Flags = NDArray[np.bool_]
 
 
 def shorts(
-    model: Model, plan: Plan, prices: Prices | None = None, changes: Mapping[int, LeastChange] | None = None
+    model: Model | PartedModel,
+    plan: Plan,
+    prices: Prices | None = None,
+    changes: Mapping[int, LeastChange] | None = None,
 ) -> Table:
     """One row per short line, sorted by order and line; columns as in the contract, then the x_ columns.
 
     ``changes``: proved least changes by line; without them the column holds estimates.
     """
+    ledger = Ledger(model.tables, model.scenario, plan)
+    return _joined([_shorts_of(find_reasons(ledger, lines), prices, changes) for lines in pieces(ledger)])
+
+
+def _joined(parts: list[Table]) -> Table:
+    """Tables of the same columns as one."""
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0].columns}
+    extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in parts[0].extra}
+    return Table(parts[0].name, columns, extra=extra)
+
+
+def _shorts_of(verdicts: Verdicts, prices: Prices | None, changes: Mapping[int, LeastChange] | None) -> Table:
+    """The rows of some short lines."""
     from optimizer.solution.least_words import stated
     from optimizer.solution.reason_text import tell
 
-    verdicts = find_reasons(Ledger(model.tables, model.scenario, plan))
-    tables, line = model.tables, verdicts.lines
+    tables, line = verdicts.ledger.tables, verdicts.lines
     ordered, allocated = verdicts.ledger.ordered[line], verdicts.ledger.allocated[line]
     told = tell(verdicts, prices)
     return Table(
@@ -62,9 +78,25 @@ def shorts(
     )
 
 
-def find_reasons(ledger: Ledger) -> Verdicts:
-    """Classify every short line; the first rule below that fits decides."""
-    survey = Survey(ledger, Ways.of(ledger))
+WAYS_AT_ONCE = 1_500_000
+"""About so many ways are looked at together: each takes half a kilobyte."""
+
+
+def pieces(ledger: Ledger) -> Iterator[Ints]:
+    """The short lines, whole orders together, in pieces of about `WAYS_AT_ONCE` ways; at least one."""
+    tables, lines = ledger.tables, np.flatnonzero(~ledger.line_full)
+    order = tables.line_order[lines]
+    lanes = np.bincount(tables.lane_zone, minlength=len(tables.zones))
+    piece = np.cumsum(lanes[tables.order_zone[order]]) // WAYS_AT_ONCE
+    begins = np.flatnonzero(np.diff(piece) > 0) + 1
+    begins = np.unique(np.searchsorted(order, order[begins]))  # never within an order
+    yield from np.split(lines, begins[begins > 0])
+
+
+def find_reasons(ledger: Ledger, lines: Ints | None = None) -> Verdicts:
+    """Classify short lines, all if none are given; the first rule below that fits decides."""
+    some = None if lines is None else np.intersect1d(lines, short_lines(ledger), assume_unique=True)
+    survey = Survey(ledger, Ways.of(ledger, some), lines)
     way = _best(survey, survey.blocked & survey.worthwhile, survey.blocked_rank)
     served = _best(survey, survey.open, np.zeros(len(survey.ways), dtype=np.int64))
     tried = _best(survey, survey.stocked, np.zeros(len(survey.ways), dtype=np.int64))

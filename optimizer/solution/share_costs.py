@@ -13,8 +13,8 @@ import numpy as np
 from optimizer.model.build import Model, build_model
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import objective_terms
-from optimizer.solution.part import rows_of
 from optimizer.solution.stages import optimize_in_stages
+from optimizer.tables.part import rows_of
 
 if TYPE_CHECKING:
     from optimizer.solution.optimize import Answer

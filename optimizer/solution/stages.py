@@ -23,9 +23,11 @@ from optimizer.exact import decimal_text
 from optimizer.model.batch import Batch
 from optimizer.model.build import Model, build_model
 from optimizer.model.goals import OBJECTIVE, StageRow, floor_rows
+from optimizer.model.parted import PartedModel
 from optimizer.model.shares import levels
 from optimizer.scenario.schema import kpi_words, share_kpi, share_level
 from optimizer.solution.extract import plan_from_values, values_from_plan
+from optimizer.solution.in_parts import optimize_in_parts
 from optimizer.solution.kpi_values import kpi_value
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.optimize import PROVEN, Answer, explain_infeasible, optimize, options_of, settle
@@ -117,7 +119,7 @@ def nothing_to_raise(goal: Goal, before: StageResult) -> bool:
 
 
 def optimize_in_stages(
-    model: Model,
+    model: Model | PartedModel,
     start: Plan | None,
     on_progress: Callable[[Progress], None] | None,
     stop: threading.Event,
@@ -129,6 +131,8 @@ def optimize_in_stages(
 
     ``model`` holds the floors. The time limit is for all stages together, each gets an equal share of what is left.
     """
+    if isinstance(model, PartedModel):
+        return optimize_in_parts(model, on_progress, stop)
     goals = share_goals(model.batch) + stage_goals(model.scenario)
     if not goals:
         answer = optimize(model, start, on_progress, stop, row_prices=row_prices)

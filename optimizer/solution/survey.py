@@ -41,6 +41,8 @@ class Survey:
 
     ledger: Ledger
     ways: Ways
+    some: Ints | None = None
+    """the short lines in question, where not all are"""
 
     @cached_property
     def is_plain(self) -> bool:
@@ -52,7 +54,7 @@ class Survey:
     # -- lines --------------------------------------------------------------------------------------------------
     @cached_property
     def lines(self) -> Ints:
-        return np.flatnonzero(~self.ledger.line_full)
+        return np.flatnonzero(~self.ledger.line_full) if self.some is None else self.some
 
     @cached_property
     def place(self) -> Ints:

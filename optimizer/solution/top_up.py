@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ Ints = NDArray[np.int64]
 
 MOST_ROUNDS = 20
 """Each round adds to every warehouse once and surveys anew; what is left after so many stays."""
+MANY_WAYS, LITTLE = 200_000, Fraction(1, 10**5)
+"""Where short lines have so many ways, a round that raises the value by less than this part of it is the last."""
 
 
 class Addition(NamedTuple):
@@ -53,7 +56,10 @@ def top_up(tables: Tables, scenario: Scenario, plan: Plan) -> Plan:
                 break
         if reached <= value:
             break
+        is_last = len(survey.ways) > MANY_WAYS and reached - value <= LITTLE * abs(value)
         plan, value = better, reached
+        if is_last:
+            break
     return plan
 
 

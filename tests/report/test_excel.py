@@ -3,6 +3,7 @@ import zipfile
 from datetime import datetime
 from fractions import Fraction
 
+import numpy as np
 import openpyxl
 import pytest
 
@@ -106,8 +107,13 @@ def test_more_rows_than_a_sheet_holds_are_said_on_the_summary(tmp_path) -> None:
     total = len(bundle.tables["allocations"])
     book = book_of(bundle, tmp_path, sheet_rows=11)
     assert book["Allocations"].max_row == 11
-    notes = [row[0].value for row in book["Summary"].iter_rows() if row[0].value and "the first 10 of" in row[0].value]
-    assert f"Allocations: the first 10 of {total:,} rows; all are in the table allocations beside this file." in notes
+    notes = [row[0].value for row in book["Summary"].iter_rows() if row[0].value and "10 of" in row[0].value]
+    chosen = f"10 of {total:,} rows, those with the largest margin"
+    assert f"Allocations: {chosen}; all are in the table allocations beside this file." in notes
+    header = [cell.value for cell in book["Allocations"][1]]
+    shown = [row[header.index("margin")] for row in book["Allocations"].iter_rows(min_row=2, values_only=True)]
+    largest = np.sort(bundle.tables["allocations"]["margin"].floats())[::-1][:10]
+    assert sorted(shown, reverse=True) == pytest.approx(largest)
     with pytest.raises(ValueError, match="1,048,576"):
         write_workbook(bundle, tmp_path / "x.xlsx", sheet_rows=excel.FORMAT_ROWS + 1)
 

@@ -144,7 +144,7 @@ class Ascent:
 
     @classmethod
     def begin(cls, evaluator: Evaluator, price: Floats) -> Ascent:
-        found = evaluator(price)
+        found = evaluator(price, FEW_NODES)
         return cls(price.copy(), np.zeros_like(price), np.zeros_like(price), price.copy(), found, 0)
 
 

@@ -172,7 +172,8 @@ class Run:
         value = value_of(self.problem, state)
         if value > self.value and not broken_rows(self.problem, state):
             self.value, self.values = value, columns_of(self.problem, state, self.linear.n_cols)
-            self.reporter.incumbent(self.values, self.bound)
+            prices = row_prices(self.problem, self.ascent.best_price, self.linear.n_rows)
+            self.reporter.incumbent(self.values, self.bound, prices)
 
     def _gap_closed(self) -> bool:
         options = self.request.options

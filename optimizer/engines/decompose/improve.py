@@ -82,7 +82,12 @@ class Improver:
         order = np.argsort(-best, kind="stable")
         order = order[self.problem.movable[order]]
         self.guide = guide_of(blocks, price)
-        find_ties(blocks, 0, blocks.n_blocks, self.desks[0], self.guide, TIE_NODES)
+        cuts = np.linspace(0, blocks.n_blocks, len(self.desks) + 1).astype(int).tolist()
+
+        def look(k: int) -> None:
+            find_ties(blocks, cuts[k], cuts[k + 1], self.desks[k], self.guide, TIE_NODES)
+
+        list(self.pool.map(look, range(len(self.desks))))
         construct(blocks, order, self.state, self.desks[0], self.guide, self.soft)
 
     def begin_from(self, price: Floats, best: Floats, values: Floats) -> None:
