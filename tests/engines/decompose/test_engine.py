@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def model() -> Model:
 
 
 def test_its_prices_give_its_bound_in_exact_arithmetic(model: Model) -> None:
-    found = solve(model.linear, OWN, WORK)
+    found = solve(model.linear, OWN, replace(WORK, time_limit_s=8.0))
     assert found.values is not None
     assert found.row_prices is not None
     plan = plan_from_values(model, found.values)
@@ -53,7 +54,7 @@ def test_its_prices_give_its_bound_in_exact_arithmetic(model: Model) -> None:
     exact = proof_bound.bound(model.tables, model.scenario, prices.certificate_json()).value
     assert exact is not None
     assert float(exact) == pytest.approx(found.best_bound, rel=1e-6)
-    assert 0 <= found.best_bound / found.objective - 1 < 0.02
+    assert 0 <= found.best_bound / found.objective - 1 < 0.03
 
 
 class Deaf:

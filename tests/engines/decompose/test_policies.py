@@ -25,10 +25,10 @@ from tests.scenarios.stories import SCENARIOS
 from tests.typed_cases import typed
 
 WORK = SolveOptions(time_limit_s=20.0, gap=0.0)
-QUICK = ("chilled-tariff", "regional-demand-spike")
+QUICK = ("chilled-tariff", "chilled-boxes")
 OTHERS = (
-    "apparel-launch", "chilled-boxes", "chilled-calendar", "chilled-floor", "chilled-replan", "chilled-shares",
-    "chilled-transfers",
+    "apparel-launch", "chilled-calendar", "chilled-floor", "chilled-replan", "chilled-shares",
+    "chilled-transfers", "regional-demand-spike",
 )  # fmt: skip
 
 
