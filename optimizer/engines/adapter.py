@@ -137,6 +137,23 @@ class Reporter:
             self._emit(value=self._value, bound=self._bound)
 
 
+@dataclass(frozen=True)
+class Quiet:
+    """A reporter of a part: nobody hears of it, but it can be stopped."""
+
+    reporter: Reporter
+
+    def incumbent(self, values: Floats, bound: float = np.inf) -> None:
+        """Parts are told of together."""
+
+    def progress(self, value: float, bound: float) -> None:
+        """See `incumbent`."""
+
+    def stopped(self) -> bool:
+        """Whether the solve as a whole is."""
+        return self.reporter.stopped()
+
+
 def roles(linear: LinearModel) -> Ints:
     """OWN, SHARED or IMPLIED for each row."""
     role = np.full(linear.n_rows, OWN, dtype=np.int64)

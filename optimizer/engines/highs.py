@@ -19,6 +19,7 @@ from optimizer.engines.adapter import (
     TIME,
     UNBOUNDED,
     Answer,
+    Quiet,
     Reporter,
     Request,
     look_up,
@@ -52,13 +53,13 @@ TABLE = {
 _ROWWISE, _MINIMIZE, _FEASIBLE = 2, 1, 2
 
 
-def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
-    """Minimize the negated objective; report in our sense."""
+def solve(linear: LinearModel, request: Request, reporter: Reporter | Quiet, **settings: object) -> Answer:
+    """Minimize the negated objective; report in our sense. ``settings``: options of HiGHS besides those requested."""
     highspy.Highs.resetGlobalScheduler(True)  # else other threads than last time are refused
     highs = highspy.Highs()
     log = request.folder / "highs.log"
     load_matrix(highs, linear)
-    for name, value in _settings(request, str(log)).items():
+    for name, value in {**_settings(request, str(log)), **settings}.items():
         if highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise EngineError(f"highs refused the option {name} = {value!r}")
     if request.options.start is not None:
@@ -143,7 +144,7 @@ def load_matrix(highs: highspy.Highs, linear: LinearModel) -> None:
         raise EngineError("highs refused the model")
 
 
-def _listen(highs: highspy.Highs, linear: LinearModel, reporter: Reporter) -> None:
+def _listen(highs: highspy.Highs, linear: LinearModel, reporter: Reporter | Quiet) -> None:
     """Stream incumbents and bounds; stop when asked."""
 
     def interrupt(event: Any) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.engines.adapter import Request
-from optimizer.engines.decompose.problem import UnfitError
+from optimizer.engines.decompose.gather import PartError
 from optimizer.engines.result import SolveOptions
 from optimizer.errors import UsageError
 from optimizer.model.parted import PartedModel
@@ -62,7 +62,7 @@ def gather(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], emit: Em
             gatherer.add(part.linear)
             pruned.update(part.pruned)
             emit(part=number)
-    except UnfitError as reason:
+    except PartError as reason:
         raise UsageError(
             f"the engine decompose cannot take this batch yet: it holds {reason}; use auto, highs, scip, cpsat or cbc"
         ) from None

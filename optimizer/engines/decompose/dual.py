@@ -8,6 +8,7 @@ money that a unit of the row usually earns, falling geometrically; the best boun
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ import numpy as np
 from optimizer.engines.decompose.choice import best_plan
 from optimizer.engines.decompose.compiled import compiled
 from optimizer.engines.decompose.desk import Desk, lay_out, make_desk
-from optimizer.engines.decompose.problem import Blocks, Floats, Problem, Shared
+from optimizer.engines.decompose.odd import OddPrices
+from optimizer.engines.decompose.problem import Floats, Problem, Shared
 
 NODES = 1_000
 """Branchings in one block; beyond, the bound of what was not looked at counts."""
@@ -29,7 +31,10 @@ MOMENTUM, MEMORY, TINY = 0.8, 0.98, 1e-12
 
 @dataclass(frozen=True)
 class Pass:
-    """One evaluation: the bound, use of each row by the blocks' best plans, and the bound of each block."""
+    """One evaluation: the bound, use of each row by the blocks' best plans, and the bound of each simple block.
+
+    The bound is +inf where the odd blocks were only estimated.
+    """
 
     bound: float
     use: Floats
@@ -39,7 +44,9 @@ class Pass:
 class Evaluator:
     """Evaluates all blocks at given prices, in fixed parts whose results are added in a fixed order."""
 
-    def __init__(self, problem: Problem, pool: Executor, threads: int) -> None:
+    def __init__(
+        self, problem: Problem, pool: Executor, threads: int, left_s: Callable[[], float] = lambda: math.inf
+    ) -> None:
         self.problem, self.pool = problem, pool
         blocks = problem.blocks
         arcs = blocks.line["arc"][blocks.block["line"]]
@@ -48,9 +55,13 @@ class Evaluator:
         self.parts = [(int(a), int(b)) for a, b in itertools.pairwise(cuts) if b > a]
         self.desks: list[Desk] = [make_desk(blocks) for _ in self.parts]
         self.uses = [np.zeros(len(problem.shared.rhs)) for _ in self.parts]
+        self.odd = None if problem.odd is None else OddPrices(problem.odd, len(problem.shared.rhs), pool, left_s)
 
-    def __call__(self, price: Floats, nodes: int = NODES) -> Pass:
-        """D at these prices and its subgradient's parts; ``nodes``: branchings in one block before it is cut short."""
+    def __call__(self, price: Floats, nodes: int = NODES, *, full: bool = True) -> Pass:
+        """D at these prices and its subgradient's parts; ``nodes``: branchings in one block before it is cut short.
+
+        Not ``full``: without solving the odd blocks, and so without a bound.
+        """
         blocks, shared = self.problem.blocks, self.problem.shared
         best = np.zeros(blocks.n_blocks)
 
@@ -62,6 +73,10 @@ class Evaluator:
         use = sum(self.uses[1:], self.uses[0].copy()) if self.uses else np.zeros(len(shared.rhs))
         over, paid = soft_overrun(shared, price)
         bound = self.problem.base + float(price @ shared.rhs) + float(best.sum()) + paid
+        if self.odd is not None:
+            found = self.odd.solve(price) if full else self.odd.estimate(price)
+            use += found.use
+            bound = bound + found.worth if full else np.inf
         return Pass(bound, use - over, best)
 
 
@@ -94,13 +109,19 @@ def evaluate(b, first, last, desk, price, use, best, nodes):
                     use[b.door_use[k].row] += b.door_use[k].use
 
 
-def usual_worth(blocks: Blocks, rows: int) -> Floats:
-    """Per shared row: mean money that a unit of it may earn, over the arcs and openers that use it."""
+def usual_worth(problem: Problem) -> Floats:
+    """Per shared row: mean money that a unit of it may earn, over the arcs, openers and odd columns that use it."""
+    blocks, rows = problem.blocks, len(problem.shared.rhs)
     arc, door, used, opened = blocks.arc, blocks.door, blocks.arc_use, blocks.door_use
     value = np.repeat(np.abs(arc["value"][:-1]), np.diff(arc["use"])) / np.maximum(np.abs(used["use"]), TINY)
     fee = np.repeat(np.abs(door["fee"][:-1]), np.diff(door["use"])) / np.maximum(np.abs(opened["use"]), TINY)
     total = np.bincount(used["row"], value, rows) + np.bincount(opened["row"], fee, rows)
     number = np.bincount(used["row"], minlength=rows) + np.bincount(opened["row"], minlength=rows)
+    if problem.odd is not None:
+        odd = problem.odd
+        money = np.abs(odd.program.objective[odd.use_column]) / np.maximum(np.abs(odd.use), TINY)
+        total = total + np.bincount(odd.use_row, money, rows)
+        number = number + np.bincount(odd.use_row, minlength=rows)
     worth = total / np.maximum(number, 1.0)
     return np.where(worth > 0, worth, 1.0)
 
@@ -149,11 +170,15 @@ class Ascent:
 
 
 def ascend(
-    evaluator: Evaluator, state: Ascent, passes: int, ended: Callable[[], bool], first_rate: float = FIRST_RATE
-) -> Iterator[Pass]:
-    """Passes with steps falling geometrically from the first rate to the last; yields each evaluation."""
+    evaluator: Evaluator, state: Ascent, passes: int, ended: Callable[[], bool], every: int = 1,
+    first_rate: float = FIRST_RATE,
+) -> Iterator[Pass]:  # fmt: skip
+    """Passes with steps falling geometrically from the first rate to the last; yields each evaluation.
+
+    Odd blocks are solved in the last pass and in each ``every``-th before it.
+    """
     shared = evaluator.problem.shared
-    worth = usual_worth(evaluator.problem.blocks, len(shared.rhs))
+    worth = usual_worth(evaluator.problem)
     found = state.best if state.passes == 0 else evaluator(state.price)
     for k in range(passes):
         rate = first_rate * (LAST_RATE / first_rate) ** (k / max(passes - 1, 1))
@@ -165,7 +190,8 @@ def ascend(
         square = state.square / (1 - MEMORY**state.passes)
         state.price = state.price + rate * worth * mean / (np.sqrt(square) + TINY)
         np.clip(state.price, 0.0, shared.soft_cost, state.price)
-        found = evaluator(state.price, FEW_NODES if k < EARLY * passes else NODES)
+        full = (passes - 1 - k) % every == 0
+        found = evaluator(state.price, FEW_NODES if k < EARLY * passes else NODES, full=full)
         if found.bound < state.best.bound:
             state.best, state.best_price = found, state.price.copy()
         yield found

@@ -6,17 +6,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 
+import highspy
 import numpy as np
 
-from optimizer.engines.adapter import INTERRUPTED, NODE, OPTIMAL, TIME, Answer, Claim, Reporter, Request
+from optimizer.engines.adapter import (
+    INFEASIBLE,
+    INTERRUPTED,
+    NODE,
+    OPTIMAL,
+    TIME,
+    Answer,
+    Claim,
+    Quiet,
+    Reporter,
+    Request,
+)
 from optimizer.engines.decompose.begin import shared_prices
-from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices
+from optimizer.engines.decompose.dual import FIRST_RATE, Ascent, Evaluator, ascend, clearing_prices
 from optimizer.engines.decompose.exact import Settler
 from optimizer.engines.decompose.improve import Improver
+from optimizer.engines.decompose.odd_plans import MixedSettler, construct_odd, leave
 from optimizer.engines.decompose.plan import broken_rows, columns_of, row_prices, value_of
-from optimizer.engines.decompose.problem import Floats, Problem, UnfitError, size_words
+from optimizer.engines.decompose.problem import Floats, Ints, NoPlanError, Problem, size_words
 from optimizer.engines.decompose.read import read_problem
-from optimizer.errors import UsageError
+from optimizer.engines.decompose.small import PLAIN, RELAXED, SMALL, relaxed, small_parts, solve_exactly, sub_model
+from optimizer.engines.resolve_matrix import Program
 from optimizer.model.linear_model import LinearModel
 
 VERSION = f"decompose with numba {version('numba')}"
@@ -38,6 +52,21 @@ WARM_SHARE, WARM_HEAT = 0.15, 0.02
 """Share of the work, and first temperature, of a search that begins from an earlier plan."""
 FIRST_LOOK = 20
 """Passes after which the first plan is made."""
+ODD_COLUMNS_PER_SECOND = 1_000
+"""Nominal speed at which odd blocks are solved, in columns a second and thread."""
+FEWEST_SOLVES = 2
+RELAXED_RATE = 0.003
+"""First rate of the ascent from the prices of the linear relaxation, which are near the best already."""
+RELAXED_PASSES, RELAXED_SOLVES = 40, 2
+"""Passes from those prices, and how many of them solve the odd blocks: little is left to find."""
+RELAXED_SHARE = 0.3
+"""Share of the time that the relaxation gets at most."""
+WHOLE = 12_000
+"""Columns of a matrix with odd blocks that is also given to HiGHS as a whole, from the best plan."""
+FIRST_SHARE, LAST_SHARE = 0.15, 0.5
+"""Shares of the time that HiGHS gets: for small components at once, many of which it solves, and in the end."""
+BRANCHINGS = 100_000
+"""Nominal speed of HiGHS: branchings a second, times the nonzeros of its matrix."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +74,8 @@ class Work:
     """How much to do: counts that follow from the size and the time limit alone, so that runs repeat."""
 
     passes: int
+    solves: int
+    """of the odd blocks, in these passes"""
     moves: int
     openers: int
 
@@ -55,23 +86,30 @@ class Work:
         arcs = max(len(blocks.arc) - 1, 1)
         a_pass = arcs / (ARCS_PER_SECOND * threads)
         passes = int(np.clip(PASS_SHARE * time_limit_s / a_pass, FEWEST_PASSES, MOST_PASSES))
-        left = max(time_limit_s - passes * a_pass, 0.2 * time_limit_s)
+        solves, spent = passes, passes * a_pass
+        if problem.odd is not None:
+            a_solve = len(problem.odd.program.columns) / (ODD_COLUMNS_PER_SECOND * threads)
+            solves = int(np.clip(PASS_SHARE * time_limit_s / a_solve, FEWEST_SOLVES, passes))
+            spent += solves * a_solve
+        left = max(time_limit_s - spent, 0.2 * time_limit_s)
         per_move = 5.0 * (10.0 + arcs / max(blocks.n_blocks, 1)) / (STEPS_PER_SECOND * threads)
         moves = int((1 - EXACT_SHARE) * left / per_move)
-        return cls(passes, moves, int(EXACT_SHARE * left * OPENERS_PER_SECOND))
+        return cls(passes, solves, moves, int(EXACT_SHARE * left * OPENERS_PER_SECOND))
 
 
 def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
-    """See the package. Raises `UsageError` where the matrix has rules that no block can hold."""
-    try:
-        problem = read_problem(linear, request.role)
-    except UnfitError as reason:
-        raise UsageError(
-            f"the engine decompose cannot take this batch yet: it holds {reason}; use auto, highs, scip, cpsat or cbc"
-        ) from None
+    """See the package."""
     threads = max(1, request.options.threads)
+    empty = np.diff(linear.indptr) == 0
+    if (empty & ((linear.row_lower > 0) | (linear.row_upper < 0))).any():
+        return Answer("a row that nothing can fill", INFEASIBLE, VERSION)
+    problem = read_problem(linear, request.role)
+    highspy.Highs.resetGlobalScheduler(True)  # else other threads than last time are refused
     with ThreadPoolExecutor(threads) as pool:
-        return Run(linear, problem, request, reporter, pool, threads).answer()
+        try:
+            return Run(linear, problem, request, reporter, pool, threads).answer()
+        except NoPlanError:
+            return Answer("an order without any plan", INFEASIBLE, VERSION, log_tail=size_words(problem))
 
 
 class Run:
@@ -82,23 +120,51 @@ class Run:
         threads: int,
     ) -> None:  # fmt: skip
         self.linear, self.problem, self.request, self.reporter = linear, problem, request, reporter
-        self.work = Work.of(problem, request.options.time_limit_s, threads)
-        self.threads = threads
-        self.evaluator = Evaluator(problem, pool, threads)
-        self.improver = Improver(problem, pool, threads, request.options.seed)
+        self.pool, self.threads = pool, threads
         self.log = [size_words(problem)]
         self.value = -np.inf
         self.values: Floats | None = None
-        self.ascent = Ascent.begin(self.evaluator, clearing_prices(problem))
+        self.mixed = problem.odd is not None or not problem.movable.all()
+        self.small = small_parts(linear, SMALL if self.mixed else PLAIN)
+        every = sum(map(len, self.small)) == linear.n_cols
+        whole = [np.arange(linear.n_cols)] if self.mixed and linear.n_cols <= WHOLE else []
+        self.last = self.small if every else whole
+        """parts that HiGHS gets at the end"""
+        self.kept_s = LAST_SHARE * request.options.time_limit_s if self.last else 0.0
+        """seconds that are kept for them"""
+        self.settled: list[tuple[Ints, Floats]] = []
+        """columns that HiGHS has solved for, with the values it found"""
+        self.constructed_at: Floats | None = None
+        """prices of the last construction"""
+        self.proven = np.inf
+        """bound by branching on the whole matrix, or on all of its components"""
+        self.work = Work.of(problem, request.options.time_limit_s - self.kept_s, threads)
+        self.evaluator = Evaluator(problem, pool, threads, lambda: self.left_s)
+        self.improver = Improver(problem, pool, threads, request.options.seed)
+        self.loose = np.zeros(linear.n_cols)
+        """values to begin with for odd columns that no own row holds"""
+        self.ascent: Ascent
+        self._begin()
 
     def answer(self) -> Answer:
-        """Price, construct, improve; less of it where an earlier run's prices and plan are nearly enough."""
-        if self.request.options.start is not None and self._resumed(self.request.options.start):
+        """Price, construct, improve; small components, and small batches with odd blocks, by HiGHS too.
+
+        Less of it where an earlier run's prices and plan are nearly enough.
+        """
+        start = self.request.options.start
+        if start is not None and not self.mixed and self._resumed(start):
             return self._said()
         self._price()
         self._construct()
-        self._search()
-        self._settle()
+        if self.small:
+            until_s = self.left_s - FIRST_SHARE * self.request.options.time_limit_s
+            self._solve_parts(self.small, FIRST_SHARE, until_s)
+        if not self._ended():
+            self._search()
+            self._settle()
+        self.kept_s = 0.0
+        if self.last and not self._ended():
+            self._solve_parts(self.last, LAST_SHARE, RESERVE_S)
         return self._said()
 
     def _resumed(self, values: Floats) -> bool:
@@ -106,13 +172,13 @@ class Run:
         prices = self.request.options.row_prices
         if prices is not None:
             warm = Ascent.begin(self.evaluator, shared_prices(self.problem, prices))
-            self.ascent = min(self.ascent, warm, key=lambda each: each.best.bound)
+            self.ascent = warm if warm.best.bound < self.ascent.best.bound else self.ascent
         self._begin_from(values)
         if not self._ended():
-            for found in ascend(self.evaluator, self.ascent, WARM_PASSES, self._ended, WARM_RATE):
+            for found in ascend(self.evaluator, self.ascent, WARM_PASSES, self._ended, first_rate=WARM_RATE):
                 self.reporter.progress(self.value, found.bound)
             self._begin_from(values if self.values is None else self.values)
-        rounds = self.improver.rounds(int(WARM_SHARE * self.work.moves), lambda: self.request.left_s, WARM_HEAT)
+        rounds = self.improver.rounds(int(WARM_SHARE * self.work.moves), lambda: self.left_s, WARM_HEAT)
         while not self._ended() and next(rounds, 0):
             self._keep()
         if not self._ended():
@@ -126,9 +192,68 @@ class Run:
         self.improver.begin_from(self.ascent.best_price, self.ascent.best.block, values)
         self._keep()
 
+    def _take_start(self) -> None:
+        """The plan to start from, if it holds, is the first."""
+        start = self.request.options.start
+        if start is not None:
+            program = Program.of({**self.linear.arrays, "values": start})
+            if program.holds(start, program.row_lower, program.row_upper):
+                self._offer(program.exact(start))
+
+    def _begin(self) -> None:
+        """First prices: of the linear relaxation if there are odd blocks, of which clearing prices know nothing."""
+        price, self.is_relaxed = clearing_prices(self.problem), False
+        if self.problem.odd is not None and self.linear.n_nonzeros <= RELAXED:
+            found = relaxed(self.linear, self.request.role, self.problem.shared, RELAXED_SHARE * self.left_s)
+            if found is not None:
+                (price, self.loose), self.is_relaxed = found, True
+        self.ascent = Ascent.begin(self.evaluator, price)
+        self.log.append(f"first bound {self.bound!r}")
+        self._take_start()
+        if self.problem.odd is not None:
+            self._construct()
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left for all but HiGHS in the end."""
+        return self.request.left_s - self.kept_s
+
+    def _solve_parts(self, parts: list[Ints], share: float, until_s: float) -> None:
+        """Parts of the matrix that share nothing, each by HiGHS from the best plan.
+
+        ``share`` of the time limit says how much they may branch; no more than ``until_s`` seconds must be left.
+        """
+        columns, branchings = sum(map(len, parts)), BRANCHINGS * share * self.request.options.time_limit_s
+        bound = self.linear.offset
+        for part in parts:
+            seconds_left = self.left_s - until_s
+            if self._ended() or seconds_left <= 0:
+                return
+            whole = len(part) == self.linear.n_cols
+            model = self.linear if whole else sub_model(self.linear, part)
+            start = None if self.values is None else self.values[part]
+            found = solve_exactly(
+                model, self.request, self.reporter if whole else Quiet(self.reporter), start, seconds_left,
+                max(int(branchings * len(part) / columns / max(model.n_nonzeros, 1)), 1),
+            )  # fmt: skip
+            if found.claim is INFEASIBLE and self.values is None:
+                raise NoPlanError
+            bound += found.bound - model.offset * whole
+            if found.values is not None:
+                self.settled.append((part, found.values))
+        if columns == self.linear.n_cols:
+            self.proven = min(self.proven, bound)
+            if self.values is None and len(self.settled) >= len(parts):
+                self._offer(self._with_settled(np.full(columns, np.nan)))
+        if self.values is not None:
+            self._offer(self._with_settled(self.values.copy()))
+        self.log.append(f"{len(parts)} exact parts: value {self.value!r}, bound {self.bound!r}")
+
     def _search(self) -> None:
-        rest = EXACT_SHARE * max(self.request.left_s, 0.0)
-        rounds = self.improver.rounds(self.work.moves, lambda: self.request.left_s - rest - RESERVE_S)
+        if not self.improver.problem.movable.any():
+            return
+        rest = EXACT_SHARE * max(self.left_s, 0.0)
+        rounds = self.improver.rounds(self.work.moves, lambda: self.left_s - rest - RESERVE_S)
         for number, moved in enumerate(rounds, start=1):
             self._keep()
             self.log.append(f"round {number}: {moved:,} moves, value {self.value!r}, bound {self.bound!r}")
@@ -137,7 +262,8 @@ class Run:
 
     def _settle(self, share: float = 1.0) -> None:
         """Exact programs over all blocks, sweep after sweep, as many as this share of the work allows."""
-        settler = Settler(self.linear, self.problem, self.improver, self.request.options.seed)
+        highspy.Highs.resetGlobalScheduler(True)  # other threads than before
+        settler = self._settler()
         done = 0
         for allowed, parts in settler.sweeps():
             if not parts:  # nothing can be moved, in no sweep
@@ -145,44 +271,78 @@ class Run:
             for part in parts:
                 if done >= share * self.work.openers or self._ended():
                     return
-                done += settler.better(part, allowed, self.threads, self.request.left_s - RESERVE_S)
+                done += settler.better(part, allowed, self.threads, self.left_s - RESERVE_S)
                 self._keep()
                 self.log.append(f"exact, {done:,} openers: value {self.value!r}, bound {self.bound!r}")
 
     @property
     def bound(self) -> float:
         """The best bound so far."""
-        return self.ascent.best.bound
+        return min(self.ascent.best.bound, self.proven)
+
+    def _settler(self) -> Settler:
+        if not self.mixed:
+            return Settler(self.linear, self.problem, self.improver, self.request.options.seed)
+        met = None if self.evaluator.odd is None else self.evaluator.odd.met
+        return MixedSettler(self.linear, self.problem, self.improver, self.request.options.seed, met)
 
     def _price(self) -> None:
-        for found in ascend(self.evaluator, self.ascent, self.work.passes, self._ended):
+        passes, solves = self.work.passes, self.work.solves
+        if self.is_relaxed:
+            passes, solves = min(passes, RELAXED_PASSES), min(solves, RELAXED_SOLVES)
+        rate = RELAXED_RATE if self.is_relaxed else FIRST_RATE
+        for found in ascend(self.evaluator, self.ascent, passes, self._ended, -(-passes // solves), rate):
             self.reporter.progress(self.value, found.bound)
-            if self.ascent.passes == FIRST_LOOK:
+            if self.ascent.passes == FIRST_LOOK and self.problem.odd is None:
                 self._construct()
         self.log.append(f"{self.ascent.passes} passes, bound {self.bound!r}")
 
     def _construct(self) -> None:
-        self.improver.construct(self.ascent.best_price, self.ascent.best.block)
+        price, left = self.ascent.best_price, self.problem
+        if self.constructed_at is price:
+            return
+        self.constructed_at = price
+        if self.evaluator.odd is not None:
+            loose = np.where(self.linear.integral, np.rint(self.loose), self.loose)
+            left = leave(left, construct_odd(self.linear, left, self.evaluator.odd, price, loose))
+            self.improver = Improver(left, self.pool, self.threads, self.request.options.seed)
+        self.improver.construct(price, self.ascent.best.block)
+        if self.values is not None and self.request.options.start is not None:
+            MixedSettler(self.linear, self.problem, self.improver, 0, None).adopt(self.values)
         self._keep()
         self.log.append(f"constructed: value {self.value!r}, bound {self.bound!r}")
 
     def _keep(self) -> None:
         """Tell of the plan at hand if it holds and is the best so far."""
-        state = self.improver.state
-        value = value_of(self.problem, state)
-        if value > self.value and not broken_rows(self.problem, state):
-            self.value, self.values = value, columns_of(self.problem, state, self.linear.n_cols)
+        state, problem = self.improver.state, self.improver.problem
+        if not broken_rows(problem, state) and (self.settled or value_of(problem, state) > self.value):
+            self._offer(self._with_settled(columns_of(problem, state, self.linear.n_cols)))
+
+    def _with_settled(self, values: Floats) -> Floats:
+        """The same, with the values of small components where those are better: they share nothing with the rest."""
+        for columns, best in self.settled:
+            money = self.linear.objective[columns]
+            if not money @ values[columns] >= money @ best:  # NaN is worse
+                values[columns] = best
+        return values
+
+    def _offer(self, values: Floats) -> None:
+        """Keep a plan that holds, and tell of it, if it is the best so far."""
+        value = self.linear.offset + float(self.linear.objective @ values)
+        if value > self.value:
+            self.value, self.values = value, values
             prices = row_prices(self.problem, self.ascent.best_price, self.linear.n_rows)
-            self.reporter.incumbent(self.values, self.bound, prices)
+            self.reporter.incumbent(values, self.bound, prices)
 
     def _gap_closed(self) -> bool:
         options = self.request.options
         if self.values is None:
             return False
-        return self.bound - self.value <= max(options.abs_gap, options.gap * abs(self.value))
+        least = ROUNDING * max(1.0, abs(self.value))
+        return self.bound - self.value <= max(options.abs_gap, options.gap * abs(self.value), least)
 
     def _ended(self) -> bool:
-        return self.reporter.stopped() or self.request.left_s <= RESERVE_S or self._gap_closed()
+        return self.reporter.stopped() or self.left_s <= RESERVE_S or self._gap_closed()
 
     def _said(self) -> Answer:
         claim: Claim = NODE
@@ -190,7 +350,7 @@ class Run:
             claim = OPTIMAL
         elif self.reporter.stopped():
             claim = INTERRUPTED
-        elif self.request.left_s <= RESERVE_S or self.improver.hurried:
+        elif self.left_s <= RESERVE_S or self.improver.hurried:
             claim = TIME
         return Answer(
             native="gap closed" if claim is OPTIMAL else "work done" if claim is NODE else "stopped",
@@ -204,5 +364,7 @@ class Run:
         )
 
 
+ROUNDING = 1e-9
+"""Relative gap that the rounding of sums alone may leave."""
 RESERVE_S = 0.3
 """Seconds of the limit that are kept for handing over."""

@@ -15,7 +15,7 @@ import numpy as np
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.moves import State, rebuild
 from optimizer.engines.decompose.plan import broken_rows, columns_of, value_of
-from optimizer.engines.decompose.problem import Flags, Ints, Problem
+from optimizer.engines.decompose.problem import Flags, Floats, Ints, Problem
 from optimizer.engines.resolve_matrix import Program
 from optimizer.model.linear_model import LinearModel
 
@@ -75,21 +75,11 @@ class Settler:
         state = self.improver.state
         point = columns_of(self.problem, state, len(self.program.columns))
         program = replace(self.program, values=point).part(self._columns(part, allowed))
-        engine = program.highs(
-            mixed=True, threads=threads, time_limit=max(time_limit_s, 0.1), mip_rel_gap=GAP, mip_max_nodes=NODES
-        )
-        start = highspy.HighsSolution()
-        start.col_value = program.values.tolist()
-        engine.setSolution(start)
-        engine.run()
-        if not engine.getInfo().simplex_iteration_count:  # version 1.13 can take a start for the optimum unseen
-            engine.clearSolver()
-            engine.run()
-        solution = engine.getSolution()
+        values = bettered(program, threads, time_limit_s)
         size = int(np.count_nonzero(allowed & np.isin(self.block_of_door, part)))
-        if not solution.value_valid:
+        if values is None:
             return size
-        point[program.columns] = np.rint(np.array(solution.col_value))
+        point[program.columns] = np.rint(values)
         found = self._state(point)
         if found is not None and value_of(self.problem, found) > value_of(self.problem, state):
             self.improver.state = found
@@ -100,7 +90,7 @@ class Settler:
         problem = self.problem
         mine = np.zeros(problem.blocks.n_blocks, dtype=bool)
         mine[part] = True
-        arc = mine[self.block_of_arc] & ((self.door_of_arc < 0) | allowed[self.door_of_arc])
+        arc = mine[self.block_of_arc] & np.append(allowed, True)[self.door_of_arc]  # the last is for none
         door = mine[self.block_of_door] & allowed & (problem.open_column >= 0)
         line = mine[self.block_of_line]
         found = np.concatenate(
@@ -127,3 +117,19 @@ class Settler:
         )
         keeps = rebuild(problem.blocks, found, self.improver.guide)
         return found if keeps and not broken_rows(problem, found) else None
+
+
+def bettered(program: Program, threads: int, time_limit_s: float) -> Floats | None:
+    """Values of a better point than the program's own, or of that; None if there is none within the branchings."""
+    engine = program.highs(
+        mixed=True, threads=threads, time_limit=max(time_limit_s, 0.1), mip_rel_gap=GAP, mip_max_nodes=NODES
+    )
+    start = highspy.HighsSolution()
+    start.col_value = program.values.tolist()
+    engine.setSolution(start)
+    engine.run()
+    if not engine.getInfo().simplex_iteration_count:  # version 1.13 can take a start for the optimum unseen
+        engine.clearSolver()
+        engine.run()
+    solution = engine.getSolution()
+    return np.array(solution.col_value) if solution.value_valid else None

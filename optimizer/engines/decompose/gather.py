@@ -27,7 +27,6 @@ from optimizer.engines.decompose.problem import (
     Problem,
     Records,
     Shared,
-    UnfitError,
 )
 from optimizer.engines.decompose.read import read_problem
 from optimizer.model.linear_model import Block, Growing, LinearModel
@@ -53,6 +52,10 @@ class SharedRows:
     scale: Floats
 
 
+class PartError(Exception):
+    """A part of a batch holds what cannot be put together with others; the text names what."""
+
+
 class _Family:
     """Rows of one family as parts bring them; the first two of its keys tell a row from all others."""
 
@@ -66,7 +69,7 @@ class _Family:
         """(row of each key, which of them are new); new ones are numbered from ``known`` on."""
         code = _codes(keys)
         if len(np.unique(code)) < len(code):
-            raise UnfitError(f"rows of {self.name} that two keys do not tell apart")
+            raise PartError(f"rows of {self.name} that two keys do not tell apart")
         at = np.searchsorted(self.codes, code)
         new: Flags = np.append(self.codes, -1)[at] != code
         row = np.append(self.row_of_code, -1)[at]
@@ -113,12 +116,14 @@ class Gatherer:
         self.size: dict[str, int] = {"columns": 0, "rows": 0, "nonzeros": 0}
 
     def add(self, linear: LinearModel) -> None:
-        """One part. Raises `UnfitError` where it has rows that no block can hold, or that cannot be put together."""
+        """One part. Raises `PartError` where it has rows that no block can hold, or that cannot be put together."""
         role = roles(linear)
         problem = read_problem(linear, role)
+        if problem.odd is not None:
+            raise PartError("; ".join(problem.reasons))
         ships = linear.columns("ship_qty")
         if ((problem.arc_column < ships.start) | (problem.arc_column >= ships.stop)).any():
-            raise UnfitError("quantities that are not shipped")
+            raise PartError("quantities that are not shipped")
         number, scale = self._rows(linear, problem.shared)
         blocks = problem.blocks
         for uses in (blocks.arc_use, blocks.door_use):
@@ -143,7 +148,7 @@ class Gatherer:
     def _rows(self, linear: LinearModel, shared: Shared) -> tuple[Ints, Floats]:
         """Where the shared rows of a part stand among those of all, and what they were multiplied by."""
         if len(np.unique(shared.row)) < len(shared.row):
-            raise UnfitError("shared rows with two sides")
+            raise PartError("shared rows with two sides")
         number, scale = np.zeros(len(shared.row), dtype=np.int64), np.ones(len(shared.row))
         for block in linear.row_blocks:
             if not block.coupling or block.redundant:
@@ -169,7 +174,7 @@ class Gatherer:
             table.add(values[new])
         told = self.rhs.array[row]
         if (np.abs(told - rhs) > SAME * np.maximum(1.0, np.abs(rhs))).any():
-            raise UnfitError(f"rows of {block.family} whose limit hangs on which orders are there")
+            raise PartError(f"rows of {block.family} whose limit hangs on which orders are there")
         self.scale.array[row] = np.maximum(self.scale.array[row], scale)
         return row
 

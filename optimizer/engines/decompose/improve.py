@@ -21,7 +21,7 @@ from optimizer.engines.decompose.moves import (
     make_links,
     recreate,
 )
-from optimizer.engines.decompose.problem import Blocks, Flags, Floats, Problem
+from optimizer.engines.decompose.problem import Blocks, Flags, Floats, Problem, must_rise
 
 ROUNDS = 40
 """Between two rounds the parts are drawn anew, the plan is told, and the clock is read."""
@@ -57,11 +57,11 @@ class Improver:
         self.desks = [make_desk(blocks) for _ in range(threads)]
         self.links = make_links(problem)
         self.state: State = empty_state(problem)
-        must_rise = ~np.isfinite(shared.soft_cost) & (shared.rhs < 0)
-        self.soft: Flags = np.isfinite(shared.soft_cost) | must_rise
+        rises = must_rise(shared)
+        self.soft: Flags = np.isfinite(shared.soft_cost) | rises
         self.soft_rows = np.flatnonzero(self.soft)
         dearest = float(np.abs(blocks.arc["value"]).max(initial=1.0))
-        self.soft_cost = np.where(must_rise, BROKEN * dearest, np.where(self.soft, shared.soft_cost, 0.0))
+        self.soft_cost = np.where(rises, BROKEN * dearest, np.where(self.soft, shared.soft_cost, 0.0))
         fees = blocks.door["fee"][:-1]
         fees = fees[fees > 0]
         self.fee = float(np.median(fees)) if len(fees) else 0.1 * float(np.median(np.abs(blocks.arc["value"])))

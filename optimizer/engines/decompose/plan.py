@@ -15,7 +15,15 @@ def broken_rows(problem: Problem, state: State) -> int:
     """How many rows that must hold do not."""
     shared = problem.shared
     most = shared.soft_cap + HOLDS * np.maximum(1.0, np.abs(shared.rhs))
-    return int(np.count_nonzero(state.slack < -most))
+    return int(np.count_nonzero(state.slack < -most)) + broken_odd(problem)
+
+
+def broken_odd(problem: Problem) -> int:
+    """How many own rows of odd blocks their plan breaks: some, where no time was left to find one that holds."""
+    if problem.odd is None or problem.odd_values is None:
+        return 0
+    program = problem.odd.program
+    return int(program.broken(problem.odd_values, program.row_lower, program.row_upper).sum())
 
 
 def value_of(problem: Problem, state: State) -> float:
@@ -31,6 +39,8 @@ def columns_of(problem: Problem, state: State, columns: int) -> Floats:
     blocks = problem.blocks
     values = np.zeros(columns)
     values[problem.arc_column] = state.steps
+    if problem.odd is not None and problem.odd_values is not None:
+        values[problem.odd.program.columns] = problem.odd_values
     real = problem.open_column >= 0
     values[problem.open_column[real]] = state.opened[real]
     steps = np.concatenate([[0], np.cumsum(state.steps * blocks.arc["step"][:-1].astype(np.int64))])

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer.engines.resolve_matrix import Program
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Small = NDArray[np.int32]
@@ -107,6 +109,25 @@ class Shared(NamedTuple):
     """what the matrix' row was multiplied by"""
 
 
+class Odd(NamedTuple):
+    """Odd blocks: their columns and own rows as one program, block after block; those without own rows come last."""
+
+    program: Program
+    """``columns`` and ``rows`` are those of the matrix"""
+    first_column: Ints
+    """per block, and one more"""
+    first_row: Ints
+    use_column: Ints
+    """column of the program of each use of a shared row"""
+    use_row: Ints
+    use: Floats
+
+    @property
+    def block(self) -> Ints:
+        """The block of each column."""
+        return np.repeat(np.arange(len(self.first_column) - 1), np.diff(self.first_column))
+
+
 class Problem(NamedTuple):
     """Blocks and shared rows, and where their parts stand in the matrix."""
 
@@ -125,16 +146,52 @@ class Problem(NamedTuple):
     """per block: it only ever uses shared rows up; others (transfers, openings) make room for others"""
     base: float
     """money of the matrix' constant"""
+    odd: Odd | None = None
+    odd_values: Floats | None = None
+    """values of the columns of odd blocks, where their plan is given: all else is what it leaves"""
+    reasons: tuple[str, ...] = ()
+    """why the odd blocks are odd, in words"""
+
+
+def must_rise(shared: Shared) -> Flags:
+    """Rows that nothing at all would break (minimums): the search may leave them short, at a high cost."""
+    return ~np.isfinite(shared.soft_cost) & (shared.rhs < 0)
+
+
+def movable(blocks: Blocks, shared: Shared) -> Flags:
+    """Blocks that make no room for others: taking them out breaks no row that the search has to keep."""
+    held = ~np.isfinite(shared.soft_cost) & ~must_rise(shared)
+    gives = np.zeros(blocks.n_blocks, dtype=bool)
+    for use, block in (
+        (blocks.arc_use, blocks.block_of_arc[blocks.arc_of_use]),
+        (blocks.door_use, blocks.block_of_door[blocks.door_of_use]),
+    ):
+        gives[block[(use["use"] < 0) & held[use["row"]]]] = True
+    found: Flags = np.logical_not(gives)
+    return found
+
+
+class NoPlanError(Exception):
+    """The own rows of a block allow no plan at all."""
 
 
 class UnfitError(Exception):
-    """The matrix holds what no block can say; the text names what, in the matrix' words."""
+    """Some blocks hold what the simple shape cannot say: what, in the matrix' words, and some columns of each."""
+
+    def __init__(self, words: str, columns: Ints) -> None:
+        super().__init__(words)
+        self.words, self.columns = words, columns
 
 
 def size_words(problem: Problem) -> str:
     """Sizes for the log."""
     b = problem.blocks
-    return (
+    words = (
         f"{b.n_blocks:,} blocks, {len(b.line) - 1:,} lines, {len(b.arc) - 1:,} arcs, {len(b.door) - 1:,} openers, "
         f"{len(problem.shared.rhs):,} shared rows"
     )
+    if problem.odd is None:
+        return words
+    odd = problem.odd
+    sizes = f"{len(odd.first_column) - 1:,} odd blocks of {len(odd.program.columns):,} columns"
+    return f"{words}, {sizes} ({'; '.join(problem.reasons)})"

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.engines.adapter import OWN, SHARED
+from optimizer.engines.adapter import IMPLIED, OWN, SHARED
 from optimizer.engines.decompose.components import components
+from optimizer.engines.decompose.odd import read_odd
 from optimizer.engines.decompose.problem import (
     ARC,
     BLOCK,
@@ -25,124 +26,58 @@ from optimizer.engines.decompose.problem import (
     Records,
     Shared,
     UnfitError,
+    movable,
 )
+from optimizer.engines.decompose.shape import DEMAND, FILLED, FULL, LEAST, LINK, MOST, Entries, Shape
 from optimizer.model.linear_model import LinearModel
-
-LINK, DEMAND, MOST, FULL, FILLED, LEAST = range(6)
-"""Kinds of a block's own rows: x <= u·y · Σ x <= q · Σ y <= n · Σ x = q·f · Σ x >= q·f · Σ x >= m·used."""
-
-
-@dataclass(frozen=True)
-class _Entries:
-    """Nonzeros of some rows, by row; ``row`` counts from the first of these rows."""
-
-    row: Ints
-    column: Ints
-    value: Floats
-    lower: Floats
-    upper: Floats
-
-    @classmethod
-    def of(cls, linear: LinearModel, keep: Flags) -> _Entries:
-        count = np.diff(linear.indptr)
-        chosen = np.repeat(keep, count)
-        row = np.repeat(np.arange(int(keep.sum())), count[keep])
-        column = linear.indices[chosen].astype(np.int64)
-        return cls(row, column, linear.data[chosen], linear.row_lower[keep], linear.row_upper[keep])
-
-    def count(self, which: Flags) -> Ints:
-        return np.bincount(self.row[which], minlength=len(self.lower))
 
 
 def read_problem(linear: LinearModel, role: Ints) -> Problem:
     """The blocks of a matrix; ``role`` says of each row whether it is OWN, SHARED or IMPLIED.
 
-    Raises `UnfitError` where a block has rows that its shape cannot hold.
+    A block that the simple shape cannot hold is an odd one; it is left out, and the rest is read once more.
     """
-    own = _Entries.of(linear, role == OWN)
-    shape = _Shape(linear, own)
-    return _Assembly(linear, role, own, shape).problem()
+    own = Entries.of(linear, role == OWN)
+    label = components(own.row, own.column, linear.n_cols)
+    is_odd, reasons = np.zeros(linear.n_cols, dtype=bool), []
+    while True:
+        try:
+            problem = _Assembly(linear, _without(linear, role, is_odd), label, is_odd).problem()
+        except UnfitError as unfit:
+            reasons.append(unfit.words)
+            at_fault = np.zeros(linear.n_cols, dtype=bool)
+            at_fault[label[unfit.columns]] = True
+            is_odd |= at_fault[label]
+        else:
+            if not reasons:
+                return problem
+            return problem._replace(odd=read_odd(linear, role, label, is_odd, problem.shared), reasons=tuple(reasons))
 
 
-class _Shape:
-    """Which of the own rows says what, and so what each column is."""
-
-    def __init__(self, linear: LinearModel, own: _Entries) -> None:
-        self.linear, self.own = linear, own
-        binary = linear.integral & (linear.col_upper == 1)
-        negative = own.value < 0
-        at_most = np.isneginf(own.lower) & (own.upper == 0)
-        at_least = (own.lower == 0) & np.isposinf(own.upper)
-        equal = (own.lower == 0) & (own.upper == 0)
-        one_negative = own.count(negative) == 1
-        switch = np.full(len(own.lower), -1, dtype=np.int64)
-        switch[own.row[negative]] = own.column[negative]
-        big = np.zeros(len(own.lower))
-        big[own.row[negative]] = -own.value[negative]
-        self.switch, self.big = switch, big
-        fits = one_negative & binary[switch]
-        up = np.zeros(linear.n_cols, dtype=bool)
-        up[switch[fits & at_most]] = True
-        down = np.zeros(linear.n_cols, dtype=bool)
-        down[switch[fits & (at_least | equal)]] = True
-        self.is_opener = up & ~down
-        self.kind = np.full(len(own.lower), -1)
-        self.kind[fits & at_most & self.is_opener[switch]] = LINK
-        self.kind[fits & equal] = FULL
-        self.kind[fits & at_least & ~up[switch]] = FILLED
-        self.kind[fits & at_least & up[switch]] = LEAST
-        self.kind[fits & at_most & ~self.is_opener[switch]] = DEMAND  # of a line that is used or not: as without it
-        plain = (own.count(negative) == 0) & np.isneginf(own.lower)
-        self.kind[plain] = DEMAND
-        most = plain & self._counts_openings(plain, binary)
-        self.kind[most] = MOST
-        self.kind[plain & ~most & (own.count(self.is_opener[own.column]) > 0)] = -1
-        if (self.kind < 0).any():
-            raise UnfitError(f"{int((self.kind < 0).sum()):,} rows that are neither links nor fills nor limits")
-        self.is_switch = self.is_opener | down
-        self.is_quantity = ~self.is_switch
-        self.opens_itself = np.zeros(linear.n_cols, dtype=bool)
-        """quantities of one step that limits on openings count: each is its own opener"""
-        self.opens_itself[own.column[(self.kind == MOST)[own.row]]] = True
-        self.opens_itself &= self.is_quantity
-
-    def _counts_openings(self, plain: Flags, binary: Flags) -> Flags:
-        """Rows that limit how many shipments open: of openers, or of quantities of one step across lines."""
-        own, rows = self.own, len(self.own.lower)
-        size = np.bincount(own.row, minlength=rows)
-        ones = own.count((own.value == 1) & binary[own.column]) == size
-        least = np.full(self.linear.n_cols, NEVER, dtype=np.int64)
-        about = plain[own.row]
-        np.minimum.at(least, own.column[about], size[own.row[about]])
-        across = np.zeros(rows, dtype=bool)
-        across[own.row[about & (least[own.column] < size[own.row])]] = True
-        counted = np.zeros(self.linear.n_cols, dtype=bool)  # quantities that another row counts in units
-        counted[own.column[about & (own.value != 1)]] = True
-        across[own.row[about & counted[own.column]]] = True
-        most: Flags = ones & (across | (own.count(self.is_opener[own.column]) > 0))
-        return most
-
-    def most_units(self) -> tuple[Ints, Floats]:
-        """(rows that limit a line, its most units), with the switch on where it is used or not, or full or not."""
-        limits = np.flatnonzero((self.kind == DEMAND) | (self.kind == FULL))
-        return limits, np.where(self.switch >= 0, self.big, self.own.upper)[limits]
+def _without(linear: LinearModel, role: Ints, is_odd: Flags) -> Ints:
+    """The roles of rows, those of odd blocks as if they were not there."""
+    row = np.repeat(np.arange(linear.n_rows), np.diff(linear.indptr))
+    holds_odd = np.zeros(linear.n_rows, dtype=bool)
+    holds_odd[row[is_odd[linear.indices]]] = True
+    return np.where(holds_odd & (role == OWN), IMPLIED, role)
 
 
 class _Assembly:
     """Puts lines, arcs and openers in order."""
 
-    def __init__(self, linear: LinearModel, role: Ints, own: _Entries, shape: _Shape) -> None:
-        self.linear, self.role, self.own, self.shape = linear, role, own, shape
-        self.shared = _Entries.of(linear, role == SHARED)
+    def __init__(self, linear: LinearModel, role: Ints, label: Ints, is_odd: Flags) -> None:
+        self.linear, self.role, self.label, self.is_odd = linear, role, label, is_odd
+        self.own = Entries.of(linear, role == OWN)
+        self.shape = shape = Shape(linear, self.own, is_odd)
+        self.shared = Entries.of(linear, role == SHARED)
         self.sign = np.where(np.isposinf(self.shared.upper), -1.0, 1.0)
         """what each shared row is multiplied by to read at most"""
         self.use = self.shared.value * self.sign[self.shared.row]
-        self.label = components(own.row, own.column, linear.n_cols)
-        quantity = shape.is_quantity
-        if (quantity & ~linear.integral).any():
-            raise UnfitError(f"{int((quantity & ~linear.integral).sum()):,} columns of any fraction")
-        if (linear.col_lower != 0).any():
-            raise UnfitError("columns with a lower bound")
+        _refuse("columns of any fraction", shape.is_quantity & ~linear.integral)
+        _refuse("columns with a lower bound", ~is_odd & (linear.col_lower != 0))
+        told = np.zeros(linear.n_cols, dtype=bool)
+        told[self.shared.column] = True
+        _refuse("shared rows about lines in full", shape.is_switch & ~shape.is_opener & told)
         self.line, self.step = self._lines()
         self.opener = self._openers()
 
@@ -160,11 +95,9 @@ class _Assembly:
         np.maximum.at(most, row, line[column])
         size = np.bincount(line[column[np.unique(column, return_index=True)[1]]], minlength=rows)
         mine = np.bincount(row, minlength=rows)
-        asked = mine > 0
-        if (least[asked] != most[asked]).any() or (mine[asked] != size[most[asked]]).any():
-            raise UnfitError("rows about parts of a line")
-        if (value != step[column]).any() or (step % 1 != 0).any():
-            raise UnfitError("rows that count a line in different units")
+        wrong = (mine > 0) & ((least != most) | (mine != size[most]))
+        _refuse_some("rows about parts of a line", column[wrong[row]])
+        _refuse_some("rows that count a line in different units", column[(value != step[column]) | (value % 1 != 0)])
         alone = shape.is_quantity & (line < 0)
         line[alone] = rows + np.flatnonzero(alone)
         self.line_of_row = most
@@ -175,16 +108,14 @@ class _Assembly:
         own, shape = self.own, self.shape
         link = (shape.kind == LINK)[own.row] & (own.value > 0)
         row, column = own.row[link], own.column[link]
-        if not shape.is_quantity[column].all():
-            raise UnfitError("openers that need other openers")
+        _refuse_some("openers that need other openers", column[~shape.is_quantity[column]])
         opener = np.full(self.linear.n_cols, -1, dtype=np.int64)
         opener[column] = shape.switch[row]
-        if (opener[column] != shape.switch[row]).any() or (opener[shape.opens_itself] >= 0).any():
-            raise UnfitError("quantities that need two openers")
+        _refuse_some("quantities that need two openers", column[opener[column] != shape.switch[row]])
+        _refuse("quantities that need two openers", shape.opens_itself & (opener >= 0))
         alone = np.bincount(row, minlength=len(own.lower)) == 1
         room = np.where(alone[row], self.linear.col_upper[column] * own.value[link], self._need_of(column))
-        if (shape.big[row] < room - 1e-9).any():
-            raise UnfitError("openers that give only part of the room")
+        _refuse_some("openers that give only part of the room", column[shape.big[row] < room - 1e-9])
         itself = np.flatnonzero(shape.opens_itself)
         opener[itself] = itself
         return opener
@@ -240,7 +171,7 @@ class _Assembly:
         return Problem(
             blocks, shared, arcs, np.where(real, openers, -1),
             rules.line_full, rules.line_used, rules.block_full, soft_column, soft_use,
-            _movable(blocks), linear.offset,
+            movable(blocks, shared), linear.offset,
         )  # fmt: skip
 
     def _soft_columns(self) -> Flags:
@@ -270,13 +201,23 @@ class _Assembly:
         cost, cap = np.full(len(rhs), np.inf), np.zeros(len(rhs))
         paid_by, use = np.full(len(rhs), -1, dtype=np.int64), np.zeros(len(rhs))
         pays = np.flatnonzero(soft[column])
-        if len(np.unique(row[pays])) != len(pays):
-            raise UnfitError("rows whose overrun several columns pay for")
+        several = np.bincount(row[pays], minlength=len(rhs))[row[pays]] > 1
+        _refuse_some("rows whose overrun several columns pay for", column[pays][several])
         cost[row[pays]] = -linear.objective[column[pays]] / -value[pays]
         cap[row[pays]] = linear.col_upper[column[pays]] * -value[pays]
         paid_by[row[pays]], use[row[pays]] = column[pays], -value[pays]
         rows = Shared(rhs, cost, cap, np.concatenate([at, at[twice]]), np.concatenate([sign, -np.ones(len(twice))]))
         return rows, _uses(arcs, row, column, value), _uses(openers, row, column, value), paid_by, use
+
+
+def _refuse(words: str, columns: Flags) -> None:
+    """The blocks of the flagged columns, if any, are odd."""
+    _refuse_some(words, np.flatnonzero(columns))
+
+
+def _refuse_some(words: str, columns: Ints) -> None:
+    if len(columns):
+        raise UnfitError(words, columns)
 
 
 def _runs(label: Ints) -> tuple[Ints, Ints, Ints]:
@@ -307,15 +248,6 @@ def _uses(columns: Ints, row: Ints, column: Ints, value: Floats) -> tuple[Ints, 
     uses = np.zeros(len(kept), dtype=USE)
     uses["row"], uses["use"] = row[kept], value[kept]
     return pointer, uses
-
-
-def _movable(blocks: Blocks) -> Flags:
-    """Blocks that only use up: taking them out never breaks a row of others."""
-    gives = np.zeros(blocks.n_blocks, dtype=bool)
-    gives[blocks.block_of_arc[blocks.arc_of_use[blocks.arc_use["use"] < 0]]] = True
-    gives[blocks.block_of_door[blocks.door_of_use[blocks.door_use["use"] < 0]]] = True
-    movable: Flags = np.logical_not(gives)
-    return movable
 
 
 @dataclass(frozen=True)
@@ -354,13 +286,17 @@ class _Rules:
         full[of] = np.rint(shape.big[filled])
         strict = shape.kind[filled] == FULL
         times = np.bincount(switch, minlength=a.linear.n_cols)
-        if len(np.unique(of)) != len(of):
-            raise UnfitError("lines that two columns call full")
+        several = np.bincount(of, minlength=n_lines)[of] > 1
+        _refuse_some("lines that two columns call full", switch[several])
         size = np.bincount(block_of_line, minlength=n_blocks)
         of_block = times[switch] > 1
         block = block_of_line[of]
-        if (of_block & (times[switch] != size[block])).any():
-            raise UnfitError("columns that call several lines full, but not all of their block")
+        _refuse_some("columns that call some lines of a block full", switch[of_block & (times[switch] != size[block])])
+        money = a.linear.objective[switch]
+        _refuse_some("lines in full that cost money", switch[~strict & (money < 0)])
+        _refuse_some(
+            "lines whose use has a price", a.shape.switch[at_least][a.linear.objective[a.shape.switch[at_least]] != 0]
+        )
         complete = np.zeros(n_lines, dtype=bool)
         complete[of[strict & ~of_block]] = True
         line_full[of[~of_block]], bonus[of[~of_block]] = switch[~of_block], a.linear.objective[switch[~of_block]]
@@ -369,8 +305,6 @@ class _Rules:
         block_full[block[of_block]] = switch[of_block]
         whole[block[of_block & strict]] = True
         prize[block[of_block]] = a.linear.objective[switch[of_block]]
-        if a.linear.col_upper[switch].min(initial=1) < 1:
-            raise UnfitError("switches that are fixed")
         most = cls._most_open(a, block_label)
         rules = np.bincount(block_of_line[(least > 0) | (full < NEVER)], minlength=n_blocks) > 0
         return cls(
@@ -385,7 +319,6 @@ class _Rules:
         np.minimum.at(most, a.label[column], np.floor(a.own.upper[row] + 1e-9).astype(np.int64))
         in_row = np.bincount(row, minlength=len(a.own.lower))[row]
         openers = np.bincount(a.label[a.shape.is_opener | a.shape.opens_itself], minlength=a.linear.n_cols)
-        if (in_row != openers[a.label[column]]).any():
-            raise UnfitError("limits on some openers of a block")
+        _refuse_some("limits on some openers of a block", column[in_row != openers[a.label[column]]])
         found: Ints = most[block_label]
         return found

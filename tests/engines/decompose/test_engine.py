@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ from optimizer.engines.adapter import Request, roles
 from optimizer.engines.base import OWN, SolveServer, solve
 from optimizer.engines.decompose import engine
 from optimizer.engines.result import SolveOptions
-from optimizer.errors import UsageError
 from optimizer.model.build import Model, build_model
 from optimizer.proof import bound as proof_bound
 from optimizer.solution.extract import plan_from_values
@@ -31,7 +31,7 @@ def test_values_and_bounds_enclose_the_optimum_of_highs(rules: bool) -> None:
         for seed in range(8):
             linear = random_orders(100 + seed, 15, rules=rules)
             best = highs.solve(linear, SolveOptions(gap=0.0))
-            found = own.solve(linear, SolveOptions(time_limit_s=1.0, gap=0.0))
+            found = own.solve(linear, SolveOptions(time_limit_s=10.0, gap=0.0))
             assert best.termination.reason == "OPTIMAL"
             assert found.values is not None
             assert found.objective <= best.objective + 1e-6 <= found.best_bound + 2e-6
@@ -45,7 +45,7 @@ def model() -> Model:
 
 
 def test_its_prices_give_its_bound_in_exact_arithmetic(model: Model) -> None:
-    found = solve(model.linear, OWN, WORK)
+    found = solve(model.linear, OWN, replace(WORK, time_limit_s=8.0))
     assert found.values is not None
     assert found.row_prices is not None
     plan = plan_from_values(model, found.values)
@@ -54,7 +54,7 @@ def test_its_prices_give_its_bound_in_exact_arithmetic(model: Model) -> None:
     exact = proof_bound.bound(model.tables, model.scenario, prices.certificate_json()).value
     assert exact is not None
     assert float(exact) == pytest.approx(found.best_bound, rel=1e-6)
-    assert 0 <= found.best_bound / found.objective - 1 < 0.02
+    assert 0 <= found.best_bound / found.objective - 1 < 0.03
 
 
 class Deaf:
@@ -85,11 +85,20 @@ def test_progress_tells_of_plans_and_bounds_early(model: Model) -> None:
     assert first_plan < len(steps) / 2
 
 
-def test_what_blocks_cannot_hold_is_refused_in_words() -> None:
+def test_what_the_simple_shape_cannot_hold_is_solved_all_the_same() -> None:
     m = Matrix()
     one, two, door = m.column(3.0, 2), m.column(2.0, 2), m.column(-1.0, 1)
     m.own.append(({one: 1.0, two: -1.0}, 0.0, 0.0))  # as much of one as of the other
     m.at_most({one: 1.0, door: -2.0}, 0.0)
     m.shared.append(({one: 1.0, two: 1.0}, -np.inf, 3.0))
-    with pytest.raises(UsageError, match="decompose cannot take this batch yet: it holds 1 rows"):
-        solve(m.model(), OWN, WORK)
+    found = solve(m.model(), OWN, WORK)
+    assert found.termination.reason == "OPTIMAL"
+    assert found.objective == pytest.approx(4.0)
+
+
+def test_rules_that_cannot_hold_are_called_so() -> None:
+    m = Matrix()
+    one, two = m.column(3.0, 2), m.column(2.0, 2)
+    m.own.append(({one: 1.0, two: 1.0}, 5.0, np.inf))
+    m.shared.append(({one: 1.0, two: 1.0}, -np.inf, 9.0))
+    assert solve(m.model(), OWN, WORK).termination.reason == "INFEASIBLE"

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.instances import Size, make_batch
 from optimizer.engines.adapter import roles
-from optimizer.engines.decompose.gather import Gatherer, SharedRows
-from optimizer.engines.decompose.problem import Problem, UnfitError
+from optimizer.engines.decompose.gather import Gatherer, PartError, SharedRows
+from optimizer.engines.decompose.problem import Problem
 from optimizer.engines.decompose.read import read_problem
 from optimizer.exact import Exact
 from optimizer.model.build import Model, build_model
@@ -104,7 +104,7 @@ def test_a_limit_that_hangs_on_the_orders_is_refused() -> None:
     tables, scenario = make_batch(PROMISED, 1)
     gatherer, parts = Gatherer({}), parted(tables, scenario).models()
     gatherer.add(next(parts).linear)
-    with pytest.raises(UnfitError, match="contract_minimum whose limit hangs on which orders are there"):
+    with pytest.raises(PartError, match="contract_minimum whose limit hangs on which orders are there"):
         gatherer.add(next(parts).linear)
 
 

@@ -1,0 +1,220 @@
+"""Odd blocks: those whose own rows the simple shape cannot hold. Each keeps its small matrix and is solved by HiGHS.
+
+At prices a block is a whole-number program of its own, and its *bound* counts, not its value: so what is cut short
+still bounds every plan. Such solves are slow, so the plans that they found are kept. Between two full evaluations the
+best of the known plans stands for the block: enough for a direction, never for a bound.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import highspy
+import numpy as np
+
+from optimizer.engines.adapter import OWN, SHARED
+from optimizer.engines.decompose.problem import Flags, Floats, Ints, NoPlanError, Odd, Shared
+from optimizer.engines.resolve_matrix import Program
+from optimizer.model.linear_model import LinearModel
+
+GROUP = 60
+"""Columns of small blocks that are solved as one program: less to hand over, still easy to branch on."""
+NODES = 400
+"""Branchings in one program; beyond, its bound is what it has shown by then."""
+LEAST_S = 0.01
+KNOWN = 24
+"""Plans of each block that are kept."""
+_INFEASIBLE = highspy.HighsModelStatus.kInfeasible
+
+
+def read_odd(linear: LinearModel, role: Ints, label: Ints, is_odd: Flags, shared: Shared) -> Odd:
+    """The flagged columns with their own rows, block after block; those that no own row holds come last."""
+    row = np.repeat(np.arange(linear.n_rows), np.diff(linear.indptr))
+    entry = is_odd[linear.indices]
+    mine = np.zeros(linear.n_rows, dtype=bool)
+    mine[row[entry]] = True
+    mine &= role == OWN
+    held = np.zeros(linear.n_cols, dtype=bool)
+    held[linear.indices[mine[row]]] = True
+    columns = np.flatnonzero(is_odd)
+    columns = columns[np.lexsort((columns, label[columns], ~held[columns]))]
+    block = np.concatenate([[0], np.cumsum(np.diff(label[columns]) != 0)])[: len(columns)].astype(np.int64)
+    whole = Program.of({**linear.arrays, "values": np.zeros(linear.n_cols)})
+    program, row_block = _by_block(whole.part(columns, keep=mine), block)
+    count = int(block[-1]) + 1 if len(block) else 0
+    place = np.full(linear.n_cols, -1, dtype=np.int64)
+    place[columns] = np.arange(len(columns))
+    entry &= (role == SHARED)[row]
+    return Odd(
+        program,
+        np.searchsorted(block, np.arange(count + 1)),
+        np.searchsorted(row_block, np.arange(count + 1)),
+        *_uses(row[entry], place[linear.indices[entry]], linear.data[entry], shared, linear.n_rows),
+    )
+
+
+def _by_block(program: Program, block: Ints) -> tuple[Program, Ints]:
+    """The same with its rows by block, and the block of each row."""
+    row_block = np.zeros(len(program.rows), dtype=np.int64)
+    row_block[program.row] = block[program.entry_column]
+    order = np.argsort(row_block, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    ordered = replace(
+        program,
+        rows=program.rows[order],
+        row=place[program.row],
+        row_lower=program.row_lower[order],
+        row_upper=program.row_upper[order],
+    )
+    return ordered, row_block[order]
+
+
+def _uses(row: Ints, column: Ints, value: Floats, shared: Shared, rows: int) -> tuple[Ints, Ints, Floats]:
+    """(column, shared row, use) of entries of the matrix; a row with two sides stands twice among the shared ones."""
+    first = len(np.unique(shared.row))
+    parts = []
+    for part in (slice(0, first), slice(first, None)):
+        place = np.full(rows, -1, dtype=np.int64)
+        place[shared.row[part]] = np.arange(len(shared.row))[part]
+        mine = np.flatnonzero(place[row] >= 0)
+        at = place[row[mine]]
+        parts.append((column[mine], at, value[mine] * shared.sign[at]))
+    columns, rows_of, uses = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return columns, rows_of, uses
+
+
+class Found(NamedTuple):
+    """What the odd blocks earn at prices: at most (a bound, or an estimate), and how their plans use the rows."""
+
+    worth: float
+    use: Floats
+
+
+@dataclass(frozen=True)
+class _Plans:
+    """One plan of each block: its money (−inf where none was found) and its uses."""
+
+    worth: Floats
+    block: Ints
+    row: Ints
+    use: Floats
+
+    def at(self, price: Floats) -> Floats:
+        """What the plans earn at prices."""
+        paid = np.bincount(self.block, self.use * price[self.row], minlength=len(self.worth))
+        earned: Floats = self.worth - paid
+        return earned
+
+
+class OddPrices:
+    """Evaluates all odd blocks at prices."""
+
+    def __init__(self, odd: Odd, rows: int, pool: Executor, left_s: Callable[[], float]) -> None:
+        """``left_s``: seconds that are left, an emergency stop."""
+        self.odd, self.rows, self.pool, self.left_s = odd, rows, pool, left_s
+        self.parts = list(_parts(odd))
+        self.free = odd.first_column[:-1][np.diff(odd.first_row) == 0]
+        self.block = odd.block
+        self.known: list[_Plans] = []
+        self.met = np.zeros(len(odd.program.columns), dtype=bool)
+        """columns that a plan met so far uses"""
+
+    def solve(self, price: Floats) -> Found:
+        """A bound by whole-number programs. Raises `NoPlanError` where a block has no plan at all."""
+        odd = self.odd
+        objective = odd.program.objective - np.bincount(
+            odd.use_column, odd.use * price[odd.use_row], minlength=len(odd.program.columns)
+        )
+        values = np.full(len(objective), np.nan)
+        values[self.free] = np.where(
+            objective[self.free] > 0, odd.program.upper[self.free], odd.program.lower[self.free]
+        )
+        bound = float(objective[self.free] @ values[self.free])
+
+        def work(part: tuple[slice, slice]) -> float:
+            most, values[part[0]] = solve_part(cut_out(odd.program, *part, objective), self.left_s())
+            return most
+
+        bound += sum(self.pool.map(work, self.parts))
+        self._remember(values)
+        return Found(bound, self.estimate(price).use)
+
+    def estimate(self, price: Floats) -> Found:
+        """The best of the known plans of each block."""
+        earned = np.array([plans.at(price) for plans in self.known])
+        best = earned.argmax(axis=0)
+        worth = earned[best, np.arange(len(best))]
+        use = np.zeros(self.rows)
+        for number, plans in enumerate(self.known):
+            taken = (best == number)[plans.block] & np.isfinite(worth)[plans.block]
+            use += np.bincount(plans.row[taken], plans.use[taken], minlength=self.rows)
+        return Found(float(worth[np.isfinite(worth)].sum()), use)
+
+    def _remember(self, values: Floats) -> None:
+        odd = self.odd
+        values = np.where(odd.program.integral, np.rint(values), values)
+        self.met |= np.nan_to_num(values) != 0
+        blocks = len(odd.first_column) - 1
+        worth = np.bincount(self.block, odd.program.objective * values, minlength=blocks)  # NaN: no plan was found
+        used = np.nan_to_num(odd.use * values[odd.use_column])
+        kept = np.flatnonzero(used)
+        plans = _Plans(
+            np.where(np.isnan(worth), -np.inf, worth),
+            self.block[odd.use_column[kept]],
+            odd.use_row[kept],
+            used[kept],
+        )
+        self.known = [*self.known[1 - KNOWN :], plans]
+
+
+def _parts(odd: Odd) -> Iterator[tuple[slice, slice]]:
+    """(columns, rows) of programs: large blocks alone, small ones together."""
+    with_rows = int((np.diff(odd.first_row) > 0).sum())
+    first = odd.first_column[: with_rows + 1]
+    cuts, begun = [0], 0
+    for block in range(1, with_rows):
+        if first[block + 1] - first[begun] > GROUP:
+            cuts.append(block)
+            begun = block
+    for a, b in itertools.pairwise([*cuts, with_rows] if with_rows else []):
+        yield slice(int(first[a]), int(first[b])), slice(int(odd.first_row[a]), int(odd.first_row[b]))
+
+
+def cut_out(program: Program, columns: slice, rows: slice, objective: Floats) -> Program:
+    """Neighbouring columns and the rows that hold them alone, with another objective."""
+    start = program.start[columns.start : columns.stop + 1]
+    entry = slice(int(start[0]), int(start[-1]))
+    return Program(
+        columns=program.columns[columns],
+        rows=program.rows[rows],
+        objective=objective[columns],
+        lower=program.lower[columns],
+        upper=program.upper[columns],
+        integral=program.integral[columns],
+        start=start - start[0],
+        row=program.row[entry] - rows.start,
+        value=program.value[entry],
+        row_lower=program.row_lower[rows],
+        row_upper=program.row_upper[rows],
+        values=program.values[columns],
+    )
+
+
+def solve_part(program: Program, time_limit_s: float) -> tuple[float, Floats]:
+    """(upper bound, values) of one program; values are NaN where it found none within its branchings."""
+    limits = {"mip_max_nodes": NODES, "time_limit": max(time_limit_s, LEAST_S)}
+    highs = program.highs(mixed=True, mip_rel_gap=0.0, **limits)
+    highs.run()
+    if highs.getModelStatus() == _INFEASIBLE:
+        raise NoPlanError
+    info, solution = highs.getInfo(), highs.getSolution()
+    values = np.array(solution.col_value) if solution.value_valid else np.full(len(program.columns), np.nan)
+    bound = -info.mip_dual_bound if program.integral.any() else -info.objective_function_value
+    if not np.isfinite(bound):
+        bound = float(np.maximum(program.objective * program.lower, program.objective * program.upper).sum())
+    return bound, values

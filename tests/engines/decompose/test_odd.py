@@ -1,0 +1,84 @@
+"""Blocks that the simple shape cannot hold: the same bound, and plans that keep every rule."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from optimizer.engines.adapter import roles
+from optimizer.engines.base import OWN, SolveServer
+from optimizer.engines.decompose.dual import Evaluator
+from optimizer.engines.decompose.read import read_problem
+from optimizer.engines.result import SolveOptions
+from optimizer.model.linear_model import Block, LinearModel
+from tests.engines.decompose.orders import random_orders
+
+
+def with_odd_rows(linear: LinearModel, seed: int, share: float = 0.4) -> LinearModel:
+    """The same orders; some demand rows stand twice, then in half units, which no simple block says."""
+    own = next(block for block in linear.row_blocks if not block.coupling)
+    rng = np.random.default_rng(seed)
+    entries = [slice(a, b) for a, b in zip(linear.indptr[:-1], linear.indptr[1:], strict=True)]
+    again = [
+        row
+        for row in range(own.start, own.stop)
+        if (linear.data[entries[row]] == 1).all()
+        and 1 < linear.row_upper[row] < np.inf
+        and np.isneginf(linear.row_lower[row])
+        and rng.random() < share
+    ]
+    sizes = [len(linear.indices[entries[row]]) for row in again]
+    last = linear.row_blocks[-1].stop
+    return replace(
+        linear,
+        indptr=np.concatenate([linear.indptr, linear.indptr[-1] + np.cumsum(sizes, dtype=np.int64)]),
+        indices=np.concatenate([linear.indices, *(linear.indices[entries[row]] for row in again)]),
+        data=np.concatenate([linear.data, *(2 * linear.data[entries[row]] for row in again)]),
+        row_lower=np.concatenate([linear.row_lower, np.full(len(again), -np.inf)]),
+        row_upper=np.concatenate([linear.row_upper, 2 * linear.row_upper[again] + 1]),
+        row_blocks=(*linear.row_blocks, Block("again", last, last + len(again), {})),
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_block_earns_the_same_however_it_is_solved(seed: int) -> None:
+    linear = random_orders(seed, 30)
+    simple = read_problem(linear, roles(linear))
+    mixed = read_problem(with_odd_rows(linear, seed), roles(with_odd_rows(linear, seed)))
+    assert mixed.odd is not None
+    assert 0 < mixed.blocks.n_blocks < simple.blocks.n_blocks
+    assert "rows that count a line in different units" in mixed.reasons
+    price = np.random.default_rng(seed).random(len(simple.shared.rhs)) * 3
+    with ThreadPoolExecutor(2) as pool:
+        one = Evaluator(simple, pool, 2)(price)
+        evaluator = Evaluator(mixed, pool, 2)
+        other, again = evaluator(price), evaluator(price, full=False)
+    assert other.bound == pytest.approx(one.bound, rel=1e-9)
+    np.testing.assert_allclose(other.use, one.use, atol=1e-6)
+    assert again.bound == np.inf  # an estimate is no bound
+    np.testing.assert_allclose(again.use, other.use)
+
+
+def test_values_and_bounds_enclose_the_optimum_with_blocks_of_both_kinds() -> None:
+    reached = []
+    with SolveServer("highs") as highs, SolveServer(OWN, threads=1) as own:
+        for seed in range(4):
+            linear = with_odd_rows(random_orders(200 + seed, 15), seed)
+            best = highs.solve(linear, SolveOptions(gap=0.0))
+            found = own.solve(linear, SolveOptions(time_limit_s=20.0, gap=0.0))
+            assert best.termination.reason == "OPTIMAL"
+            assert found.values is not None
+            assert found.objective <= best.objective + 1e-6 <= found.best_bound + 2e-6
+            reached.append(found.objective / best.objective)
+    assert np.mean(reached) > 0.995
+
+
+def test_a_plan_to_start_from_is_never_lost() -> None:
+    linear = with_odd_rows(random_orders(7, 30), 7)
+    with SolveServer("highs") as highs, SolveServer(OWN) as own:
+        best = highs.solve(linear, SolveOptions(gap=0.0))
+        found = own.solve(linear, SolveOptions(time_limit_s=2.0, gap=0.0, start=best.values))
+    assert found.objective >= best.objective - 1e-6
