@@ -8,7 +8,6 @@ import os
 import platform
 import re
 import resource
-import threading
 from collections.abc import Mapping, Sequence
 from copy import copy
 from decimal import Decimal
@@ -25,24 +24,23 @@ from optimizer.engines.auto import OWN
 from optimizer.errors import INTERRUPTED_INT, LIMIT_WITH_PLAN, OK, Issue
 from optimizer.exact import decimal_text, money_text
 from optimizer.model.build import Model, build_model
-from optimizer.model.parted import PartedModel, in_parts
+from optimizer.model.parted import PartedModel
 from optimizer.proof import bound_text, certified_bound
 from optimizer.report.bundle import SCHEMA_VERSION, RunBundle
 from optimizer.report.words import share_words
 from optimizer.solution.contract_prices import priced
 from optimizer.solution.exceptions import exceptions
-from optimizer.solution.least_change import LeastChange, LeastEffort, least_changes
+from optimizer.solution.least_change import LeastChange
 from optimizer.solution.least_words import as_data
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.metrics import kpis_of
 from optimizer.solution.optimize import Answer
 from optimizer.solution.outputs import tables_of
 from optimizer.solution.plan import Plan
-from optimizer.solution.prices import Prices, price_plan
-from optimizer.solution.prices_in_parts import MOST_COLUMNS, price_in_parts, price_large
+from optimizer.solution.prices import Prices
 from optimizer.solution.reasons import shorts
 from optimizer.solution.replenishment import replenishment
-from optimizer.solution.share_costs import share_costs, told_shares
+from optimizer.solution.share_costs import told_shares
 from optimizer.solution.stage_reasons import with_goals
 from optimizer.tables.soften import soften, soften_log
 
@@ -280,51 +278,6 @@ def name_with_digest(name: str, content: Sequence[Any]) -> str:
 def _decimal(value: float) -> Decimal | None:
     """The shortest decimal that names the float, as it is written and counted with from then on; None if infinite."""
     return Decimal(repr(float(value))) if np.isfinite(value) else None
-
-
-def model_of(tables: Tables, scenario: Scenario) -> Model | PartedModel:
-    """The model of a batch; in parts where it is too large for one matrix and our own engine may take it."""
-    parted = in_parts(tables, scenario) if scenario.solve.engine in ("auto", OWN) else None
-    return parted or build_model(tables, scenario)
-
-
-def prices_of(model: Model | PartedModel, answer: Answer, stop: threading.Event) -> Prices:
-    """Prices and the values of one unit more and less, within the time that the scenario gives a solve."""
-    assert answer.plan is not None
-    if isinstance(model, PartedModel):
-        return price_in_parts(model, answer.plan, answer.priced)
-    if answer.result.row_prices is not None and model.linear.n_cols > MOST_COLUMNS and not model.stages:
-        return price_large(model, answer.plan, answer.result.row_prices)
-    settings = model.scenario.solve
-    return price_plan(
-        model,
-        answer.plan,
-        time_limit_s=float(settings.time_limit_s),
-        top_rows=settings.price_rows,
-        threads=settings.threads,
-        memory_limit_mb=settings.memory_limit_mb,
-        stop=stop,
-        row_prices=answer.result.row_prices,
-    )
-
-
-def least_changes_of(
-    model: Model | PartedModel, answer: Answer, stop: threading.Event, time_limit_s: float
-) -> dict[int, LeastChange]:
-    """What would fill the short lines with most money at stake, as far as the time goes; of large batches, nothing."""
-    assert answer.plan is not None
-    if isinstance(model, PartedModel) or (answer.result.row_prices is not None and model.linear.n_cols > MOST_COLUMNS):
-        return {}
-    settings = model.scenario.solve
-    effort = LeastEffort(time_limit_s, settings.explain_rows)
-    return least_changes(model, answer.plan, effort, memory_limit_mb=settings.memory_limit_mb, stop=stop)
-
-
-def share_costs_of(model: Model | PartedModel, answer: Answer, stop: threading.Event) -> dict[int, dict[str, Any]]:
-    """What each fair share costs, within half of the time that the scenario gives a solve; none in parts."""
-    if isinstance(model, PartedModel):
-        return {}
-    return share_costs(model, answer, stop, float(model.scenario.solve.time_limit_s) / 2)
 
 
 def rejected(bundle: RunBundle, verification: dict[str, Any]) -> RunBundle:

@@ -74,7 +74,7 @@ def run(
     ``soften`` lowers hard rules that cannot all hold, by the cheapest repair; setting ``stop`` ends the run with the
     best verified plan so far; ``resume`` takes a finished run of the same inputs as it stands.
     """
-    from optimizer import record
+    from optimizer import record, steps
     from optimizer.scenario.load import load_scenario
     from optimizer.solution.stages import optimize_in_stages
     from optimizer.tables.read import load_tables
@@ -84,7 +84,7 @@ def run(
         loaded = load_scenario(scenario_path, settings, allow_outside=allow_outside)
         tables, warnings = load_tables(loaded)
     with phases("build"):
-        model = record.model_of(tables, loaded.scenario)
+        model = steps.model_of(tables, loaded.scenario)
         start, row_prices = start_from(model, warm_start) if warm_start else (None, None)
     story = record.Story(loaded, settings, model, warnings, start, row_prices, require_certified=require_certified)
     target = target_of(story, out)
@@ -104,11 +104,11 @@ def run(
         return publish(bundle, target, code, phases, warnings, fmt)
     story.model = answer.model or story.model
     with phases("price"):
-        prices = record.prices_of(story.model, answer, stop)
+        prices = steps.prices_of(story.model, answer, stop)
     with phases("explain"):
         left = float(story.scenario.solve.time_limit_s) - phases.seconds["price"]
-        fairness = record.share_costs_of(story.model, answer, stop)
-        changes = record.least_changes_of(story.model, answer, stop, left)
+        fairness = steps.share_costs_of(story.model, answer, stop)
+        changes = steps.least_changes_of(story.model, answer, stop, left)
     with phases("prove"):
         bundle = story.with_plan(answer, prices, changes, fairness)
     copied = tables if bundle_inputs else None

@@ -22,6 +22,7 @@ ALLOWED = {
     "report": {"errors", "exact", "tables", "scenario", "model.terms", "solution"},
     "warm_start": {"errors", "exact", "tables", "scenario", "model", "engines", "solution", "report"},
     "resume": {"errors", "report"},
+    "steps": {"scenario", "tables", "model", "engines", "solution"},
     "record": {"errors", "exact", "tables", "scenario", "model", "engines", "solution", "report", "proof"},
     "run": {
         "errors",
@@ -33,6 +34,7 @@ ALLOWED = {
         "report",
         "proof",
         "record",
+        "steps",
         "resume",
         "warm_start",
     },

@@ -15,10 +15,11 @@ from openpyxl import load_workbook
 
 from optimizer.model.build import build_model
 from optimizer.proof import certify
-from optimizer.record import Story, prices_of
+from optimizer.record import Story
 from optimizer.run import RunOutcome, run
 from optimizer.scenario.load import load_scenario
 from optimizer.solution.stages import optimize_in_stages
+from optimizer.steps import prices_of
 from optimizer.tables.read import load_tables
 from optimizer.tables.schema import REFUSED
 from tests.builders import write_case

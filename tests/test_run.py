@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optimizer import record
+from optimizer import record, steps
 from optimizer.model.build import build_model
 from optimizer.run import Phases, publish
 from optimizer.scenario.load import load_scenario
@@ -29,7 +29,7 @@ def test_a_plan_with_a_unit_too_many_is_withheld(tmp_path: Path) -> None:
     assert answer.plan is not None
     found = answer.plan
     greedy = replace(answer, plan=Plan(found.line, found.lane, found.qty + np.array([0, 1])))
-    bundle = story.with_plan(greedy, record.prices_of(model, answer, stop))
+    bundle = story.with_plan(greedy, steps.prices_of(model, answer, stop))
     outcome = publish(bundle, tmp_path / "run", 0, Phases(), warnings, "csv")
     assert outcome.exit_code == 6
     run = json.loads((outcome.folder / "run.json").read_text())
