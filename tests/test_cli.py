@@ -78,7 +78,6 @@ def test_1_what_cannot_be_written_is_named(tmp_path: Path) -> None:
         (["solve"], "Missing argument"),
         (["frobnicate"], "No such command"),
         (["solve", str(SCENARIOS / "regional-demand-spike.toml"), "--set", "solve.gpa=1"], "gap"),
-        (["solve", str(SCENARIOS / "chilled-tariff.toml"), "--engine", "decompose"], "cannot take this batch"),
         (["frontier", str(SCENARIOS / "brunel-day.toml"), "--x", "otif_rate", "--y", "margin"], "not linear"),
         (["certify", "nowhere"], "nowhere"),
     ],

@@ -28,7 +28,7 @@ def _plain_fill(b, o, desk, opened, key, rank, whole_steps):
     total = 0.0
     for line in range(b.block[o].line, b.block[o + 1].line):
         start, left = b.line[line].arc - zero, b.line[line].need
-        for at in range(start, start + desk.ranked[line - b.block[o].line]):
+        for at in range(start, start + desk.line[line - b.block[o].line].ranked):
             a = rank[at]
             y = b.arc[zero + a].opener
             if y >= 0 and not opened[y]:
@@ -77,7 +77,7 @@ def _fill_line(b, o, line, desk, opened, spread, whole_steps):
     open_part = True
     limit = b.line[line].full
     start = b.line[line].arc - zero
-    for at in range(start, start + desk.ranked[line - b.block[o].line]):
+    for at in range(start, start + desk.line[line - b.block[o].line].ranked):
         a = rank[at]
         y = b.arc[zero + a].opener
         if y >= 0 and not opened[y]:
@@ -127,10 +127,17 @@ def best_plan(b, o, desk, whole_steps, most_nodes):
         value, limit = best_by_table(b, o, desk)
         if value != MISFIT:
             return value, limit
+    value, upper = search_plan(b, o, desk, whole_steps, most_nodes)
+    return value, max(value, min(upper, limit))
+
+
+@compiled
+def search_plan(b, o, desk, whole_steps, most_nodes):
+    """The same by search alone: faster where most openers have no room, as while a plan is searched for."""
     rank_arcs(b, o, desk)
     value, upper = best_set(b, o, desk, whole_steps, most_nodes)
     take_best(b, o, desk, whole_steps)
-    return value, max(value, min(upper, limit))
+    return value, upper
 
 
 @compiled
@@ -255,7 +262,7 @@ def _gains_by_line(b, o, desk, free, whole_steps):
     gain[: b.block[o + 1].open - b.block[o].open] = 0.0
     for line in range(b.block[o].line, b.block[o + 1].line):
         start, need = b.line[line].arc - zero, b.line[line].need
-        stop = start + desk.ranked[line - b.block[o].line]
+        stop = start + desk.line[line - b.block[o].line].ranked
         now = 0.0
         for at in range(start - 1, stop):  # first the open ones alone
             joining = -1
@@ -297,7 +304,7 @@ def _reach(b, o, desk, opened, free, whole_steps):
     for line in range(b.block[o].line, b.block[o + 1].line):
         start = b.line[line].arc - zero
         number = 0
-        for at in range(start, start + desk.ranked[line - b.block[o].line]):
+        for at in range(start, start + desk.line[line - b.block[o].line].ranked):
             a = desk.arc[at].rank
             y = b.arc[zero + a].opener
             desk.arc[a].burdened = desk.arc[a].unit
@@ -370,7 +377,7 @@ def _take_line(b, o, line, desk, want_full, whole_steps):
         want_full = False
     taken = np.int64(0)
     start = b.line[line].arc - zero
-    for at in range(start, start + desk.ranked[line - b.block[o].line]):
+    for at in range(start, start + desk.line[line - b.block[o].line].ranked):
         a = desk.arc[at].rank
         y = b.arc[zero + a].opener
         if y >= 0 and not desk.best[y]:

@@ -16,17 +16,23 @@ EPS = 1e-9
 _DESK_ARC = np.dtype(
     [("unit", "f8"), ("shared_fee", "f8"), ("burdened", "f8"), ("part", "f8"), ("room", "i8"), ("span", "i8"),
      ("units", "i8"), ("rank", "i8"), ("fee_rank", "i8"), ("reach_rank", "i8"), ("next_arc", "i8"), ("line", "i8"),
-     ("steps", "i8"), ("money", "f8"), ("share", "f8"), ("taken", "i8")],
+     ("steps", "i8"), ("money", "f8"), ("share", "f8"), ("taken", "i8"), ("chain", "i8")],
     align=True,
 )  # fmt: skip
 """money of a unit at the prices · the same less its part of the fee of its opener · the same for free openers of a
 node · what its opener would add to its line · most units · most units that pay one fee (of the line, where several arcs
 have its opener) · units taken · positions of the arcs of its line by falling money, in each of the three kinds · next
 arc of its opener · its line, counted in the block · most steps · money of a step · its share
-of the fee of its opener · steps taken while fees are spread"""
-_DESK_DOOR = np.dtype([("fee", "f8"), ("alone", "f8"), ("gain", "f8"), ("first_arc", "i8"), ("arcs", "i8")], align=True)
+of the fee of its opener · steps taken while fees are spread · arcs of one
+opener, listed"""
+_DESK_DOOR = np.dtype(
+    [("fee", "f8"), ("alone", "f8"), ("gain", "f8"), ("first_arc", "i8"), ("arcs", "i8"), ("layer", "i8")], align=True
+)
 """fee at the prices · what it could earn by itself, before its fee · what it would add to the open ones · its
-first arc that can pay, and how many can"""
+first arc that can pay, and how many can · the opener of each layer of the table, listed"""
+_DESK_LINE = np.dtype([("ranked", "i8"), ("width", "i8"), ("stride", "i8")], align=True)
+"""how many of its arcs can be of use at all, and so are ranked · how many states it has in the table · how far apart
+states lie that differ by one step of it"""
 
 CELLS = 1 << 17
 """Room for states × openers in `optimizer.engines.decompose.table`."""
@@ -37,8 +43,7 @@ class Desk(NamedTuple):
 
     arc: Records
     door: Records
-    ranked: Ints
-    """per line: how many of its arcs can be of use at all, and so are ranked"""
+    line: Records
     opened: Flags
     best: Flags
     """the best set so far"""
@@ -47,19 +52,9 @@ class Desk(NamedTuple):
     free_stack: Flags
     bound_stack: Floats
     depth: Ints
-    """nodes on the stack, one number"""
+    """nodes on the stack, and layers of the table: two numbers"""
     table: Floats
     """best values of states, opener after opener"""
-    layer: Ints
-    """the opener of each layer of the table"""
-    layers: Ints
-    """how many layers, one number"""
-    chain: Ints
-    """arcs of one opener"""
-    width: Ints
-    """per line: how many states it has"""
-    stride: Ints
-    """per line: how far states lie apart that differ by one step of it"""
 
 
 def make_desk(blocks: Blocks) -> Desk:
@@ -71,19 +66,14 @@ def make_desk(blocks: Blocks) -> Desk:
     return Desk(
         arc=np.zeros(arcs, dtype=_DESK_ARC),
         door=np.zeros(openers + 1, dtype=_DESK_DOOR),
-        ranked=np.zeros(lines, dtype=np.int64),
+        line=np.zeros(lines, dtype=_DESK_LINE),
         opened=np.zeros(openers, dtype=np.bool_),
         best=np.zeros(openers, dtype=np.bool_),
         open_stack=np.zeros((nodes, openers), dtype=np.bool_),
         free_stack=np.zeros((nodes, openers), dtype=np.bool_),
         bound_stack=np.zeros(nodes),
-        depth=np.zeros(1, dtype=np.int64),
+        depth=np.zeros(2, dtype=np.int64),
         table=np.zeros(CELLS),
-        layer=np.zeros(openers + 1, dtype=np.int64),
-        layers=np.zeros(1, dtype=np.int64),
-        chain=np.zeros(arcs, dtype=np.int64),
-        width=np.zeros(lines, dtype=np.int64),
-        stride=np.zeros(lines, dtype=np.int64),
     )
 
 
@@ -164,7 +154,7 @@ def rank_arcs(b, o, desk):
             insert_ranked(desk.arc.unit, desk.arc.rank, first, number, a)
             insert_ranked(desk.arc.shared_fee, desk.arc.fee_rank, first, number, a)
             number += 1
-        desk.ranked[line - b.block[o].line] = number
+        desk.line[line - b.block[o].line].ranked = number
 
 
 @compiled

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from optimizer.engines.decompose.choice import best_plan
+from optimizer.engines.decompose.choice import best_plan, search_plan
 from optimizer.engines.decompose.compiled import compiled
 from optimizer.engines.decompose.desk import EPS, lay_out, limit_rooms
 from optimizer.engines.decompose.problem import ASKED, Flags, Floats, Ints, Problem, Small
@@ -105,7 +105,7 @@ def insert(b, o, state, desk, guide, weight, soft):
     """
     lay_out(b, o, desk, guide.price, weight)
     limit_rooms(b, o, desk, state.slack, soft)
-    best_plan(b, o, desk, True, SEARCH_NODES)
+    search_plan(b, o, desk, True, SEARCH_NODES)
     _apply(b, o, state, desk, soft)
     _regret(b, o, state, guide)
 

@@ -54,18 +54,18 @@ def _share_out(b, o, desk):
     """Shares in proportion to what an arc could earn at most; the arcs that can pay, listed by line."""
     zero = b.line[b.block[o].line].arc
     for line in range(b.block[o + 1].line - b.block[o].line):
-        desk.ranked[line] = 0
-    for layer in range(desk.layers[0]):
-        y = desk.layer[layer]
+        desk.line[line].ranked = 0
+    for layer in range(desk.depth[1]):
+        y = desk.door[layer].layer
         a = desk.door[y].first_arc
         while a >= 0:
             line = desk.arc[a].line
-            steps = min(desk.arc[a].steps, desk.width[line] - 1)
+            steps = min(desk.arc[a].steps, desk.line[line].width - 1)
             desk.arc[a].steps = steps
             desk.arc[a].share = desk.door[y].fee * (desk.arc[a].money * steps / desk.door[y].alone)
             first = b.line[b.block[o].line + line].arc - zero
-            desk.arc[first + desk.ranked[line]].rank = a
-            desk.ranked[line] += 1
+            desk.arc[first + desk.line[line].ranked].rank = a
+            desk.line[line].ranked += 1
             a = desk.arc[a].next_arc
 
 
@@ -75,12 +75,12 @@ def _relaxed(b, o, desk):
     zero, total = b.line[b.block[o].line].arc, 0.0
     for line in range(b.block[o + 1].line - b.block[o].line):
         first = b.line[b.block[o].line + line].arc - zero
-        last = first + desk.ranked[line]
+        last = first + desk.line[line].ranked
         for at in range(first, last):
             a = desk.arc[at].rank
             desk.arc[a].taken = 0
             desk.arc[a].burdened = desk.arc[a].money - desk.arc[a].share / desk.arc[a].steps
-        left = desk.width[line] - 1
+        left = desk.line[line].width - 1
         while left > 0:
             best, most = -1, 0.0
             for at in range(first, last):
@@ -98,8 +98,8 @@ def _relaxed(b, o, desk):
 @compiled
 def _move_shares(b, o, desk, quickness):
     """Let each opener ask more where it is used, with the same fee in all."""
-    for layer in range(desk.layers[0]):
-        y = desk.layer[layer]
+    for layer in range(desk.depth[1]):
+        y = desk.door[layer].layer
         if desk.door[y].fee <= 0.0 or desk.door[y].arcs < 2:
             continue
         used, a = 0.0, desk.door[y].first_arc
@@ -125,16 +125,16 @@ def _try_used(b, o, desk, least):
     openers = b.block[o + 1].open - b.block[o].open
     for y in range(openers):
         desk.opened[y] = False
-    for layer in range(desk.layers[0]):
-        y = desk.layer[layer]
+    for layer in range(desk.depth[1]):
+        y = desk.door[layer].layer
         a = desk.door[y].first_arc
         while a >= 0 and y < openers:
             if desk.arc[a].taken > 0:
                 desk.opened[y] = True
             a = desk.arc[a].next_arc
     value = _earned(b, o, desk)
-    for layer in range(desk.layers[0]):
-        y = desk.layer[layer]
+    for layer in range(desk.depth[1]):
+        y = desk.door[layer].layer
         if y < openers and desk.opened[y]:
             desk.opened[y] = False
             without = _earned(b, o, desk)
@@ -157,8 +157,8 @@ def _earned(b, o, desk):
             total -= desk.door[y].fee
     for line in range(b.block[o + 1].line - b.block[o].line):
         first = b.line[b.block[o].line + line].arc - zero
-        last = first + desk.ranked[line]
-        left, cap_money, cap_at = desk.width[line] - 1, np.inf, np.int64(-1)
+        last = first + desk.line[line].ranked
+        left, cap_money, cap_at = desk.line[line].width - 1, np.inf, np.int64(-1)
         while left > 0:  # the next in order of (money, place)
             best, most = np.int64(-1), 0.0
             for at in range(first, last):
@@ -185,8 +185,8 @@ def _with_open(b, o, desk, y, relaxed):
     while a >= 0:
         line = desk.arc[a].line
         first = b.line[b.block[o].line + line].arc - zero
-        free = desk.width[line] - 1
-        for at in range(first, first + desk.ranked[line]):
+        free = desk.line[line].width - 1
+        for at in range(first, first + desk.line[line].ranked):
             free -= desk.arc[desk.arc[at].rank].taken
         total += desk.arc[a].taken * (desk.arc[a].money - desk.arc[a].burdened)
         more = desk.arc[a].steps - desk.arc[a].taken
@@ -196,7 +196,7 @@ def _with_open(b, o, desk, y, relaxed):
         cap_money, cap_at = -np.inf, np.int64(-1)
         while more > 0:  # in place of the cheapest, one arc after the other
             worst, least = np.int64(-1), desk.arc[a].money
-            for at in range(first, first + desk.ranked[line]):
+            for at in range(first, first + desk.line[line].ranked):
                 other = desk.arc[at].rank
                 money = desk.arc[other].burdened
                 if other == a or desk.arc[other].taken == 0 or money >= least:

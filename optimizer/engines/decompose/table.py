@@ -34,11 +34,11 @@ def best_by_table(b, o, desk):
     if longest < 0:
         return MISFIT, upper
     states = _states(b, o, desk)
-    if not twins and states * desk.layers[0] > FEW_CELLS and b.block[o + 1].line - b.block[o].line > 1:
+    if not twins and states * desk.depth[1] > FEW_CELLS and b.block[o + 1].line - b.block[o].line > 1:
         upper = drop_openers(b, o, desk)
         longest, twins = chain_arcs(b, o, desk)
         states = _states(b, o, desk)
-    if states * (desk.layers[0] + longest + 2) > CELLS:
+    if states * (desk.depth[1] + longest + 2) > CELLS:
         return MISFIT, upper
     value = _fill_table(desk, states)
     _trace(b, o, desk, states)
@@ -50,11 +50,11 @@ def _fill_table(desk, states):
     """The best value of all openers and all units."""
     for cell in range(states):
         desk.table[cell] = 0.0
-    layers = desk.layers[0]
+    layers = desk.depth[1]
     for layer in range(layers):
         before, now = layer * states, (layer + 1) * states
-        _open(desk, desk.layer[layer], before, now, states)
-        a = desk.door[desk.layer[layer]].first_arc
+        _open(desk, desk.door[layer].layer, before, now, states)
+        a = desk.door[desk.door[layer].layer].first_arc
         while a >= 0:
             _take(desk, a, now, states)
             a = desk.arc[a].next_arc
@@ -65,7 +65,7 @@ def _fill_table(desk, states):
 
 @compiled
 def chain_arcs(b, o, desk):
-    """Chain the arcs that can pay by opener; ``desk.layer`` lists the openers that have any.
+    """Chain the arcs that can pay by opener; ``layer`` of the doors lists the openers that have any.
 
     Returns (most arcs of one opener, whether any has two in a line); (−1, False) if steps or fees do not fit the table.
     An opener that does not pay with all of its arcs never does. The last door of the desk stands for arcs without one.
@@ -99,7 +99,7 @@ def chain_arcs(b, o, desk):
                 continue
             desk.arc[a].line, desk.arc[a].money = line - b.block[o].line, desk.arc[a].unit * step
             if desk.door[y].arcs == 0:
-                desk.layer[layers] = y
+                desk.door[layers].layer = y
                 layers += 1
             elif y != loose and desk.arc[desk.door[y].first_arc].line == desk.arc[a].line:
                 twins = True
@@ -107,8 +107,8 @@ def chain_arcs(b, o, desk):
             desk.door[y].arcs += 1
             longest = max(longest, desk.door[y].arcs)
             most += desk.arc[a].steps
-        desk.width[line - b.block[o].line] = min(b.line[line].need // step, most) + 1
-    desk.layers[0] = layers
+        desk.line[line - b.block[o].line].width = min(b.line[line].need // step, most) + 1
+    desk.depth[1] = layers
     return longest, twins
 
 
@@ -117,8 +117,8 @@ def _states(b, o, desk):
     """How many states there are, or more than `CELLS`; notes how far apart lie those that differ by one step."""
     states, most = np.int64(1), np.int64(CELLS + 1)
     for line in range(b.block[o + 1].line - b.block[o].line):
-        desk.stride[line] = states
-        states = min(states * desk.width[line], most)
+        desk.line[line].stride = states
+        states = min(states * desk.line[line].width, most)
     return states
 
 
@@ -133,7 +133,7 @@ def _open(desk, y, before, now, states):
 def _take(desk, a, now, states):
     """Let arc ``a`` take steps of its line in every state, in place."""
     table, money, most = desk.table, desk.arc[a].money, desk.arc[a].steps
-    stride, width = desk.stride[desk.arc[a].line], desk.width[desk.arc[a].line]
+    stride, width = desk.line[desk.arc[a].line].stride, desk.line[desk.arc[a].line].width
     for high in range(now, now + states, stride * width):
         for steps in range(width - 1, 0, -1):  # from the top: what is below is still without this arc
             for cell in range(high + steps * stride, high + (steps + 1) * stride):
@@ -146,11 +146,11 @@ def _take(desk, a, now, states):
 @compiled
 def _trace(b, o, desk, states):
     """Read the best plan off the table: its openers and units."""
-    layers = desk.layers[0]
+    layers = desk.depth[1]
     table, cell, work = desk.table, states - 1, (layers + 1) * states
     zero = b.line[b.block[o].line].arc
     for layer in range(layers - 1, -1, -1):
-        before, y = layer * states, desk.layer[layer]
+        before, y = layer * states, desk.door[layer].layer
         if table[before + states + cell] == table[before + cell]:
             continue
         _open(desk, y, before, work, states)
@@ -161,12 +161,12 @@ def _trace(b, o, desk, states):
                 table[at + states + state] = table[at + state]
             at += states
             _take(desk, a, at, states)
-            desk.chain[count] = a
+            desk.arc[count].chain = a
             count += 1
             a = desk.arc[a].next_arc
         for k in range(count - 1, -1, -1):
-            a = desk.chain[k]
-            taken, stride = 0, desk.stride[desk.arc[a].line]
+            a = desk.arc[k].chain
+            taken, stride = 0, desk.line[desk.arc[a].line].stride
             while table[at + cell] != table[at - states + cell - taken * stride] + taken * desk.arc[a].money:
                 taken += 1
             desk.arc[a].units = taken * b.arc[zero + a].step
