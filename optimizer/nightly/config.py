@@ -1,4 +1,4 @@
-"""What a nightly run is told: which scenarios, how fresh their tables are to be, how long it may take, where to publish."""
+"""What a nightly run is told: which scenarios, how fresh the tables must be, how long it may take, where to publish."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from optimizer.errors import InputError, Issue, UsageError
 from optimizer.scenario.explain import explain
@@ -26,6 +34,15 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$"
 Count = Annotated[int, Field(ge=0, strict=True)]
 Seconds = Annotated[Amount, Field(gt=0)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+
+
+def _known_table(name: str) -> str:
+    if name not in TABLES:
+        raise ValueError(f"the name of a table; {did_you_mean(name, TABLES, 'data.md lists them')}")
+    return name
+
+
+TableName = Annotated[str, AfterValidator(_known_table)]
 
 
 class TableRule(Frozen):
@@ -77,7 +94,7 @@ class NightlyConfig(Frozen):
     allow_outside: bool = False
     limits: Limits = Limits()
     failure: Failure = Failure()
-    tables: Mapping[str, TableRule] = Field(default_factory=dict)
+    tables: Mapping[TableName, TableRule] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
 
     @field_validator("time_zone")
@@ -89,14 +106,6 @@ class NightlyConfig(Frozen):
             raise ValueError(
                 "a time zone of this machine, such as Europe/Berlin (pip install tzdata brings all)"
             ) from None
-        return value
-
-    @field_validator("tables")
-    @classmethod
-    def _are_tables(cls, value: Mapping[str, TableRule]) -> Mapping[str, TableRule]:
-        for name in value:
-            if name not in TABLES:
-                raise ValueError(f"names of tables only; {did_you_mean(name, TABLES, f'remove {name}')}")
         return value
 
     @field_validator("scenarios")
