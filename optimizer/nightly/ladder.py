@@ -77,8 +77,8 @@ class Ladder:
         wall = float(self.config.limits.wall_limit_s)
         ended = attempt(order, out.with_suffix(".log"), self.work, wall, self.stop)
         found = self._judge(ended, out, step)
-        self.say(Entry("solve", "done" if found.folder else "failed", found.reason, pulled.name, found.step,
-                       found.exit_code))  # fmt: skip
+        state, reached = ("done", found.step) if found.folder else ("failed", step)
+        self.say(Entry("solve", state, found.reason, pulled.name, reached, found.exit_code))
         return found
 
     def _folder(self, pulled: Pulled, step: str) -> Path:

@@ -206,6 +206,8 @@ class Night:
         ]
         plans.publish(self.store, self.record, self.config.name, self.business_date.isoformat(), placed)
         self.shelf.recover(self._current_ids(), ())
+        for each in placed:
+            self.observe(f"publish {each.pulled.name}: {each.folder}")
 
     def _record(self) -> NightOutcome:
         """What the night came to: the last event, the status, the words."""

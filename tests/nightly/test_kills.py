@@ -18,8 +18,8 @@ from tests.nightly.nights import allot, assert_tidy, assert_whole, command, envi
 FIRST = date(2026, 1, 5)
 LONGEST_S = 4.0
 """A whole night takes about this long."""
-WINDOW_S = 0.15
-"""From the last word before publishing to the end."""
+WINDOW_S = 0.08
+"""From the word that the plan is verified to the end of the process."""
 
 
 def processes_of(place: Path) -> list[psutil.Process]:
@@ -41,7 +41,7 @@ def start_and_kill(place: Path, when: date, dice: random.Random, in_window: bool
     assert night.stderr is not None
     if in_window:
         for line in night.stderr:
-            if line.startswith(("solve   scenario full done", "record")):
+            if line.startswith(("verify  scenario full done", "record")):
                 break
         time.sleep(dice.uniform(0, WINDOW_S))
     else:

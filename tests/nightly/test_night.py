@@ -189,7 +189,7 @@ def test_after_a_crash_decompose_is_tried(place: Path) -> None:
     assert steps == [
         ("decompose", "done", 0),
         ("decompose", "started", None),
-        ("kept", "failed", 1),
+        ("full", "failed", 1),
         ("full", "started", None),
     ]
     assert query(place, "SELECT step FROM plans ORDER BY number")[-1] == ("decompose",)
