@@ -122,7 +122,7 @@ class NightlyConfig(Frozen):
 
     @property
     def publish_folder(self) -> Path:
-        return self.folder / self.publish
+        return (self.folder / self.publish).resolve()
 
     def scenario_paths(self) -> dict[str, Path]:
         """Each scenario's file by its name without ending, which is what the store calls it."""

@@ -213,14 +213,21 @@ class Night:
         """What the night came to: the last event, the status, the words."""
         current = plans.current(self.store, self.config.name)
         code = min((climbed.exit_code for climbed in self.ended.values()), key=WORST_FIRST.index)
-        fresh = [name for name, row in current.items() if row["run_id"] == self.record.run_id]
-        kept = [name for name, climbed in self.ended.items() if climbed.step == KEPT]
-        state = "partial" if fresh and kept else "published" if fresh else "kept" if kept else "unchanged"
+        state = self._state(current)
         lines = tuple(self._line(name, climbed, current.get(name)) for name, climbed in self.ended.items())
         self.shelf.say(self._status(state, code, current))
         self._say(Entry(RECORD, state, "; ".join(lines), exit_code=code))
         self.shelf.clear()
         return NightOutcome(code, (f"run       {self.record.run_id}: {state}", *lines))
+
+    def _state(self, current: dict[str, Row]) -> str:
+        """What the night came to, in one word."""
+        if any(climbed.exit_code == INTERRUPTED_INT for climbed in self.ended.values()):
+            return "interrupted"
+        fresh = any(row["run_id"] == self.record.run_id for row in current.values())
+        if any(climbed.step == KEPT for climbed in self.ended.values()):
+            return "partial" if fresh else "kept"
+        return "published" if fresh else "unchanged"
 
     # -- words -------------------------------------------------------------------------------------------------------
     def _line(self, name: str, climbed: Climbed, plan: Row | None) -> str:

@@ -34,20 +34,33 @@ def processes_of(place: Path) -> list[psutil.Process]:
     return found
 
 
+def wait_for_window(place: Path, night: subprocess.Popen[str], dice: random.Random) -> None:
+    """Until the plan is verified; then a random while, or until its folder is in place, or until its rows are."""
+    folders, plans = set((place / "night").glob("published/plans/*")), published(place)
+    assert night.stderr is not None
+    for line in night.stderr:
+        if line.startswith(("verify  scenario full done", "record")):
+            break
+    aim = dice.choice(("moment", "folder", "rows"))
+    if aim == "moment":
+        time.sleep(dice.uniform(0, WINDOW_S))
+    while aim == "folder" and night.poll() is None and set((place / "night").glob("published/plans/*")) == folders:
+        pass
+    while aim == "rows" and night.poll() is None and published(place) == plans:
+        pass
+
+
 def start_and_kill(place: Path, when: date, dice: random.Random, in_window: bool) -> None:
     """SIGKILL at a random moment: of the whole night, or of the time in which it publishes."""
     night = subprocess.Popen(command("nightly", place / "night.toml", "--business-date", when), env=environment(),
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    assert night.stderr is not None
     if in_window:
-        for line in night.stderr:
-            if line.startswith(("verify  scenario full done", "record")):
-                break
-        time.sleep(dice.uniform(0, WINDOW_S))
+        wait_for_window(place, night, dice)
     else:
         time.sleep(dice.uniform(0, LONGEST_S))
     night.send_signal(signal.SIGKILL)
     night.wait()
+    assert night.stderr is not None
     night.stderr.close()
 
 

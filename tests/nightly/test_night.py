@@ -228,3 +228,41 @@ def test_of_simultaneous_starts_one_publishes(place: Path) -> None:
     assert len(published(place)) == 2
     assert_whole(place)
     assert_tidy(place)
+
+
+def test_an_interrupted_night_publishes_nothing_and_may_be_started_again(place: Path) -> None:
+    night = subprocess.Popen(command("nightly", place / "night.toml", "--business-date", TUESDAY), text=True,
+                             env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    assert night.stderr is not None
+    assert any(line.startswith("solve") for line in night.stderr)
+    night.terminate()
+    said, _ = night.communicate(timeout=100)
+    assert night.returncode == 143, said
+    assert last_event(place) == ("interrupted", 130)
+    assert f"kept the plan of {MONDAY}" in said
+    assert len(published(place)) == 1
+    assert_whole(place)
+    assert_tidy(place)
+
+
+def test_a_published_folder_that_is_gone_is_told(place: Path) -> None:
+    shutil.rmtree(place / "night/published/plans" / published(place)[0])
+    outcome = run_night(place / "night.toml", MONDAY)
+    assert outcome.exit_code == 1
+    assert "is not at" in outcome.summary[1]
+    assert "restore it" in outcome.summary[1]
+
+
+def test_a_full_disk_is_named_and_the_last_plan_stays(place: Path) -> None:
+    """No file may grow beyond 39 KiB: the store fails in the middle of the night, as on a disk that is full."""
+    full = ["bash", "-c", 'ulimit -f 39; exec "$@"', "bash"]
+    night = [*full, *command("nightly", place / "night.toml", "--business-date", TUESDAY)]
+    done = subprocess.run(night, capture_output=True, text=True, timeout=200, env=environment())
+    assert done.returncode == 1
+    assert "error: store sqlite:///night/allot.db" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(published(place)) == 1
+    assert_whole(place)
+    assert run_night(place / "night.toml", MONDAY).exit_code == 0
+    assert ("crashed",) in query(place, "SELECT state FROM events WHERE stage = 'record'")
+    assert_tidy(place)
