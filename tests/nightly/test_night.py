@@ -19,6 +19,7 @@ import pytest
 
 from optimizer.nightly.night import NightOutcome, run_night
 from tests.nightly.nights import (
+    ROOT,
     allot,
     assert_tidy,
     assert_whole,
@@ -266,3 +267,35 @@ def test_a_full_disk_is_named_and_the_last_plan_stays(place: Path) -> None:
     assert run_night(place / "night.toml", MONDAY).exit_code == 0
     assert ("crashed",) in query(place, "SELECT state FROM events WHERE stage = 'record'")
     assert_tidy(place)
+
+
+def test_one_scenario_that_fails_does_not_keep_the_other_from_its_plan(place: Path) -> None:
+    (place / "case/other.toml").write_text('base = "scenario.toml"\n[data]\nstock = "missing.csv"\n')
+    text = configure(place, "").read_text().replace('"case/scenario.toml"', '["case/other.toml", "case/scenario.toml"]')
+    (place / "night.toml").write_text(text)
+    outcome = run_night(place / "night.toml", TUESDAY)
+    assert outcome.exit_code == 2
+    assert last_event(place) == ("partial", 2)
+    assert [line.partition(":")[0] for line in outcome.summary[1:]] == ["other", "scenario"]
+    assert "there is no plan at all" in outcome.summary[1]
+    assert published(place)[1].startswith(f"{TUESDAY}-scenario-")
+    assert [path.name for path in (place / "night/published/current").iterdir()] == ["scenario"]
+
+
+@pytest.mark.slow
+def test_a_plan_at_the_limit_is_published_up_to_the_largest_gap(tmp_path: Path) -> None:
+    """Our own engine with a gap of 0 asked for: a verified plan whose certified gap is small and not 0."""
+    base = ROOT / "scenarios" / "electronics-promotion.toml"
+    make(tmp_path)
+    (tmp_path / "case/scenario.toml").write_text(
+        f'base = "{base}"\nname = "limit"\n[solve]\nengine = "decompose"\ngap = 0\ntime_limit_s = 5\nexplain_rows = 0\n'
+    )
+    kept = run_night(configure(tmp_path, "allow_outside = true\n[limits]\nmax_gap = 0"), MONDAY)
+    assert kept.exit_code == 5
+    assert "a verified plan, but a gap of" in kept.summary[1]
+    skipped = query(tmp_path, "SELECT reason FROM events WHERE state = 'skipped'")
+    assert skipped == [("decompose was the engine already",)]
+    done = run_night(configure(tmp_path, "allow_outside = true\n[limits]\nmax_gap = 0.05"), MONDAY)
+    assert done.exit_code == 4
+    assert query(tmp_path, "SELECT step, exit_code FROM plans") == [("limit", 4)]
+    assert_whole(tmp_path)
