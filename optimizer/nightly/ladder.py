@@ -70,7 +70,7 @@ class Ladder:
 
     def _try(self, pulled: Pulled, step: str) -> Climbed:
         """One attempt, recorded."""
-        out = self._folder(pulled, step)
+        out = attempt_folder(self.work, pulled.name, step)
         self.say(Entry("solve", "started", "", pulled.name, step))
         settings = (*self.settings, *(("solve.engine=decompose",) if step == DECOMPOSE else ()))
         order = Order(str(pulled.path), str(out), settings, step == SOFTENED, self.config.allow_outside)
@@ -81,11 +81,8 @@ class Ladder:
         self.say(Entry("solve", state, found.reason, pulled.name, reached, found.exit_code))
         return found
 
-    def _folder(self, pulled: Pulled, step: str) -> Path:
-        return self.work / f"{pulled.name}-{step}"
-
     def _engine(self, pulled: Pulled, step: str) -> str:
-        run = read_run(self._folder(pulled, step))
+        run = read_run(attempt_folder(self.work, pulled.name, step))
         return str(run.get("engine", {}).get("name", ""))
 
     def _judge(self, ended: Attempt, out: Path, step: str) -> Climbed:
@@ -109,6 +106,11 @@ class Ladder:
                                                 f"{self.config.limits.max_gap * 100:f} % is published")  # fmt: skip
         reached = step if step != FULL or ended.exit_code == OK else AT_LIMIT
         return Climbed(ended.exit_code, reached, f"verified, gap {gap * 100:.4f} %", out)
+
+
+def attempt_folder(work: Path, scenario: str, step: str) -> Path:
+    """Where an attempt writes its run folder."""
+    return work / f"{scenario}-{step}"
 
 
 def read_run(folder: Path) -> dict[str, Any]:

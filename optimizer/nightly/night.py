@@ -21,11 +21,10 @@ from optimizer.errors import (
     VERIFICATION_FAILED,
     AllotError,
     InputError,
-    VerificationError,
 )
 from optimizer.nightly import publish as plans
 from optimizer.nightly.config import NightlyConfig, read_config
-from optimizer.nightly.ladder import KEPT, Climbed, Ladder
+from optimizer.nightly.ladder import DECOMPOSE, FULL, KEPT, SOFTENED, Climbed, Ladder, attempt_folder
 from optimizer.nightly.lock import NightLock
 from optimizer.nightly.pull import Pulled, pull
 from optimizer.nightly.registry import RECORD, Entry, RunRecord, close_crashed
@@ -184,7 +183,7 @@ class Night:
             try:
                 verdict = certify(found.folder)
                 failures = verdict.all_failures
-            except (InputError, VerificationError, AllotError) as error:
+            except AllotError as error:
                 failures = [_words(error)]
             if plans.inputs_of(found.folder) != pulled.table_digests():
                 failures = ["the inputs changed while they were planned with", *failures]
@@ -207,6 +206,7 @@ class Night:
         plans.publish(self.store, self.record, self.config.name, self.business_date.isoformat(), placed)
         self.shelf.recover(self._current_ids(), ())
         for each in placed:
+            self.shelf.forget_failed(each.pulled.name)
             self.observe(f"publish {each.pulled.name}: {each.folder}")
 
     def _record(self) -> NightOutcome:
@@ -264,9 +264,10 @@ class Night:
 
     def _keep_failed(self, name: str) -> None:
         """What the last attempt left, for whoever looks in the morning."""
-        left = sorted(self.shelf.work.glob(f"{name}-*/run.json"), key=lambda path: path.stat().st_mtime_ns)
-        if left:
-            self.shelf.keep_failed(left[-1].parent, name)
+        left = [attempt_folder(self.shelf.work, name, step) for step in (DECOMPOSE, SOFTENED, FULL)]
+        written = [folder for folder in left if (folder / "run.json").is_file()]
+        if written:
+            self.shelf.keep_failed(written[0], name)
 
     def _current_ids(self) -> dict[str, str]:
         found = plans.current(self.store, self.config.name)

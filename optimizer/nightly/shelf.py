@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from optimizer.report.place import make_durable, naming, write_file
 from optimizer.report.write import foreign_content
 
 PLANS, CURRENT, FAILED, WORK, STATUS = "plans", "current", "failed", ".work", "status.json"
+
+
+CLEAR_S = 10
+"""How long the work folder may resist its removal."""
 
 
 class Shelf:
@@ -39,10 +44,16 @@ class Shelf:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
 
     def clear(self) -> None:
-        """Remove the work folder."""
-        if self.work.exists():
+        """Remove the work folder. Processes of a killed attempt may need a moment to die, and write until then."""
+        until = time.monotonic() + CLEAR_S
+        while self.work.exists():
             with naming("remove", self.work):
-                shutil.rmtree(self.work)
+                try:
+                    shutil.rmtree(self.work)
+                except OSError:
+                    if time.monotonic() > until:
+                        raise
+                    time.sleep(0.05)
 
     def plan_folder(self, plan_id: str) -> Path:
         return self.folder / PLANS / plan_id
@@ -86,6 +97,13 @@ class Shelf:
             if target.exists():
                 shutil.rmtree(target)
             os.rename(made, target)
+
+    def forget_failed(self, scenario: str) -> None:
+        """A newer plan is published: what failed before it is of no interest."""
+        left = self.folder / FAILED / scenario
+        if left.exists():
+            with naming("remove", left):
+                shutil.rmtree(left)
 
     def say(self, status: Mapping[str, Any]) -> None:
         """Replace the status in one step."""
