@@ -86,7 +86,11 @@ class Night:
         self.observe, self.stop = say, stop
         self.shelf = Shelf(config.publish_folder)
         self.ended: dict[str, Climbed] = {}
-        """Scenarios that are through, with a plan (a folder) or without."""
+        """Scenarios that are through, with a plan of this key or without."""
+        self.plan_ids: dict[str, str] = {}
+        """The plans of this key, published by this run or before it."""
+        self.fresh: set[str] = set()
+        """Scenarios that this run published."""
 
     def run(self) -> NightOutcome:
         """Everything, in order; what goes wrong with one scenario does not touch the others."""
@@ -138,6 +142,7 @@ class Night:
                 continue
             if known:
                 self.ended[name] = Climbed(OK, known["step"], "published before from the same inputs")
+                self.plan_ids[name] = known["plan_id"]
             else:
                 found.append(pulled)
             state = "unchanged" if known else "done"
@@ -207,33 +212,35 @@ class Night:
         self.shelf.recover(self._current_ids(), ())
         for each in placed:
             self.shelf.forget_failed(each.pulled.name)
+            self.plan_ids[each.pulled.name] = each.pulled.plan_id
+            self.fresh.add(each.pulled.name)
             self.observe(f"publish {each.pulled.name}: {each.folder}")
 
     def _record(self) -> NightOutcome:
         """What the night came to: the last event, the status, the words."""
         current = plans.current(self.store, self.config.name)
         code = min((climbed.exit_code for climbed in self.ended.values()), key=WORST_FIRST.index)
-        state = self._state(current)
+        state = self._state()
         lines = tuple(self._line(name, climbed, current.get(name)) for name, climbed in self.ended.items())
         self.shelf.say(self._status(state, code, current))
         self._say(Entry(RECORD, state, "; ".join(lines), exit_code=code))
         self.shelf.clear()
         return NightOutcome(code, (f"run       {self.record.run_id}: {state}", *lines))
 
-    def _state(self, current: dict[str, Row]) -> str:
+    def _state(self) -> str:
         """What the night came to, in one word."""
         if any(climbed.exit_code == INTERRUPTED_INT for climbed in self.ended.values()):
             return "interrupted"
-        fresh = any(row["run_id"] == self.record.run_id for row in current.values())
         if any(climbed.step == KEPT for climbed in self.ended.values()):
-            return "partial" if fresh else "kept"
-        return "published" if fresh else "unchanged"
+            return "partial" if self.fresh else "kept"
+        return "published" if self.fresh else "unchanged"
 
     # -- words -------------------------------------------------------------------------------------------------------
     def _line(self, name: str, climbed: Climbed, plan: Row | None) -> str:
-        if climbed.step != KEPT:
-            assert plan is not None
-            return f"{name}: plan {plan['plan_id']}, {climbed.step}, {climbed.reason}"
+        if name in self.plan_ids:
+            told = f"{name}: plan {self.plan_ids[name]}, {climbed.step}, {climbed.reason}"
+            newer = plan is not None and plan["plan_id"] != self.plan_ids[name]
+            return told + (f"; a newer plan goes on to count: {plan['plan_id']}" if plan and newer else "")
         if plan is None:
             return f"{name}: there is no plan at all: {climbed.reason}"
         return f"{name}: kept the plan of {plan['business_date']} ({plan['plan_id']}): {climbed.reason}"

@@ -120,16 +120,12 @@ def test_the_same_inputs_are_not_planned_again(place: Path) -> None:
     assert len(published(place)) == 1
 
 
-def test_other_inputs_of_the_same_date_are_planned_and_an_older_date_never_counts(place: Path) -> None:
+def test_other_inputs_of_the_same_date_are_planned_and_count(place: Path) -> None:
     (place / "case/stock.csv").write_text((place / "case/stock.csv").read_text().replace(",4", ",5"))
-    assert run_night(place / "night.toml", MONDAY).exit_code == 0
-    newer = published(place)[1]
-    assert (place / "night/published/current/scenario").resolve().name == newer
     rule = '[tables.stock]\nmin_rows = 2\nif_broken = "warn"'
-    assert run_night(configure(place, rule), date(2026, 11, 20)).exit_code == 0
+    assert run_night(configure(place, rule), MONDAY).exit_code == 0
     assert query(place, "SELECT state FROM events WHERE stage = 'check' ORDER BY event_id")[-1] == ("warned",)
-    assert len(published(place)) == 3
-    assert (place / "night/published/current/scenario").resolve().name == newer
+    assert (place / "night/published/current/scenario").resolve().name == published(place)[1]
     assert_whole(place)
 
 
@@ -269,17 +265,19 @@ def test_a_full_disk_is_named_and_the_last_plan_stays(place: Path) -> None:
     assert_tidy(place)
 
 
-def test_one_scenario_that_fails_does_not_keep_the_other_from_its_plan(place: Path) -> None:
+def test_one_scenario_fails_the_other_is_planned_and_an_old_date_takes_no_newer_plans_place(place: Path) -> None:
     (place / "case/other.toml").write_text('base = "scenario.toml"\n[data]\nstock = "missing.csv"\n')
     text = configure(place, "").read_text().replace('"case/scenario.toml"', '["case/other.toml", "case/scenario.toml"]')
     (place / "night.toml").write_text(text)
-    outcome = run_night(place / "night.toml", TUESDAY)
+    outcome = run_night(place / "night.toml", date(2026, 11, 20))
     assert outcome.exit_code == 2
     assert last_event(place) == ("partial", 2)
-    assert [line.partition(":")[0] for line in outcome.summary[1:]] == ["other", "scenario"]
-    assert "there is no plan at all" in outcome.summary[1]
-    assert published(place)[1].startswith(f"{TUESDAY}-scenario-")
-    assert [path.name for path in (place / "night/published/current").iterdir()] == ["scenario"]
+    newer, older = published(place)
+    assert outcome.summary[1].startswith("other: there is no plan at all")
+    assert outcome.summary[2].startswith(f"scenario: plan {older}, full")
+    assert outcome.summary[2].endswith(f"a newer plan goes on to count: {newer}")
+    assert [path.resolve().name for path in (place / "night/published/current").iterdir()] == [newer]
+    assert_whole(place)
 
 
 @pytest.mark.slow
