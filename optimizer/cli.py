@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import click
 
-from optimizer import __version__, cli_batch, cli_compare, cli_frontier
+from optimizer import __version__, cli_batch, cli_compare, cli_frontier, cli_nightly
 from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
 
 PRINTED_FINDINGS = 50
@@ -29,8 +29,8 @@ def app() -> None:
     """Decide which warehouse ships how much of each order line, and prove it.
 
     Exit codes: 0 done, plan within the gap; 2 bad input or usage; 3 proven infeasible; 4 limit hit, verified plan with
-    its true gap; 5 limit hit, no plan; 6 verification failed, nothing published; 7 a gate rule failed; 130/143
-    interrupted; 1 a defect.
+    its true gap; 5 limit hit, no plan; 6 verification failed, nothing published; 7 a gate rule failed; 75 another
+    run holds the lock; 130/143 interrupted; 1 a defect.
     """
 
 
@@ -190,7 +190,7 @@ def doctor(as_json: bool) -> int:
     return DEFECT if any(finding.ok is False for finding in findings) else OK
 
 
-for command in (*cli_batch.COMMANDS, *cli_compare.COMMANDS, *cli_frontier.COMMANDS):
+for command in (*cli_batch.COMMANDS, *cli_compare.COMMANDS, *cli_frontier.COMMANDS, *cli_nightly.COMMANDS):
     app.add_command(command)
 
 

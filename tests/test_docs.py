@@ -33,6 +33,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("reader")
     for name in ("scenarios", "data"):
         shutil.copytree(ROOT / name, place / name)
+    (place / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "nightly.toml", place / "docs")
     (place / "pyproject.toml").touch()
     solved = run_line("allot solve scenarios/regional-demand-spike.toml --out runs/spike", place)
     assert solved.returncode == 0, solved.stderr

@@ -1,0 +1,130 @@
+"""The fallback ladder: what is tried in which order until there is a plan that may be published."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from optimizer.errors import (
+    BAD_INPUT,
+    DEFECT,
+    INFEASIBLE,
+    INTERRUPTED_INT,
+    LIMIT_NO_PLAN,
+    LIMIT_WITH_PLAN,
+    OK,
+    VERIFICATION_FAILED,
+)
+from optimizer.nightly.attempt import Attempt, Order, attempt
+from optimizer.nightly.config import NightlyConfig
+from optimizer.nightly.pull import Pulled
+from optimizer.nightly.registry import Entry
+
+FULL, AT_LIMIT, DECOMPOSE, SOFTENED = "full", "limit", "decompose", "softened"
+KEPT = "kept"
+"""The steps, as the record names them: planned to the wanted gap, the best verified plan at the limit, planned by our
+own engine, planned with rules lowered by the cheapest repair, and the last plan kept."""
+
+Say = Callable[[Entry], None]
+
+
+@dataclass(frozen=True)
+class Climbed:
+    """Where a scenario came to rest: a folder with a plan and the step that made it, or why there is none."""
+
+    exit_code: int
+    step: str
+    reason: str
+    folder: Path | None = None
+
+
+class Ladder:
+    """Tries the steps for one scenario; every attempt is told to ``say`` when it begins and when it ends."""
+
+    def __init__(
+        self, config: NightlyConfig, settings: tuple[str, ...], work: Path, stop: threading.Event, say: Say
+    ) -> None:
+        self.config, self.settings, self.work, self.stop, self.say = config, settings, work, stop, say
+
+    def climb(self, pulled: Pulled) -> Climbed:
+        """The first step that brings a plan within the largest gap; else the reason of the last attempt."""
+        first = self._try(pulled, FULL)
+        if first.folder or first.exit_code in (BAD_INPUT, INTERRUPTED_INT):
+            return first
+        if first.exit_code == INFEASIBLE:
+            return self._try(pulled, SOFTENED) if self.config.failure.infeasible == "soften" else first
+        if self.config.failure.no_plan == "keep":
+            return first
+        if self._engine(pulled, FULL) == DECOMPOSE:
+            self.say(Entry("solve", "skipped", "decompose was the engine already", pulled.name, DECOMPOSE))
+            return first
+        second = self._try(pulled, DECOMPOSE)
+        if second.folder or second.exit_code == INTERRUPTED_INT:
+            return second
+        return Climbed(second.exit_code, KEPT, f"{first.reason}; then decompose: {second.reason}")
+
+    def _try(self, pulled: Pulled, step: str) -> Climbed:
+        """One attempt, recorded."""
+        out = attempt_folder(self.work, pulled.name, step)
+        self.say(Entry("solve", "started", "", pulled.name, step))
+        settings = (*self.settings, *(("solve.engine=decompose",) if step == DECOMPOSE else ()))
+        order = Order(str(pulled.path), str(out), settings, step == SOFTENED, self.config.allow_outside)
+        wall = float(self.config.limits.wall_limit_s)
+        ended = attempt(order, out.with_suffix(".log"), self.work, wall, self.stop)
+        found = self._judge(ended, out, step)
+        state, reached = ("done", found.step) if found.folder else ("failed", step)
+        self.say(Entry("solve", state, found.reason, pulled.name, reached, found.exit_code))
+        return found
+
+    def _engine(self, pulled: Pulled, step: str) -> str:
+        run = read_run(attempt_folder(self.work, pulled.name, step))
+        return str(run.get("engine", {}).get("name", ""))
+
+    def _judge(self, ended: Attempt, out: Path, step: str) -> Climbed:
+        """What an attempt's end means for the night."""
+        limit = f"{self.config.limits.wall_limit_s:f}"
+        if self.stop.is_set():
+            return Climbed(INTERRUPTED_INT, KEPT, "interrupted")
+        if ended.timed_out:
+            return Climbed(LIMIT_NO_PLAN, KEPT, f"killed at the wall limit of {limit} s")
+        if ended.exit_code < 0:
+            return Climbed(DEFECT, KEPT, f"the planning process was killed by signal {-ended.exit_code}")
+        if ended.exit_code not in (OK, LIMIT_WITH_PLAN):
+            known = {INFEASIBLE: "the hard rules cannot all hold", LIMIT_NO_PLAN: "no plan within the limit",
+                     VERIFICATION_FAILED: "the checker rejected the plan"}  # fmt: skip
+            said = f": {ended.words}" if ended.words else ""
+            return Climbed(ended.exit_code, KEPT, known.get(ended.exit_code, "planning failed") + said)
+        gap = proven_gap(read_run(out))
+        if gap is None or gap > self.config.limits.max_gap:
+            shown = "no bound" if gap is None else f"a gap of {gap * 100:.4f} %"
+            return Climbed(LIMIT_NO_PLAN, KEPT, f"a verified plan, but {shown}: at most "
+                                                f"{self.config.limits.max_gap * 100:f} % is published")  # fmt: skip
+        reached = step if step != FULL or ended.exit_code == OK else AT_LIMIT
+        return Climbed(ended.exit_code, reached, f"verified, gap {gap * 100:.4f} %", out)
+
+
+def attempt_folder(work: Path, scenario: str, step: str) -> Path:
+    """Where an attempt writes its run folder."""
+    return work / f"{scenario}-{step}"
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """`run.json` of a folder with exact numbers; empty if there is none."""
+    try:
+        found = json.loads((folder / "run.json").read_bytes(), parse_float=Decimal, parse_int=Decimal)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def proven_gap(run: dict[str, Any]) -> Decimal | None:
+    """The gap that counts: the certified one for our own engine and where that is asked for, else the engine's."""
+    engine = run.get("engine", {}).get("name")
+    certified = run.get("certified_gap")
+    claimed = certified if engine == DECOMPOSE or run.get("require_certified") else run.get("rel_gap")
+    return claimed if isinstance(claimed, Decimal) else None
