@@ -56,7 +56,7 @@ def test_any_other_split_is_worth_less(story: Story, other: str, tmp_path: Path)
     scenario = tmp_path / "other.toml"
     scenario.write_text(
         f'name = "other"\nbase = "{SCENARIOS / NAME}.toml"\n[[change]]\ntable = "contracts"\nappend = [{other}]\n'
-        "[solve]\ngap = 0.00001\n",
+        "[solve]\ngap = 0.00001\nprice_rows = 0\nexplain_rows = 0\n",
         encoding="utf-8",
     )
     outcome = run(scenario, out=tmp_path / "run", allow_outside=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from pathlib import Path
@@ -37,13 +38,19 @@ def is_compiled() -> bool:
 def compile_engine(
     arrays: Mapping[str, Any], meta: Mapping[str, Any], emit: Emit
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The task of a child process: compile everything once and keep it, by solving a batch of two orders."""
-    from optimizer.engines.decompose.warm import warm_up
+    """The task of a child process: compile everything once and keep it, by solving a batch of two orders.
 
-    warm_up()
+    Of several processes that come at the same time one compiles, and the others wait for it.
+    """
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / READY).touch()
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_compiled():
+            from optimizer.engines.decompose.warm import warm_up
+
+            warm_up()
+            (folder / READY).touch()
     return {}, {}
 
 
