@@ -18,6 +18,7 @@ from optimizer.batch.summary import HEADER, table_lines
 from optimizer.proof import certify
 from optimizer.run import run
 from tests.batch.cases import contents, write_batch
+from tests.report.browser import needs_browser, result, visit
 
 CONTRACT = '[data]\ncontracts = "contracts.csv"\n'
 
@@ -71,6 +72,20 @@ def test_the_summary_says_the_same_four_times(found: BatchOutcome) -> None:
     page = (found.folder / "summary.html").read_text()
     assert 'href="more-01/report.html"' in page
     assert "more 01" in "\n".join(table_lines(found.rows))
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_the_summary_without_errors_or_requests(
+    found: BatchOutcome, tmp_path: Path, width: int
+) -> None:
+    act = "document.title = JSON.stringify([document.documentElement.scrollWidth, window.innerWidth])"
+    page = found.folder / "summary.html"
+    seen = visit(page, tmp_path, width)
+    assert (seen.console, seen.requests) == ([], [])
+    assert "more 01" in seen.document
+    content, window = result(visit(page, tmp_path, width, act))
+    assert content <= window
 
 
 class Balance(HTMLParser):
