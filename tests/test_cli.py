@@ -179,8 +179,17 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("moment", [0.3, 1.2, 2.0, 2.6, 3.4, 4.1, 5.0, 6.2, 7.5, 9.0])
+MOMENTS = (0.3, 1.2, 2.0, 2.6, 3.4, 4.1, 5.0, 6.2, 7.5, 9.0)
+SIGNALS = ((signal.SIGINT, 130), (signal.SIGTERM, 143))
+INTERRUPTS = [
+    pytest.param(*SIGNALS[(at + turn) % 2], moment, marks=[pytest.mark.slow] if turn else [])
+    for turn in (0, 1)
+    for at, moment in enumerate(MOMENTS)
+]
+"""Signals by turns; the other signal of each moment is for the long suite."""
+
+
+@pytest.mark.parametrize(("number", "code", "moment"), INTERRUPTS)
 def test_interrupts_leave_a_whole_folder_or_none(number: int, code: int, moment: float, tmp_path: Path) -> None:
     """At ten moments each: never a torn folder, never an orphan, the best verified plan where there is one."""
     scenario = SCENARIOS / "electronics-promotion.toml"

@@ -18,13 +18,13 @@ LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)")
 
 
 def blocks(kind: str) -> list[tuple[str, str]]:
-    """(document, text) of every block of a language, set-up commands left out (CI runs those)."""
-    found = []
+    """(document, text) of every block of a language, each text once; set-up commands left out (CI runs those)."""
+    found: dict[str, str] = {}
     for document in DOCUMENTS:
         for language, text in BLOCK.findall(document.read_text(encoding="utf-8")):
             if language == kind and "-m venv" not in text:
-                found.append((document.name, text))
-    return found
+                found.setdefault(text, document.name)
+    return [(document, text) for text, document in found.items()]
 
 
 @pytest.fixture(scope="module")

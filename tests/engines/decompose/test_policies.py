@@ -25,9 +25,9 @@ from tests.scenarios.stories import SCENARIOS
 from tests.typed_cases import typed
 
 WORK = SolveOptions(time_limit_s=20.0, gap=0.0)
-QUICK = ("chilled-tariff", "chilled-boxes")
+QUICK = ("chilled-tariff",)
 OTHERS = (
-    "apparel-launch", "chilled-calendar", "chilled-floor", "chilled-replan", "chilled-shares",
+    "apparel-launch", "chilled-boxes", "chilled-calendar", "chilled-floor", "chilled-replan", "chilled-shares",
     "chilled-transfers", "regional-demand-spike",
 )  # fmt: skip
 
