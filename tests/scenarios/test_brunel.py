@@ -15,7 +15,7 @@ FREIGHT = {"day": Fraction("64365.75"), "week": Fraction("86470.54")}
 PLACE = {"day": ("29193.902129352", "", "infeasible"), "week": ("7.304439371", "7.304439371", "yes")}
 
 
-@pytest.fixture(scope="module", params=SERVED)
+@pytest.fixture(scope="module", params=["day", pytest.param("week", marks=pytest.mark.slow)])
 def solved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Story]:
     name = f"brunel-{request.param}"
     return request.param, solve_story(name, tmp_path_factory.mktemp(name) / "run", data="brunel")

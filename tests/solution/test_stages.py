@@ -105,7 +105,9 @@ def staged_sum(answer: Answer, chain: tuple[str, ...]) -> Fraction:
     return total
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "engine", ["highs", *(pytest.param(each, marks=pytest.mark.slow) for each in ENGINES if each != "highs")]
+)
 def test_stages_are_lexicographic(engine: str) -> None:
     check_stages(engine, range(12))
 
