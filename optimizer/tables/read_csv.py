@@ -254,6 +254,7 @@ def _split(path: Path, name: str, source: str, header: list[str], structure: Str
 
 
 def _parsed(path: Path, numbers: list[str], quoted_breaks: bool) -> pa.Table:
+    pa.enable_signal_handlers(False)  # else a signal that comes while it reads is its own error, not our interrupt
     return pa.csv.read_csv(
         path,
         read_options=pa.csv.ReadOptions(column_names=numbers, block_size=_block_size(path)),
