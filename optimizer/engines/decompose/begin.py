@@ -6,7 +6,7 @@ import numpy as np
 
 from optimizer.engines.decompose.compiled import compiled
 from optimizer.engines.decompose.desk import EPS
-from optimizer.engines.decompose.moves import _regret, block_worth, remove
+from optimizer.engines.decompose.moves import block_worth, note_regret, remove
 from optimizer.engines.decompose.problem import Floats, Problem, Small
 
 
@@ -56,7 +56,7 @@ def take_over(b, order, state, guide, soft, left):
         worth, keeps = block_worth(b, o, state)
         if ships and fits and keeps and opened <= b.block[o].most_open:
             state.worth[o] = worth
-            _regret(b, o, state, guide)
+            note_regret(b, o, state, guide)
         else:
             remove(b, o, state)
             left[o] = True

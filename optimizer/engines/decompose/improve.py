@@ -81,6 +81,12 @@ class Improver:
         self.state = empty_state(self.problem)
         order = np.argsort(-best, kind="stable")
         order = order[self.problem.movable[order]]
+        self._look(price)
+        construct(blocks, order, self.state, self.desks[0], self.guide, self.soft)
+
+    def _look(self, price: Floats) -> None:
+        """Learn what each block wants at the prices, every thread about a part of the blocks."""
+        blocks = self.problem.blocks
         self.guide = guide_of(blocks, price)
         cuts = np.linspace(0, blocks.n_blocks, len(self.desks) + 1).astype(int).tolist()
 
@@ -88,13 +94,11 @@ class Improver:
             find_ties(blocks, cuts[k], cuts[k + 1], self.desks[k], self.guide, TIE_NODES)
 
         list(self.pool.map(look, range(len(self.desks))))
-        construct(blocks, order, self.state, self.desks[0], self.guide, self.soft)
 
     def begin_from(self, price: Floats, best: Floats, values: Floats) -> None:
         """A plan from that of a point of the matrix, best blocks first; those that do not fit are put in anew."""
         blocks = self.problem.blocks
-        self.guide = guide_of(blocks, price)
-        find_ties(blocks, 0, blocks.n_blocks, self.desks[0], self.guide, TIE_NODES)
+        self._look(price)
         self.state = empty_state(self.problem)._replace(steps=wanted_steps(self.problem, values))
         order = np.lexsort((-best, self.problem.movable))
         left = np.zeros(blocks.n_blocks, dtype=np.bool_)

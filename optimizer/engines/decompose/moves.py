@@ -107,11 +107,11 @@ def insert(b, o, state, desk, guide, weight, soft):
     limit_rooms(b, o, desk, state.slack, soft)
     search_plan(b, o, desk, True, SEARCH_NODES)
     _apply(b, o, state, desk, soft)
-    _regret(b, o, state, guide)
+    note_regret(b, o, state, guide)
 
 
 @compiled
-def _regret(b, o, state, guide):
+def note_regret(b, o, state, guide):
     """Note how much less block ``o`` earns, once it pays for what it uses, than its best plan would."""
     price, paid = guide.price, 0.0
     for a in range(b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc):
@@ -164,7 +164,7 @@ def rebuild(b, state, guide):
         state.worth[o], keeps = block_worth(b, o, state)
         if not keeps:
             return False
-        _regret(b, o, state, guide)
+        note_regret(b, o, state, guide)
     return True
 
 
@@ -368,7 +368,7 @@ def recreate(b, links, state, desk, guide, soft, soft_rows, soft_cost, mine, par
         for k in range(count):
             o = chosen[k]
             state.worth[o] = block_worth(b, o, state)[0]
-            _regret(b, o, state, guide)
+            note_regret(b, o, state, guide)
 
 
 @compiled
