@@ -26,6 +26,8 @@ StockPrices = Mapping[tuple[str, str, str], float]
 
 FULL, SHIPS = "the line is full", "ships"
 PLACES = 6
+EVERY_CHANGE = 1_000
+"""Changes of one line that are tried again: all that there can be."""
 
 
 class Explainer:
@@ -84,7 +86,7 @@ class Explainer:
 
     def _least(self, line: int) -> dict[str, Any] | None:
         """Proved changes that would fill the line; None if nothing could be proved."""
-        effort = LeastEffort(self.time_limit_s, columns=80, most_each=20_000)
+        effort = LeastEffort(self.time_limit_s, changes=EVERY_CHANGE, columns=80, most_each=20_000)
         found = least_changes(self.model, self.plan, effort, only=np.array([line]))
         return as_data(found.values(), self.tables.order_lines)[0] if line in found else None
 

@@ -52,17 +52,19 @@ WIDER = 4
 class LeastEffort:
     """Limits. Only ``time_limit_s`` is a clock; the rest are counts, so that answers repeat.
 
-    ``top_lines`` are looked at, by money at stake. A part has about ``columns`` whole-number columns, the one in which
-    changes are tried again `WIDER` times as many; a program branches at most ``nodes`` times. Work is counted as
-    simplex iterations + columns of the programs solved: ``most_each`` for one question, ``most_work`` for all.
+    ``top_lines`` are looked at, by money at stake; of each at most ``changes`` are told, the best first. A part has
+    about ``columns`` whole-number columns, the one in which changes are tried again `WIDER` times as many; a program
+    branches at most ``nodes`` times. Work is counted as simplex iterations + columns of the programs solved:
+    ``most_each`` for one question, ``most_work`` for all.
     """
 
     time_limit_s: float
     top_lines: int = 200
+    changes: int = 3
     columns: int = 40
     nodes: int = 200
     most_each: int = 2_500
-    most_work: int = 100_000
+    most_work: int = 70_000
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class LeastChange:
 
     ``outbid``: minor units of money that a unit of the line must earn more to win what it lacks from ``losers``; -1
     where no margin does, or where that is not known. ``complete``: all that was asked was answered, and every change
-    that fills the line among the nearest orders does so among more.
+    that was tried again, because it fills the line among the nearest orders, does so among more.
     """
 
     line: int
@@ -193,7 +195,7 @@ class _Seeker:
         self.neighbours = Neighbours(model, ledger.plan, effort.columns)
         self.pay = float(model.scenario.weights.margin) / MINOR
         self.moved = len(model.tables.transfers) > 0
-        self.wide = effort.columns * WIDER
+        self.wide, self.told_of_each = effort.columns * WIDER, effort.changes
         self.held: dict[tuple[int, str], bool] = {}
 
     def cases(self, line: int) -> Iterator[_Case]:
@@ -269,12 +271,18 @@ class _Seeker:
         return _Case(fills.linear, question, _About(rises, fills.others, rule, value))
 
     def upheld(self, found: LeastChange, ask: Ask) -> LeastChange:
-        """Without the changes that do not fill the line once more orders are free to want what they bring."""
+        """The best changes that also fill the line once more orders are free to want what they bring."""
         if found.everything:
-            return found
+            return replace(found, changes=found.changes[: self.told_of_each])
         orders = self.neighbours.of(found.line, self.wide)
-        kept = tuple(change for change in found.changes if self._holds(change, found.line, orders, ask))
-        return replace(found, changes=kept, complete=found.complete and len(kept) == len(found.changes))
+        kept: list[Change] = []
+        tried = 0
+        for change in found.changes:
+            if len(kept) == self.told_of_each:
+                break
+            tried += 1
+            kept += [change] * self._holds(change, found.line, orders, ask)
+        return replace(found, changes=tuple(kept), complete=found.complete and len(kept) == tried)
 
     def _holds(self, change: Change, line: int, orders: Ints, ask: Ask) -> bool:
         """Whether a change fills the line among these orders, built anew with its edits made."""

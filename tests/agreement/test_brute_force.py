@@ -18,6 +18,9 @@ from tests.typed_cases import typed
 
 EXACT = SolveOptions(time_limit_s=60, gap=0.0)
 
+FEW = 150
+"""Instances that always run."""
+
 
 def solved(server: SolveServer, model: Model) -> Fraction | None:
     """The exact value of the engine's plan; None where it says infeasible."""
@@ -54,7 +57,7 @@ def mismatches(engine: str, seeds: range) -> list[str]:
 def test_no_engine_differs_from_exhaustive_search(engine: str) -> None:
     """HiGHS on every instance, each other engine on a third of them."""
     others = [name for name in ENGINES if name != "highs"]
-    seeds = range(300) if engine == "highs" else range(others.index(engine), 300, 3)
+    seeds = range(FEW) if engine == "highs" else range(others.index(engine), FEW, 3)
     assert mismatches(engine, seeds) == []
 
 
@@ -67,9 +70,9 @@ def test_no_engine_differs_from_exhaustive_search_on_many(engine: str) -> None:
 
 def test_the_batches_are_not_trivial() -> None:
     """The generator reaches every table and both outcomes often enough to mean something."""
-    cases = [random_case(seed) for seed in range(300)]
+    cases = [random_case(seed) for seed in range(FEW)]
     values = [optimum(case) for case in cases]
-    assert sum(value is None for value in values) >= 15
-    assert sum(value is not None and value > 0 for value in values) >= 120
+    assert sum(value is None for value in values) >= FEW // 20
+    assert sum(value is not None and value > 0 for value in values) >= FEW * 2 // 5
     for table in ("eligibility", "contracts", "pins"):
-        assert sum(table in case["tables"] for case in cases) >= 40
+        assert sum(table in case["tables"] for case in cases) >= FEW // 8

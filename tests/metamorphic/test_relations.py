@@ -28,7 +28,7 @@ from tests.metamorphic.harness import Solver, Transform, pairs
 from tests.tables.formats import kind_of, write_table
 from tests.typed_cases import nested, typed
 
-FEW, MANY = 25, 300
+FEW, MANY = 12, 300
 
 
 def sizes(function: Callable[..., None]) -> Callable[..., None]:

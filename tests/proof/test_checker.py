@@ -62,7 +62,7 @@ def mutate_many(tmp_path: Path, wanted: int, first_seed: int) -> None:
 
 
 def test_mutated_folders_are_rejected(tmp_path: Path) -> None:
-    mutate_many(tmp_path, 200, 0)
+    mutate_many(tmp_path, 100, 0)
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def rewritten_plans(tmp_path: Path, seeds: int) -> None:
 
 
 def test_rules_agree_with_the_search(tmp_path: Path) -> None:
-    rewritten_plans(tmp_path, 100)
+    rewritten_plans(tmp_path, 60)
 
 
 @pytest.mark.slow

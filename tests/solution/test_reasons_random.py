@@ -96,7 +96,10 @@ def read(table: Table) -> list[dict[str, Any]]:
     return [{name: column[place] for name, column in table.columns.items()} for place in range(len(table))]
 
 
-@pytest.mark.parametrize(("first", "count", "families"), [(0, 60, 0.3), (3000, 60, 0.15)])
+@pytest.mark.parametrize(
+    ("first", "count", "families"),
+    [(0, 30, 0.3), (3000, 30, 0.15), pytest.param(6000, 300, 0.2, marks=pytest.mark.slow)],
+)
 def test_named_changes_bring_what_they_promise(engine: Solver, first: int, count: int, families: float) -> None:
     """And a proven optimum never leaves a unit behind that could have shipped at a gain."""
     tried: Counter[str] = Counter()
@@ -118,6 +121,6 @@ def test_named_changes_bring_what_they_promise(engine: Solver, first: int, count
             assert after >= before + change[1] - CENT, f"seed {seed}: {short}, {before} to {after}"
     assert seen["within_gap"] == 0
     assert set(seen) <= set(REASONS)
-    assert len(seen) >= 8
-    assert sum(tried.values()) >= 20
+    assert len(seen) >= 7
+    assert sum(tried.values()) >= 10
     assert len(tried) >= 5
