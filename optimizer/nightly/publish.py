@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.nightly.ladder import proven_gap, read_run
-from optimizer.nightly.migrations import PLAN_COLUMNS, WHOLE, plan_table
+from optimizer.nightly.plan_tables import PLAN_COLUMNS, WHOLE, plan_table
 from optimizer.nightly.pull import Pulled
 from optimizer.nightly.registry import Entry, RunRecord
 from optimizer.nightly.store import WRITE, Row, Store, insert, utc_now

@@ -33,6 +33,11 @@ FROM runs AS r LEFT JOIN events AS e ON e.run_id = r.run_id AND e.stage = 'recor
 WHERE r.config = :config"""
 """One row for each run. ``unfinished``: at work, or ended without a word and not yet noticed by the next start."""
 
+NEWEST_FIRST = """
+ORDER BY coalesce((SELECT min(event_id) FROM events WHERE run_id = r.run_id), 9223372036854775807) DESC,
+    r.started_at DESC"""
+"""By the order of their first events: clocks may be set back. A run without any has only begun."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -105,13 +110,13 @@ def close_crashed(store: Store, config: str) -> list[str]:
 
 def runs(store: Store, config: str, last: int) -> list[Row]:
     """The last runs, newest first."""
-    return store.rows(f"{OVERVIEW} ORDER BY r.rowid DESC LIMIT :last", config=config, last=last)
+    return store.rows(f"{OVERVIEW}{NEWEST_FIRST} LIMIT :last", config=config, last=last)
 
 
 def story(store: Store, config: str, run_id: str | None) -> dict[str, Any] | None:
     """Everything that is known of a run (None: the latest), or None if there is no such run."""
     with store.transaction() as connection:
-        query = f"{OVERVIEW} AND (:run_id = r.run_id OR :run_id = '') ORDER BY r.rowid DESC LIMIT 1"
+        query = f"{OVERVIEW} AND (:run_id = r.run_id OR :run_id = ''){NEWEST_FIRST} LIMIT 1"
         wanted = select(connection, query, config=config, run_id=run_id or "")
         if not wanted:
             return None

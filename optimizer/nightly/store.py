@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimizer.errors import OutputError, UsageError
+from optimizer.nightly.dialect import SQLITE, Dialect
 from optimizer.nightly.migrations import MIGRATIONS
 from optimizer.scenario.schema import redacted
 
@@ -44,6 +45,7 @@ class Store:
 
     def __init__(self, url: str, folder: Path, *, must_exist: bool = False) -> None:
         path, self.shown = database_path(url, folder), redacted(url)
+        self.dialect: Dialect = SQLITE
         if must_exist and not path.is_file():
             raise UsageError(f"the store {self.shown} does not exist yet; allot nightly makes it")
         try:
@@ -86,10 +88,11 @@ class Store:
                 raise UsageError(
                     f"the store {self.shown} has schema {known}, this allot knows {len(MIGRATIONS)}: use a newer allot"
                 )
-            for version, (name, statements) in enumerate(MIGRATIONS[known:], start=known + 1):
-                for statement in statements:
+            for version, step in enumerate(MIGRATIONS[known:], start=known + 1):
+                for statement in (*(self.dialect.prepare() if version == 1 else ()), *step.statements(self.dialect)):
                     connection.exec_driver_sql(statement)
-                insert(connection, "schema_migrations", [{"version": version, "name": name, "applied_at": utc_now()}])
+                done = {"version": version, "name": step.name, "applied_at": utc_now()}
+                insert(connection, "schema_migrations", [done])
 
 
 def select(connection: Connection, query: str, **values: Any) -> list[Row]:
