@@ -11,7 +11,7 @@ from optimizer.nightly.ladder import proven_gap, read_run
 from optimizer.nightly.plan_tables import PLAN_COLUMNS, WHOLE, plan_table
 from optimizer.nightly.pull import Pulled
 from optimizer.nightly.registry import Entry, RunRecord
-from optimizer.nightly.store import WRITE, Row, Store, insert, utc_now
+from optimizer.nightly.store import WRITE, Row, Store, StoreError, insert, utc_now
 from optimizer.proof.run_files import read_rows, table_path
 from optimizer.report.csv_out import unguard
 
@@ -27,17 +27,24 @@ class Ready:
 
 
 def publish(store: Store, record: RunRecord, config: str, business_date: str, ready: Sequence[Ready]) -> None:
-    """The commit of this transaction is the moment at which the plans are published."""
-    with store.transaction(WRITE) as connection:
-        for plan in ready:
-            insert(connection, "plans", [_plan_row(plan, record.run_id, config, business_date)])
-            for table in PLAN_COLUMNS:
-                for rows in _table_rows(plan, table):
-                    insert(connection, plan_table(table), rows)
-            record.say_within(
-                connection,
-                Entry("publish", "done", f"plan {plan.pulled.plan_id}", plan.pulled.name, plan.step, plan.exit_code),
-            )
+    """The commit of this transaction is the moment at which the plans are published.
+
+    A connection that was lost after the commit was sent says nothing about it: the store is asked.
+    """
+    try:
+        with store.transaction(WRITE) as connection:
+            for plan in ready:
+                insert(connection, "plans", [_plan_row(plan, record.run_id, config, business_date)])
+                for table in PLAN_COLUMNS:
+                    for rows in _table_rows(plan, table):
+                        insert(connection, plan_table(table), rows)
+                said = f"plan {plan.pulled.plan_id}"
+                entry = Entry("publish", "done", said, plan.pulled.name, plan.step, plan.exit_code)
+                record.say_within(connection, entry)
+    except StoreError:
+        made = store.rows("SELECT count(*) AS plans FROM plans WHERE run_id = :run_id", run_id=record.run_id)
+        if made[0]["plans"] != len(ready):
+            raise
 
 
 def _plan_row(plan: Ready, run_id: str, config: str, business_date: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from optimizer import __version__
-from optimizer.nightly.store import WRITE, Row, Store, insert, select, utc_now
+from optimizer.nightly.store import WRITE, Row, Store, StoreError, insert, select, utc_now
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -76,7 +76,13 @@ class RunRecord:
             self.say_within(connection, entry)
 
     def say_within(self, connection: Connection, entry: Entry) -> None:
-        """Record an event together with whatever else the transaction does."""
+        """Record an event together with whatever else the transaction does, if this run may still do anything.
+
+        A run whose lock was lost with its connection may have been taken for dead: `StoreError`, and nothing is done.
+        """
+        ended = "SELECT reason FROM events WHERE run_id = :run_id AND stage = :stage"
+        for row in select(connection, ended, run_id=self.run_id, stage=RECORD):
+            raise StoreError(f"the run {self.run_id} has ended on record ({row['reason']}); nothing more is done")
         add_event(connection, self.run_id, entry, time.monotonic() - self._start)
 
     def inputs(self, pulled: Pulled) -> None:
@@ -95,7 +101,13 @@ class RunRecord:
 
 def add_event(connection: Connection, run_id: str, entry: Entry, seconds: float) -> None:
     """One row of `events`; ``seconds`` since the run began, by a clock that is never set back."""
-    insert(connection, "events", [{"run_id": run_id, "at": utc_now(), "seconds": round(seconds, 3), **vars(entry)}])
+    row = {"run_id": run_id, "at": utc_now(), "seconds": round(seconds, 3), **vars(entry)}
+    insert(connection, "events", [row | {"reason": storable(entry.reason)}])
+
+
+def storable(text: str) -> str:
+    """Text that every database takes: what is no character (bytes of a file name, NUL) becomes a question mark."""
+    return text.encode(errors="replace").decode().replace("\0", "?")
 
 
 def close_crashed(store: Store, config: str) -> list[str]:
