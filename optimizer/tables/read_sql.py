@@ -17,6 +17,9 @@ from optimizer.tables.header import MAX_COLUMNS, MAX_ROWS, RefusedError, check_h
 from optimizer.tables.raw import RawTable, drop_blank_rows
 from optimizer.tables.schema import TableSchema
 
+WORDS = 300
+"""Characters of what a database says that are shown."""
+
 
 def read_sql(
     loaded: LoadedScenario, schema: TableSchema, ref: DataRef, found: Findings, snapshots: Snapshots
@@ -33,7 +36,7 @@ def read_sql(
     except RefusedError:
         return None
     except QueryError as error:
-        cure = f"correct the query or the connection: {quote(scrubbed(str(error), secret))}"
+        cure = f"correct the query or the connection: {quote(scrubbed(str(error), secret), WORDS)}"
         found.say_setting(("data", schema.name), f"a SELECT that runs and returns at most {MAX_ROWS:,} rows", cure,
                           "query_failed", value=redacted(secret), table=schema.name)  # fmt: skip
         return None
