@@ -30,6 +30,14 @@ class Dialect(ABC):
     def append_only(self, *tables: str) -> Iterator[str]:
         """Triggers by which the tables take new rows, and refuse to change or lose any: an integrity error."""
 
+    @abstractmethod
+    def refuse(self, name: str, action: str, table: str, condition: str, message: str) -> Iterator[str]:
+        """A trigger that refuses to INSERT, UPDATE or DELETE rows of which the condition on NEW or OLD holds."""
+
+    @abstractmethod
+    def drop_trigger(self, name: str, table: str) -> str:
+        """The end of a trigger."""
+
 
 class SQLite(Dialect):
     """The store in a file. Its trigger names and texts were released: they stay as they are."""
@@ -41,6 +49,13 @@ class SQLite(Dialect):
             for action in ("UPDATE", "DELETE"):
                 yield f"""CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table}
                 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"""
+
+    def refuse(self, name: str, action: str, table: str, condition: str, message: str) -> Iterator[str]:
+        yield f"""CREATE TRIGGER {name} BEFORE {action} ON {table} WHEN {condition}
+            BEGIN SELECT RAISE(ABORT, '{message}'); END"""
+
+    def drop_trigger(self, name: str, table: str) -> str:
+        return f"DROP TRIGGER {name}"
 
 
 class PostgreSQL(Dialect):
@@ -59,6 +74,16 @@ class PostgreSQL(Dialect):
             for action in ("UPDATE", "DELETE", "TRUNCATE"):
                 yield f"""CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table}
                 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"""
+
+    def refuse(self, name: str, action: str, table: str, condition: str, message: str) -> Iterator[str]:
+        row = "OLD" if action == "DELETE" else "NEW"
+        yield f"""CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF {condition} THEN RAISE EXCEPTION USING MESSAGE = '{message}', ERRCODE = 'restrict_violation'; END IF;
+            RETURN {row}; END $$"""
+        yield f"CREATE TRIGGER {name} BEFORE {action} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+
+    def drop_trigger(self, name: str, table: str) -> str:
+        return f"DROP TRIGGER {name} ON {table}"
 
 
 SQLITE, POSTGRESQL = SQLite(), PostgreSQL()

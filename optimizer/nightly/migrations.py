@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from optimizer.nightly.dialect import Statements
+from optimizer.nightly.step_pruning import rows_and_pruning
 from optimizer.nightly.step_registry import registry_and_plans
 
 
@@ -15,5 +16,8 @@ class Step(NamedTuple):
     statements: Statements
 
 
-MIGRATIONS: tuple[Step, ...] = (Step("registry and plans", registry_and_plans),)
+MIGRATIONS: tuple[Step, ...] = (
+    Step("registry and plans", registry_and_plans),
+    Step("rows and pruning", rows_and_pruning),
+)
 """In the order in which they are applied; the first is number 1. New ones are added at the end."""

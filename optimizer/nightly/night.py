@@ -132,13 +132,13 @@ class Night:
         for name in self.config.scenario_paths():
             try:
                 rows = plans.last_rows(self.store, before.get(name))
-                pulled = pull(self.config, name, self.business_date, self.now, rows)
+                pulled = pull(self.config, name, self.business_date, self.now, rows, self.shelf.work)
             except AllotError as error:
                 self._give_up("pull", name, error.exit_code, _words(error))
                 continue
             self.record.inputs(pulled)
             known = plans.published(self.store, self.config.name, self.business_date.isoformat(), pulled)
-            if known and not self.shelf.plan_folder(known["plan_id"]).is_dir():
+            if known and not known["pruned_at"] and not self.shelf.plan_folder(known["plan_id"]).is_dir():
                 self._give_up(
                     "pull", name, DEFECT, f"its published plan is not at {known['folder']} any more: restore it"
                 )

@@ -25,6 +25,10 @@ WHOLE = frozenset(
 )
 """Columns of whole numbers. Money and weights are text: exact decimals, which SQLite has no type for."""
 
+DAYS = frozenset({"ship_date", "arrive_date"})
+MONEY = frozenset({"margin", "service_value", "variable_cost", "weight_kg", "fixed_cost", "cost"})
+"""Columns of exact decimals: money and weights."""
+
 
 def plan_table(name: str) -> str:
     """The store's name of a table of the plan."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from optimizer.errors import OutputError, UsageError
 from optimizer.nightly.databases import READ, WRITE, find_database, missing
 from optimizer.nightly.migrations import MIGRATIONS
-from optimizer.tables.connections import scrubbed
+from optimizer.tables.connections import words_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["READ", "WRITE", "Row", "Store", "StoreError", "insert", "select", "utc_now"]
+__all__ = ["READ", "WRITE", "Row", "Store", "StoreError", "execute", "insert", "select", "utc_now"]
 
 
 class StoreError(OutputError):
@@ -76,8 +76,7 @@ class Store:
         try:
             yield
         except DBAPIError as error:
-            words = " ".join(scrubbed(str(error.orig), self._secret).split())
-            raise StoreError(f"store {self.shown}: {words}") from None
+            raise StoreError(f"store {self.shown}: {words_of(error.orig, self._secret)}") from None
         except SQLAlchemyError as error:
             raise StoreError(f"store {self.shown}: {type(error).__name__}") from None
 
@@ -123,6 +122,13 @@ def select(connection: Connection, query: str, **values: Any) -> list[Row]:
     from sqlalchemy import text
 
     return [Row(row) for row in connection.execute(text(query), values).mappings()]
+
+
+def execute(connection: Connection, statement: str, **values: Any) -> None:
+    """A statement with ``:name`` placeholders that returns nothing."""
+    from sqlalchemy import text
+
+    connection.execute(text(statement), values)
 
 
 def insert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -218,7 +218,7 @@ class Server(Session):
             raise QueryError(cure) from None
         except DBAPIError as error:
             lost = "the connection was lost: " if error.connection_invalidated else ""
-            raise QueryError(lost + scrubbed(" ".join(str(error.orig).split()), self._url)) from None
+            raise QueryError(lost + words_of(error.orig, self._url)) from None
         except (SQLAlchemyError, ValueError, OSError) as error:
             raise QueryError(f"{type(error).__name__}: {scrubbed(str(error), self._url)}") from None
 
@@ -227,6 +227,12 @@ def driver_url(url: str) -> str:
     """An address with the driver that comes with allot where it names none."""
     scheme, separator, rest = url.partition("://")
     return f"postgresql+psycopg://{rest}" if separator and scheme in ("postgres", "postgresql") else url
+
+
+def words_of(error: Any, address: str) -> str:
+    """What a driver's error says in one line, without secrets; of a server's answer the message itself."""
+    told = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
+    return scrubbed(" ".join(told.split()), address)
 
 
 def scrubbed(message: str, address: str) -> str:

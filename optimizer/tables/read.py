@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from optimizer.errors import InputError, Issue
@@ -21,8 +22,13 @@ from optimizer.tables.typed import without_refused
 FORMATS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 
 
-def load_tables(loaded: LoadedScenario) -> tuple[Tables, list[Issue]]:
-    """The tables and the warnings; an `InputError` with every finding if anything is wrong."""
+def load_tables(
+    loaded: LoadedScenario, queried: Callable[[RawTable], None] = lambda raw: None
+) -> tuple[Tables, list[Issue]]:
+    """The tables and the warnings; an `InputError` with every finding if anything is wrong.
+
+    ``queried`` is given each table that came out of a database, as it came: a second query might find another one.
+    """
     found = Findings(loaded.stack.place)
     found.issues.extend(loaded.warnings)
     raws: dict[str, RawTable] = {}
@@ -34,6 +40,8 @@ def load_tables(loaded: LoadedScenario) -> tuple[Tables, list[Issue]]:
                 unread.append(name)
             else:
                 raws[name] = raw
+                if ref.sql is not None:
+                    queried(raw)
     changes = apply_changes(raws, loaded.table_changes, found, unread)
     raws = {name: without_refused(raw, found) for name, raw in raws.items()}
     previous = read_previous(loaded, found)

@@ -19,6 +19,7 @@ from optimizer.errors import AllotError
 from optimizer.nightly.lock import LockedError
 from optimizer.nightly.night import NightOutcome, run_night
 from optimizer.nightly.store import WRITE, Store, StoreError, insert
+from optimizer.proof import certify
 from tests.nightly.nights import CONFIG, FILE, allot, assert_tidy, assert_whole, make, published, query
 from tests.postgresql import Server
 
@@ -218,6 +219,40 @@ def test_the_connection_is_lost_as_the_plan_is_committed(
         assert len(published(tmp_path)) == 1
         assert_whole(tmp_path)
         assert_tidy(tmp_path)
+
+
+# -- tables out of a database ------------------------------------------------------------------------------------------
+def test_a_database_may_change_while_the_night_plans(
+    postgres: str, postgres_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan is for the stock as it was found, is certified against it, and tells no address of the database."""
+    monkeypatch.setenv("ERP_URL", postgres)
+    database = postgres.rpartition("/")[2]
+    postgres_server.run("CREATE TABLE book (w TEXT, p TEXT, qty INTEGER)", "INSERT INTO book VALUES ('W', 'P', 4)",
+                        database=database)  # fmt: skip
+    config = make(tmp_path)
+    scenario = tmp_path / "case/scenario.toml"
+    sql = "SELECT w AS warehouse_id, p AS product_id, qty AS on_hand_qty FROM book"
+    text = scenario.read_text().replace(
+        'stock = "stock.csv"', f'stock = {{ sql = "{sql}", connection = "env:ERP_URL" }}'
+    )
+    scenario.write_text(text)
+    assert "ERP_URL" in text
+
+    def sell(line: str) -> None:
+        if line.startswith("solve   scenario full started"):
+            postgres_server.run("UPDATE book SET qty = 0", database=database)
+
+    assert run_night(config, MONDAY, observe=sell).exit_code == 0
+    assert query(tmp_path, "SELECT sum(qty) FROM current_allocations") == [(4,)]
+    assert query(tmp_path, "SELECT source FROM run_inputs WHERE table_name = 'stock'") == [("query on env:ERP_URL",)]
+    plan = (tmp_path / "night/published/current/scenario").resolve()
+    verdict = certify(plan, plan / "inputs")
+    assert verdict.all_failures == []
+    told = b"".join(path.read_bytes() for path in (tmp_path / "night").rglob("*") if path.is_file())
+    assert postgres_server.password.encode() not in told
+    assert_whole(tmp_path)
+    assert_tidy(tmp_path)
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------
