@@ -47,7 +47,7 @@ class Answer:
                 raise UsageError("a query is one SELECT, nothing else")
             self._result = self._connection.execute(sql)
         except duckdb.Error as error:
-            raise UsageError(f"the query failed: {' '.join(str(error).split())}") from None
+            raise _failed(error) from None
         self.columns = [str(column[0]) for column in self._result.description or ()]
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
@@ -58,10 +58,15 @@ class Answer:
             while batch := self._result.fetchmany(ROWS_AT_ONCE):
                 yield from batch
         except duckdb.Error as error:
-            raise UsageError(f"the query failed: {' '.join(str(error).split())}") from None
+            raise _failed(error) from None
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _failed(error: Exception) -> UsageError:
+    """What DuckDB says, without the picture of the query that follows."""
+    return UsageError(f"the query failed: {str(error).partition(chr(10))[0]}")
 
 
 def _define(connection: Any, shelf: Shelf, plans: Sequence[Row]) -> None:
@@ -112,16 +117,20 @@ def _source(folder: Path, table: str, plan_id: str) -> str:
     return f"SELECT {_text(plan_id)} AS plan_id, {columns} FROM {source}"
 
 
+def _kind(name: str) -> str:
+    return "BIGINT" if name in WHOLE else "DATE" if name in DAYS else NUMBER if name in MONEY else "VARCHAR"
+
+
 def _typed(name: str, from_csv: bool) -> str:
     """A column in its type. Text without the apostrophe that guards a CSV file from spreadsheets; blank is NULL."""
-    kind = "BIGINT" if name in WHOLE else "DATE" if name in DAYS else NUMBER if name in MONEY else "VARCHAR"
-    if kind != "VARCHAR":
-        return f'CAST("{name}" AS {kind})'
+    if _kind(name) != "VARCHAR":
+        return f'CAST("{name}" AS {_kind(name)})'
     return f"""regexp_replace("{name}", {_text("^'")}, '')""" if from_csv else f"""nullif("{name}", '')"""
 
 
 def _nothing(table: str) -> str:
-    columns = ", ".join(f'CAST(NULL AS VARCHAR) AS "{name}"' for name in PLAN_COLUMNS[table])
+    """A table without rows."""
+    columns = ", ".join(f'CAST(NULL AS {_kind(name)}) AS "{name}"' for name in PLAN_COLUMNS[table])
     return f"SELECT CAST(NULL AS VARCHAR) AS plan_id, {columns} WHERE false"
 
 

@@ -98,6 +98,12 @@ def test_a_query_is_answered_alike_from_both(first: Path) -> None:
     assert ask(first, "SELECT * FROM transfers") == []
 
 
+def test_where_nothing_is_published_a_query_is_answered_too(tmp_path: Path) -> None:
+    make(tmp_path)
+    found = ask(tmp_path, "SELECT sum(qty) AS units, sum(cost) AS cost, max(arrive_date) AS last FROM transfers")
+    assert found == [{"units": None, "cost": None, "last": None}]
+
+
 def test_a_query_on_the_command_line(first: Path) -> None:
     words = ("runs", "query", first / "night.toml", "SELECT order_id, qty FROM allocations ORDER BY qty")
     assert list(csv.reader(io.StringIO(allot(*words).stdout))) == [["order_id", "qty"], ["O2", "1"], ["-O1", "3"]]
