@@ -28,6 +28,14 @@ SETTINGS = (
 )
 """Nothing here outlives a crash of the machine, nor has to."""
 
+WATCH = """
+read -r nothing
+pid=$(head -n 1 "$0/data/postmaster.pid") && kill -QUIT "$pid"
+for wait in $(seq 100); do test -e "$0/data/postmaster.pid" || break; sleep 0.05; done
+rm -rf "$0"
+"""
+"""Ends the server and removes its folder once its standard input does: with the tests, even where they are killed."""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -66,17 +74,14 @@ def running() -> Iterator[Server]:
     """Start a server in a folder of its own, and end it. Root lends the work to ``nobody``: PostgreSQL refuses root."""
     user = "nobody" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="allot-postgresql-"))
+    watch = subprocess.Popen(["sh", "-c", WATCH, folder], stdin=subprocess.PIPE, start_new_session=True)
     try:
         binaries = _binaries(folder, user)
         if user:
             os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-        server = _start(folder, binaries, user)
-        try:
-            yield server
-        finally:
-            _call(binaries / "pg_ctl", "stop", "-w", "-m", "immediate", "-D", folder / "data", user=user)
+        yield _start(folder, binaries, user)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        watch.communicate(timeout=60)
 
 
 def _binaries(folder: Path, user: str | None) -> Path:

@@ -32,6 +32,8 @@ BUSY_TIMEOUT_S = 30
 LET_GO_S = 3.0
 """How long a server may take to notice that the last owner of a lock was killed."""
 SERVER_SCHEMES = ("postgresql", "postgresql+psycopg", "postgres")
+WRITER = "'the writer'"
+"""The lock of whoever writes; no configuration can be called so."""
 NETWORK = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
            "tcp_user_timeout": 30_000}  # fmt: skip
 """A connection that is gone is noticed within a minute; what the address says itself goes before."""
@@ -121,7 +123,7 @@ class Server(Database):
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             elif _kind(connection) == WRITE:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S}s'")
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_key('write')})")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_key(WRITER)})")
 
         _sqlalchemy().event.listen(self._engine, "begin", begin)
         return self._engine
@@ -169,9 +171,8 @@ def _kind(connection: Connection) -> str:
 
 
 def _key(name: str) -> str:
-    """An advisory lock in the schema of this store; ``name`` is a placeholder or a word."""
-    word = name if name.startswith(":") else f"'{name}'"
-    return f"hashtextextended('allot ' || coalesce(current_schema(), '') || ' ' || {word}, 0)"
+    """The advisory lock of a name (a literal or a placeholder) in the schema of this store."""
+    return f"hashtextextended('allot ' || coalesce(current_schema(), '') || ' ' || {name}, 0)"
 
 
 OWNER = f"""
