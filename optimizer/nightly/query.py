@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from optimizer.errors import UsageError
+from optimizer.errors import UsageError, VerificationError
 from optimizer.nightly.config import NightlyConfig
 from optimizer.nightly.plan_tables import DAYS, MONEY, PLAN_COLUMNS, WHOLE
 from optimizer.nightly.shelf import Shelf
@@ -40,7 +40,7 @@ class Answer:
         self._connection = duckdb.connect(config=DUCKDB_SETTINGS | {
             "lock_configuration": "false", "enable_external_access": "true",
         })  # fmt: skip
-        _define(self._connection, Shelf(config.publish_folder), plans)
+        _define(self._connection, Shelf(config.publish_folder), plans, sql.lower())
         try:
             statements = self._connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -69,10 +69,11 @@ def _failed(error: Exception) -> UsageError:
     return UsageError(f"the query failed: {str(error).partition(chr(10))[0]}")
 
 
-def _define(connection: Any, shelf: Shelf, plans: Sequence[Row]) -> None:
+def _define(connection: Any, shelf: Shelf, plans: Sequence[Row], sql: str) -> None:
     """`plans`, and a view for each table: of the plans that count, and as ``all_...`` of every plan that is kept.
 
-    Each says of its rows which plan they are of. Afterwards the connection sees the folders of the plans alone.
+    Each says of its rows which plan they are of. Only those that the query names are made: a view opens every file it
+    is of. Afterwards the connection sees the folders of the plans alone.
     """
     connection.execute(
         "CREATE TABLE plans (plan_id VARCHAR, scenario VARCHAR, business_date DATE, run_id VARCHAR, step VARCHAR, "
@@ -83,8 +84,12 @@ def _define(connection: Any, shelf: Shelf, plans: Sequence[Row]) -> None:
             f"INSERT INTO plans VALUES ({', '.join('?' * len(plans[0]))})", [list(plan.values()) for plan in plans]
         )
     _lock(connection, shelf)
-    for table in PLAN_COLUMNS:
-        for view, wanted in ((table, [plan for plan in plans if plan["counts"]]), (f"all_{table}", plans)):
+    current = [plan for plan in plans if plan["counts"]]
+    views = [(table, table, current) for table in PLAN_COLUMNS] + [
+        (f"all_{table}", table, plans) for table in PLAN_COLUMNS
+    ]
+    for view, table, wanted in views:
+        if view in sql:
             sources = [_source(shelf.plan_folder(plan["plan_id"]), table, plan["plan_id"]) for plan in wanted]
             connection.execute(
                 f"CREATE VIEW {view} AS SELECT p.scenario, p.business_date, t.* FROM plans AS p JOIN "
@@ -102,7 +107,10 @@ def _lock(connection: Any, shelf: Shelf) -> None:
 
 def _source(folder: Path, table: str, plan_id: str) -> str:
     """The rows of a table of a run folder, typed."""
-    path = table_path(folder, table)
+    try:
+        path = table_path(folder, table)
+    except VerificationError as error:
+        raise UsageError(f"plan {plan_id}: {error}; restore {folder}") from None
     columns = ", ".join(f'{_typed(name, path.suffix == ".csv")} AS "{name}"' for name in PLAN_COLUMNS[table])
     if path.suffix == ".csv":
         with path.open(encoding="utf-8", newline="") as file:
