@@ -11,12 +11,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
-from optimizer import __version__, cli_batch, cli_compare, cli_frontier, cli_nightly
+from optimizer import __version__, cli_batch, cli_compare, cli_frontier, cli_nightly, cli_store
 from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
 
 PRINTED_FINDINGS = 50
@@ -192,6 +193,8 @@ def doctor(as_json: bool) -> int:
 
 for command in (*cli_batch.COMMANDS, *cli_compare.COMMANDS, *cli_frontier.COMMANDS, *cli_nightly.COMMANDS):
     app.add_command(command)
+for command in cli_store.RUNS:
+    cli_nightly.runs.add_command(command)
 
 
 # -- showing ---------------------------------------------------------------------------------------------------------
@@ -227,8 +230,16 @@ def say_lines(lines: Sequence[str]) -> None:
     """The end of a command, below whatever progress was shown; a reader that went away changes nothing."""
     if sys.stderr.isatty():
         click.echo("\r\x1b[K", err=True, nl=False)
-    try:
+    with may_go_away():
         click.echo("\n".join(lines))
+
+
+@contextmanager
+def may_go_away() -> Iterator[None]:
+    """Print what a reader of standard output may have enough of: `head` ends a command, but is no error."""
+    try:
+        yield
+        sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

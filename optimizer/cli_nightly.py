@@ -53,7 +53,7 @@ def list_runs(config: Path, last: int, as_json: bool) -> int:
     from optimizer.nightly import told
     from optimizer.nightly.registry import runs as last_runs
 
-    settings, store = _open(config)
+    settings, store = open_store(config)
     try:
         found = last_runs(store, settings.name, last)
     finally:
@@ -72,7 +72,7 @@ def show_run(config: Path, run_id: str | None, as_json: bool) -> int:
     from optimizer.nightly import told
     from optimizer.nightly.registry import story
 
-    settings, store = _open(config)
+    settings, store = open_store(config)
     try:
         found: dict[str, Any] | None = story(store, settings.name, run_id)
     finally:
@@ -83,7 +83,7 @@ def show_run(config: Path, run_id: str | None, as_json: bool) -> int:
     return OK
 
 
-def _open(config: Path) -> tuple[NightlyConfig, Store]:
+def open_store(config: Path) -> tuple[NightlyConfig, Store]:
     """The store of a configuration, which must be there already."""
     from optimizer.nightly.config import read_config
     from optimizer.nightly.store import Store

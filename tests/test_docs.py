@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_line(line: str, place: Path) -> subprocess.CompletedProcess[str]:
-    words = line.split()
+    words = shlex.split(line)
     assert words[0] == "allot", f"documents show commands of ours only: {line}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "optimizer", *words[1:]]

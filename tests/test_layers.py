@@ -69,11 +69,13 @@ ALLOWED = {
     "cli_compare": {"errors", "batch"},
     "cli_frontier": {"batch", "cli"},
     "cli_nightly": {"errors", "nightly", "cli"},
+    "cli_store": {"errors", "nightly", "cli", "cli_nightly"},
     "cli": {
         "cli_batch",
         "cli_compare",
         "cli_frontier",
         "cli_nightly",
+        "cli_store",
         "explain",
         "errors",
         "scenario",

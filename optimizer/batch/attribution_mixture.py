@@ -12,6 +12,7 @@ from optimizer.scenario.load import LoadedScenario, PlacedChange
 from optimizer.scenario.schema import Change, Scenario
 from optimizer.tables.assemble import assemble
 from optimizer.tables.changes import apply_changes
+from optimizer.tables.connections import Snapshots
 from optimizer.tables.findings import Findings
 from optimizer.tables.previous import read_previous
 from optimizer.tables.raw import RawTable
@@ -103,14 +104,15 @@ class Mixture:
         found = Findings(self._new.stack.place)
         old, new = self._old.scenario.data, self._new.scenario.data
         raws, swaps = dict[str, RawTable](), dict[int, tuple[str, RawTable | None]]()
-        for name in dict.fromkeys([*old, *new]):
-            sides = [
-                read_table(loaded, name, loaded.scenario.data[name], found) if name in loaded.scenario.data else None
-                for loaded in (self._old, self._new)
-            ]
-            raws |= {} if sides[0] is None else {name: sides[0]}
-            if not _same_rows(*sides):
-                swaps[self._piece(f"other rows in the table {name}")] = (name, sides[1])
+        with Snapshots() as snapshots:
+            for name in dict.fromkeys([*old, *new]):
+                sides = [
+                    read_table(loaded, name, ref, found, snapshots) if ref is not None else None
+                    for loaded, ref in ((self._old, old.get(name)), (self._new, new.get(name)))
+                ]
+                raws |= {} if sides[0] is None else {name: sides[0]}
+                if not _same_rows(*sides):
+                    swaps[self._piece(f"other rows in the table {name}")] = (name, sides[1])
         if found.errors:
             raise InputError(found.errors, found.warnings)
         return raws, swaps

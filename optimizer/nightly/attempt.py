@@ -28,13 +28,15 @@ KILLED = -signal.SIGKILL
 
 @dataclass(frozen=True)
 class Order:
-    """What an attempt is to do."""
+    """What an attempt is to do. ``bundle``: copy the inputs into the folder, since they lie nowhere else."""
 
     scenario: str
     out: str
     settings: tuple[str, ...]
     soften: bool
     allow_outside: bool
+    fmt: str
+    bundle: bool
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def main(parent: str, order: str) -> int:
             told["scenario"],
             out=Path(told["out"]),
             settings=told["settings"],
+            fmt=told["fmt"],
+            bundle_inputs=told["bundle"],
             soften=told["soften"],
             allow_outside=told["allow_outside"],
             stop=stop,

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from optimizer.errors import InputError, Issue, UsageError
+from optimizer.nightly.rows import Rows
 from optimizer.scenario.explain import explain
 from optimizer.scenario.locate import key_lines, line_of
 from optimizer.scenario.schema import ENV_REFERENCE, Amount, Frozen, NotNegative
@@ -94,6 +95,7 @@ class NightlyConfig(Frozen):
     allow_outside: bool = False
     limits: Limits = Limits()
     failure: Failure = Failure()
+    rows: Rows = Rows()
     tables: Mapping[TableName, TableRule] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
 

@@ -72,8 +72,17 @@ class Ladder:
         """One attempt, recorded."""
         out = attempt_folder(self.work, pulled.name, step)
         self.say(Entry("solve", "started", "", pulled.name, step))
-        settings = (*self.settings, *(("solve.engine=decompose",) if step == DECOMPOSE else ()))
-        order = Order(str(pulled.path), str(out), settings, step == SOFTENED, self.config.allow_outside)
+        engine = ("solve.engine=decompose",) if step == DECOMPOSE else ()
+        frozen = bool(pulled.frozen)
+        order = Order(
+            scenario=str(pulled.path),
+            out=str(out),
+            settings=(*self.settings, *pulled.frozen, *engine),
+            soften=step == SOFTENED,
+            allow_outside=self.config.allow_outside or frozen,  # the frozen tables; where the others lie was judged
+            fmt=self.config.rows.file_format(pulled.rows("order_lines")),
+            bundle=frozen,
+        )
         wall = float(self.config.limits.wall_limit_s)
         ended = attempt(order, out.with_suffix(".log"), self.work, wall, self.stop)
         found = self._judge(ended, out, step)

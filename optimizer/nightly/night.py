@@ -24,12 +24,13 @@ from optimizer.errors import (
 )
 from optimizer.nightly import publish as plans
 from optimizer.nightly.config import NightlyConfig, read_config
+from optimizer.nightly.databases import find_database
 from optimizer.nightly.ladder import DECOMPOSE, FULL, KEPT, SOFTENED, Climbed, Ladder, attempt_folder
 from optimizer.nightly.lock import NightLock
 from optimizer.nightly.pull import Pulled, pull
 from optimizer.nightly.registry import RECORD, Entry, RunRecord, close_crashed
 from optimizer.nightly.shelf import Shelf
-from optimizer.nightly.store import Row, Store, database_path
+from optimizer.nightly.store import Row, Store
 
 Observer = Callable[[str], None]
 
@@ -60,12 +61,14 @@ def run_night(
     """
     config, now = read_config(config_file), datetime.now(UTC)
     url = config.store_url()
-    database_path(url, config.folder)  # a wrong address is refused before anything is written
+    find_database(url, config.folder)  # a wrong address is refused before anything is written
     with NightLock(config.publish_folder, now):
         store = Store(url, config.folder)
         try:
             when = business_date or config.business_date(now)
-            return Night(config, store, when, now, observe or (lambda line: None), stop or threading.Event()).run()
+            night = Night(config, store, when, now, observe or (lambda line: None), stop or threading.Event())
+            with store.exclusive(config.name):
+                return night.run()
         finally:
             store.close()
 
@@ -129,13 +132,13 @@ class Night:
         for name in self.config.scenario_paths():
             try:
                 rows = plans.last_rows(self.store, before.get(name))
-                pulled = pull(self.config, name, self.business_date, self.now, rows)
+                pulled = pull(self.config, name, self.business_date, self.now, rows, self.shelf.work)
             except AllotError as error:
                 self._give_up("pull", name, error.exit_code, _words(error))
                 continue
             self.record.inputs(pulled)
             known = plans.published(self.store, self.config.name, self.business_date.isoformat(), pulled)
-            if known and not self.shelf.plan_folder(known["plan_id"]).is_dir():
+            if known and not known["pruned_at"] and not self.shelf.plan_folder(known["plan_id"]).is_dir():
                 self._give_up(
                     "pull", name, DEFECT, f"its published plan is not at {known['folder']} any more: restore it"
                 )

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optimizer.nightly.ladder import proven_gap, read_run
-from optimizer.nightly.migrations import PLAN_COLUMNS, WHOLE, plan_table
+from optimizer.nightly.plan_tables import PLAN_COLUMNS, WHOLE, plan_table
 from optimizer.nightly.pull import Pulled
 from optimizer.nightly.registry import Entry, RunRecord
-from optimizer.nightly.store import WRITE, Row, Store, insert, utc_now
+from optimizer.nightly.rows import FILES, STORE, parquet_size
+from optimizer.nightly.store import WRITE, Row, Store, StoreError, insert, utc_now
 from optimizer.proof.run_files import read_rows, table_path
 from optimizer.report.csv_out import unguard
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True)
@@ -27,17 +31,23 @@ class Ready:
 
 
 def publish(store: Store, record: RunRecord, config: str, business_date: str, ready: Sequence[Ready]) -> None:
-    """The commit of this transaction is the moment at which the plans are published."""
-    with store.transaction(WRITE) as connection:
-        for plan in ready:
-            insert(connection, "plans", [_plan_row(plan, record.run_id, config, business_date)])
-            for table in PLAN_COLUMNS:
-                for rows in _table_rows(plan, table):
-                    insert(connection, plan_table(table), rows)
-            record.say_within(
-                connection,
-                Entry("publish", "done", f"plan {plan.pulled.plan_id}", plan.pulled.name, plan.step, plan.exit_code),
-            )
+    """The commit of this transaction is the moment at which the plans are published.
+
+    A connection that was lost after the commit was sent says nothing about it: the store is asked.
+    """
+    try:
+        with store.transaction(WRITE) as connection:
+            for plan in ready:
+                insert(connection, "plans", [_plan_row(plan, record.run_id, config, business_date)])
+                for table in PLAN_COLUMNS:
+                    _publish_rows(connection, plan, table)
+                said = f"plan {plan.pulled.plan_id}"
+                entry = Entry("publish", "done", said, plan.pulled.name, plan.step, plan.exit_code)
+                record.say_within(connection, entry)
+    except StoreError:
+        made = store.rows("SELECT count(*) AS plans FROM plans WHERE run_id = :run_id", run_id=record.run_id)
+        if made[0]["plans"] != len(ready):
+            raise
 
 
 def _plan_row(plan: Ready, run_id: str, config: str, business_date: str) -> dict[str, Any]:
@@ -61,13 +71,26 @@ def _plan_row(plan: Ready, run_id: str, config: str, business_date: str) -> dict
     }
 
 
-def _table_rows(plan: Ready, table: str) -> Iterator[list[dict[str, Any]]]:
+def _publish_rows(connection: Connection, plan: Ready, table: str) -> None:
+    """Rows of a folder of CSV files are copied into the store; those of a large plan stay in its Parquet files."""
+    path, plan_id = table_path(plan.folder, table), plan.pulled.plan_id
+    if path.suffix == ".parquet":
+        place, size = FILES, parquet_size(path)
+    else:
+        place, size = STORE, 0
+        for rows in _csv_rows(path, table, plan_id):
+            insert(connection, plan_table(table), rows)
+            size += len(rows)
+    insert(connection, "plan_rows", [{"plan_id": plan_id, "table_name": table, "row_count": size, "place": place}])
+
+
+def _csv_rows(path: Path, table: str, plan_id: str) -> Iterator[list[dict[str, Any]]]:
     """The rows of a table of the run folder in pieces, typed; blank is NULL."""
-    for _, columns in read_rows(table_path(plan.folder, table)):
+    for _, columns in read_rows(path):
         wanted = {name: columns[name] for name in PLAN_COLUMNS[table]}
         names = list(wanted)
         yield [
-            {"plan_id": plan.pulled.plan_id, **{name: _cell(name, cell) for name, cell in zip(names, row, strict=True)}}
+            {"plan_id": plan_id, **{name: _cell(name, cell) for name, cell in zip(names, row, strict=True)}}
             for row in zip(*wanted.values(), strict=True)
         ]
 
@@ -80,10 +103,10 @@ def _cell(column: str, text: str) -> str | int | None:
 
 # -- what is published already -----------------------------------------------------------------------------------------
 def published(store: Store, config: str, business_date: str, pulled: Pulled) -> Row | None:
-    """The plan of the same configuration, business date, scenario and inputs, if there is one."""
+    """The plan of the same configuration, business date, scenario and inputs, if there is one, and if it was pruned."""
     found = store.rows(
-        "SELECT * FROM plans WHERE config = :config AND business_date = :business_date AND scenario = :scenario "
-        "AND input_digest = :digest",
+        "SELECT p.*, d.at AS pruned_at FROM plans AS p LEFT JOIN pruned_plans AS d ON d.plan_id = p.plan_id "
+        "WHERE config = :config AND business_date = :business_date AND scenario = :scenario AND input_digest = :digest",
         config=config, business_date=business_date, scenario=pulled.name, digest=pulled.digest,
     )  # fmt: skip
     return found[0] if found else None
@@ -96,10 +119,12 @@ def current(store: Store, config: str) -> dict[str, Row]:
 
 
 def abandoned(store: Store, config: str) -> list[str]:
-    """Plans that a run set out to make and that were never published."""
+    """Plans whose folders are of no use: a run set out to make them and never published them, or they were pruned."""
     found = store.rows(
         "SELECT DISTINCT s.plan_id FROM run_scenarios AS s JOIN runs AS r ON r.run_id = s.run_id "
-        "WHERE r.config = :config AND s.plan_id NOT IN (SELECT plan_id FROM plans)",
+        "WHERE r.config = :config AND s.plan_id NOT IN (SELECT plan_id FROM plans) "
+        "UNION SELECT d.plan_id FROM pruned_plans AS d JOIN plans AS p ON p.plan_id = d.plan_id "
+        "WHERE p.config = :config",
         config=config,
     )
     return [row["plan_id"] for row in found]

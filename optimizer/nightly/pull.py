@@ -15,6 +15,7 @@ import numpy as np
 from optimizer import __version__
 from optimizer.errors import InputError, Issue
 from optimizer.nightly.config import NightlyConfig, TableRule
+from optimizer.report.place import naming
 from optimizer.scenario.load import LoadedScenario, load_scenario
 from optimizer.scenario.paths import locate_file
 from optimizer.tables.read import load_tables
@@ -22,6 +23,7 @@ from optimizer.tables.schema import TABLES
 from optimizer.tables.tables import Tables
 
 if TYPE_CHECKING:
+    from optimizer.tables.raw import RawTable
     from optimizer.tables.tables import Source
 
 FUTURE = timedelta(minutes=5)
@@ -41,6 +43,7 @@ class Pulled:
     """A scenario as it was read: what identifies its inputs, and what the rules say of them.
 
     ``digest`` covers the typed tables, the settings and the version; ``plan_id`` is the plan that they lead to.
+    ``frozen`` are settings by which a scenario reads the tables that came out of databases as they were found.
     """
 
     name: str
@@ -50,21 +53,30 @@ class Pulled:
     settings: Mapping[str, Any]
     tables: tuple[Source, ...]
     findings: tuple[Finding, ...] = field(default=())
+    frozen: tuple[str, ...] = ()
 
     def table_digests(self) -> dict[str, str]:
         return {source.table: source.digest for source in self.tables}
 
+    def rows(self, table: str) -> int:
+        """Rows of a table that was read; 0 if it was not."""
+        return sum(source.rows for source in self.tables if source.table == table)
 
-def pull(config: NightlyConfig, name: str, business_date: date, now: datetime, last_rows: Mapping[str, int]) -> Pulled:
+
+def pull(
+    config: NightlyConfig, name: str, business_date: date, now: datetime, last_rows: Mapping[str, int], work: Path
+) -> Pulled:
     """Read one scenario. Raises `InputError` with every finding about the files or about the rules.
 
-    ``last_rows``: rows of each table when this scenario was last published; empty if it never was.
+    ``last_rows``: rows of each table when this scenario was last published; empty if it never was. What databases
+    answered is kept in a folder in ``work``: a database goes on to change while the night plans.
     """
     path = config.scenario_paths()[name]
     loaded = load_scenario(path, config.attempt_settings(business_date), allow_outside=config.allow_outside)
     judge = Freshness(config, loaded, business_date, now, last_rows)
     ages = list(judge.file_ages())  # before the tables are read: a file that arrives while we read is not fresh
-    tables, _ = load_tables(loaded)
+    frozen: list[str] = []
+    tables, _ = load_tables(loaded, lambda raw: frozen.append(_freeze(raw, work / "inputs" / name)))
     settings = json.loads(loaded.scenario.model_dump_json(exclude={"data"}))
     sources = {source.table: source.digest for source in tables.sources}
     digest = hashlib.sha256(json.dumps([settings, sources, __version__], sort_keys=True).encode()).hexdigest()
@@ -77,7 +89,20 @@ def pull(config: NightlyConfig, name: str, business_date: date, now: datetime, l
         settings,
         tuple(tables.sources),
         (*ages, *judge.contents(tables)),
+        tuple(frozen),
     )
+
+
+def _freeze(raw: RawTable, folder: Path) -> str:
+    """Write a table as it was found; the setting by which a scenario reads it from there."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / f"{raw.name}.parquet"
+    with naming("write", path):
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(dict(raw.columns)), path)
+    return f"data.{raw.name}={json.dumps(str(path))}"
 
 
 class Freshness:

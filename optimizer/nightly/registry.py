@@ -13,7 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from optimizer import __version__
-from optimizer.nightly.store import WRITE, Row, Store, insert, select, utc_now
+from optimizer.nightly.store import WRITE, Row, Store, StoreError, insert, select, utc_now
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -32,6 +32,11 @@ SELECT r.run_id, r.config, r.business_date, r.started_at, r.host, r.pid,
 FROM runs AS r LEFT JOIN events AS e ON e.run_id = r.run_id AND e.stage = 'record'
 WHERE r.config = :config"""
 """One row for each run. ``unfinished``: at work, or ended without a word and not yet noticed by the next start."""
+
+NEWEST_FIRST = """
+ORDER BY coalesce((SELECT min(event_id) FROM events WHERE run_id = r.run_id), 9223372036854775807) DESC,
+    r.started_at DESC"""
+"""By the order of their first events: clocks may be set back. A run without any has only begun."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,13 @@ class RunRecord:
             self.say_within(connection, entry)
 
     def say_within(self, connection: Connection, entry: Entry) -> None:
-        """Record an event together with whatever else the transaction does."""
+        """Record an event together with whatever else the transaction does, if this run may still do anything.
+
+        A run whose lock was lost with its connection may have been taken for dead: `StoreError`, and nothing is done.
+        """
+        ended = "SELECT reason FROM events WHERE run_id = :run_id AND stage = :stage"
+        for row in select(connection, ended, run_id=self.run_id, stage=RECORD):
+            raise StoreError(f"the run {self.run_id} has ended on record ({row['reason']}); nothing more is done")
         add_event(connection, self.run_id, entry, time.monotonic() - self._start)
 
     def inputs(self, pulled: Pulled) -> None:
@@ -90,7 +101,13 @@ class RunRecord:
 
 def add_event(connection: Connection, run_id: str, entry: Entry, seconds: float) -> None:
     """One row of `events`; ``seconds`` since the run began, by a clock that is never set back."""
-    insert(connection, "events", [{"run_id": run_id, "at": utc_now(), "seconds": round(seconds, 3), **vars(entry)}])
+    row = {"run_id": run_id, "at": utc_now(), "seconds": round(seconds, 3), **vars(entry)}
+    insert(connection, "events", [row | {"reason": storable(entry.reason)}])
+
+
+def storable(text: str) -> str:
+    """Text that every database takes: what is no character (bytes of a file name, NUL) becomes a question mark."""
+    return text.encode(errors="replace").decode().replace("\0", "?")
 
 
 def close_crashed(store: Store, config: str) -> list[str]:
@@ -105,13 +122,13 @@ def close_crashed(store: Store, config: str) -> list[str]:
 
 def runs(store: Store, config: str, last: int) -> list[Row]:
     """The last runs, newest first."""
-    return store.rows(f"{OVERVIEW} ORDER BY r.rowid DESC LIMIT :last", config=config, last=last)
+    return store.rows(f"{OVERVIEW}{NEWEST_FIRST} LIMIT :last", config=config, last=last)
 
 
 def story(store: Store, config: str, run_id: str | None) -> dict[str, Any] | None:
     """Everything that is known of a run (None: the latest), or None if there is no such run."""
     with store.transaction() as connection:
-        query = f"{OVERVIEW} AND (:run_id = r.run_id OR :run_id = '') ORDER BY r.rowid DESC LIMIT 1"
+        query = f"{OVERVIEW} AND (:run_id = r.run_id OR :run_id = ''){NEWEST_FIRST} LIMIT 1"
         wanted = select(connection, query, config=config, run_id=run_id or "")
         if not wanted:
             return None

@@ -59,15 +59,20 @@ class Shelf:
         return self.folder / PLANS / plan_id
 
     def recover(self, current: Mapping[str, str], abandoned: Collection[str]) -> None:
-        """Let the links say what the store says; remove plans that were put here and never published."""
+        """Let the links say what the store says; remove plans that were never published, or were pruned."""
         for plan_id in abandoned:
-            left = self.plan_folder(plan_id)
-            if left.is_dir() and not foreign_content(left):
-                with naming("remove", left):
-                    shutil.rmtree(left)
+            self.remove(plan_id)
         for scenario, plan_id in current.items():
             if self.plan_folder(plan_id).is_dir():
                 self.point(scenario, plan_id)
+
+    def remove(self, plan_id: str) -> None:
+        """Remove the folder of a plan, if it is there and a run folder: out of the way first, in one step."""
+        left, aside = self.plan_folder(plan_id), self.work / f"{plan_id}.removed"
+        if left.is_dir() and not foreign_content(left):
+            with naming("remove", left):
+                os.rename(left, aside)
+                shutil.rmtree(aside)
 
     def place(self, made: Path, plan_id: str) -> Path:
         """Put a finished folder among the plans; it is not published yet."""

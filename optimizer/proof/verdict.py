@@ -266,7 +266,10 @@ def _missing(path: Path) -> InputError:
 
 
 def _inputs(folder: Path, stated: Mapping[str, Any], inputs: Path | None) -> tuple[LoadedScenario, Tables]:
-    """The scenario and its tables; unreadable ones raise `InputError`, those that are no longer valid were changed."""
+    """The scenario and its tables; unreadable ones raise `InputError`, those that are no longer valid were changed.
+
+    What is not there any more may be in the folder itself, if the run copied its inputs.
+    """
     from optimizer.tables.read import load_tables
 
     try:
@@ -274,6 +277,8 @@ def _inputs(folder: Path, stated: Mapping[str, Any], inputs: Path | None) -> tup
         return loaded, load_tables(loaded)[0]
     except InputError as error:
         if any(issue.code in NOT_THERE for issue in error.issues):
+            if inputs is None and (folder / "inputs").is_dir():
+                return _inputs(folder, stated, folder / "inputs")
             raise
         words = error.issues[0].text()
         raise VerificationError(f"inputs: no longer valid, so changed since the run: {words}") from None

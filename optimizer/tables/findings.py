@@ -25,10 +25,10 @@ SHOWN_CELL = 80
 """Characters of a wrong value that a finding quotes."""
 
 
-def quote(value: Any) -> str:
+def quote(value: Any, longest: int = SHOWN_CELL) -> str:
     """A value as a finding shows it: one line, no control characters, not endless."""
-    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(value)[: SHOWN_CELL + 1])
-    return text if len(text) <= SHOWN_CELL else text[:SHOWN_CELL] + "…"
+    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(value)[: longest + 1])
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def nearest(wanted: str, known: Iterable[str], likeness: float = 0.6) -> str | None:

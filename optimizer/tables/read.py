@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from optimizer.errors import InputError, Issue
@@ -10,6 +11,7 @@ from optimizer.scenario.paths import locate_file
 from optimizer.scenario.schema import DataRef
 from optimizer.tables.assemble import assemble
 from optimizer.tables.changes import apply_changes
+from optimizer.tables.connections import Snapshots
 from optimizer.tables.findings import Findings, did_you_mean
 from optimizer.tables.previous import read_previous
 from optimizer.tables.raw import RawTable
@@ -20,18 +22,26 @@ from optimizer.tables.typed import without_refused
 FORMATS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
 
 
-def load_tables(loaded: LoadedScenario) -> tuple[Tables, list[Issue]]:
-    """The tables and the warnings; an `InputError` with every finding if anything is wrong."""
+def load_tables(
+    loaded: LoadedScenario, queried: Callable[[RawTable], None] = lambda raw: None
+) -> tuple[Tables, list[Issue]]:
+    """The tables and the warnings; an `InputError` with every finding if anything is wrong.
+
+    ``queried`` is given each table that came out of a database, as it came: a second query might find another one.
+    """
     found = Findings(loaded.stack.place)
     found.issues.extend(loaded.warnings)
     raws: dict[str, RawTable] = {}
     unread: list[str] = []
-    for name, ref in loaded.scenario.data.items():
-        raw = read_table(loaded, name, ref, found)
-        if raw is None:
-            unread.append(name)
-        else:
-            raws[name] = raw
+    with Snapshots() as snapshots:
+        for name, ref in loaded.scenario.data.items():
+            raw = read_table(loaded, name, ref, found, snapshots)
+            if raw is None:
+                unread.append(name)
+            else:
+                raws[name] = raw
+                if ref.sql is not None:
+                    queried(raw)
     changes = apply_changes(raws, loaded.table_changes, found, unread)
     raws = {name: without_refused(raw, found) for name, raw in raws.items()}
     previous = read_previous(loaded, found)
@@ -40,15 +50,17 @@ def load_tables(loaded: LoadedScenario) -> tuple[Tables, list[Issue]]:
     return assemble(raws, loaded.scenario, found, unread=unread, changes=changes, previous=previous)
 
 
-def read_table(loaded: LoadedScenario, name: str, ref: DataRef, found: Findings) -> RawTable | None:
-    """One table as text; None, and findings, if it cannot be read."""
+def read_table(
+    loaded: LoadedScenario, name: str, ref: DataRef, found: Findings, snapshots: Snapshots
+) -> RawTable | None:
+    """One table as text; None, and findings, if it cannot be read. Tables of one ``snapshots`` fit together."""
     setting = ("data", name)
     file, line = loaded.stack.place(setting)
     try:
         if ref.sql is not None:
             from optimizer.tables.read_sql import read_sql
 
-            return read_sql(loaded, TABLES[name], ref, found)
+            return read_sql(loaded, TABLES[name], ref, found, snapshots)
         folder = loaded.stack.layer(setting).folder
         path = locate_file(
             ref.path or "", folder, loaded.root, loaded.allow_outside, file=file, column=f"data.{name}", line=line

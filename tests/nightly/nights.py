@@ -12,6 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from optimizer.report.write import digests
 from tests.test_cli import tiny
 
@@ -26,15 +28,26 @@ as_of = "scenario"
 """
 
 
-def make(place: Path, more: str = "") -> Path:
-    """A case in ``place`` and a configuration beside it."""
+FILE = "sqlite:///night/allot.db"
+"""The store where a place names no other one in `STORE`."""
+STORE = "store.txt"
+
+
+def make(place: Path, more: str = "", store: str | None = None) -> Path:
+    """A case in ``place`` and a configuration beside it; the store is a file there or at an address."""
     tiny(place / "case")
+    if store:
+        (place / STORE).write_text(store)
     return configure(place, more)
 
 
 def configure(place: Path, more: str) -> Path:
-    (place / "night.toml").write_text(CONFIG + more)
+    (place / "night.toml").write_text(CONFIG.replace(FILE, store_of(place)) + more)
     return place / "night.toml"
+
+
+def store_of(place: Path) -> str:
+    return (place / STORE).read_text() if (place / STORE).exists() else FILE
 
 
 def command(*words: object) -> list[str]:
@@ -49,17 +62,27 @@ def allot(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*words), capture_output=True, text=True, timeout=200, env=environment())
 
 
+def connect(place: Path) -> Any:
+    """A connection to the store, through a driver of its own."""
+    if store_of(place) == FILE:
+        return sqlite3.connect(place / "night" / "allot.db")
+    return psycopg.connect(store_of(place))
+
+
 def query(place: Path, text: str) -> list[tuple[Any, ...]]:
-    """What a reader of the store sees, through a driver of its own."""
-    with closing(sqlite3.connect(place / "night" / "allot.db")) as connection:
-        return connection.execute(text).fetchall()
+    """What a reader of the store sees."""
+    with closing(connect(place)) as connection:
+        return list(connection.execute(text).fetchall())
 
 
 def published(place: Path) -> list[str]:
     """Ids of all published plans, in order; nothing before the store has its tables."""
-    if not (place / "night" / "allot.db").exists():
-        return []
-    known = query(place, "SELECT name FROM sqlite_master WHERE name = 'plans'")
+    if store_of(place) == FILE:
+        if not (place / "night" / "allot.db").exists():
+            return []
+        known = query(place, "SELECT name FROM sqlite_master WHERE name = 'plans'")
+    else:
+        known = query(place, "SELECT 1 WHERE to_regclass('plans') IS NOT NULL")
     return [row[0] for row in query(place, "SELECT plan_id FROM plans ORDER BY number")] if known else []
 
 
@@ -88,4 +111,5 @@ def assert_tidy(place: Path) -> None:
     assert sorted(path.name for path in (shelf / "plans").iterdir()) == sorted(published(place))
     assert not (shelf / ".work").exists()
     assert [path for path in (place / "night").rglob("*") if ".allot-stage" in path.name or ".link" in path.name] == []
-    assert sorted(path.name for path in (place / "night").iterdir()) == ["allot.db", "published"]
+    store = ["allot.db"] if store_of(place) == FILE else []
+    assert sorted(path.name for path in (place / "night").iterdir()) == [*store, "published"]

@@ -64,10 +64,10 @@ def start_and_kill(place: Path, when: date, dice: random.Random, in_window: bool
     night.stderr.close()
 
 
-def kill_and_recover(place: Path, rounds: int, seed: int) -> None:
+def kill_and_recover(place: Path, rounds: int, seed: int, store: str | None = None) -> None:
     """Each round is a business date: killed, looked at, started again, looked at."""
     dice = random.Random(seed)
-    make(place)
+    make(place, store=store)
     for number in range(rounds):
         when, before = FIRST + timedelta(days=number), published(place)
         start_and_kill(place, when, dice, in_window=number % 2 == 0)
@@ -87,11 +87,17 @@ def kill_and_recover(place: Path, rounds: int, seed: int) -> None:
                         "(SELECT run_id FROM events WHERE stage = 'record')") == [(0,)]  # fmt: skip
 
 
-def test_two_kills(tmp_path: Path) -> None:
-    kill_and_recover(tmp_path, 2, seed=time.time_ns() % 2**32)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> str | None:
+    """The address of the store; None: a file in the place."""
+    return None if request.param == "sqlite" else str(request.getfixturevalue("postgres"))
+
+
+def test_two_kills(tmp_path: Path, store: str | None) -> None:
+    kill_and_recover(tmp_path, 2, time.time_ns() % 2**32, store)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_three_hundred_kills(tmp_path: Path) -> None:
-    kill_and_recover(tmp_path, 300, seed=1)
+def test_three_hundred_kills(tmp_path: Path, store: str | None) -> None:
+    kill_and_recover(tmp_path, 300, 1, store)

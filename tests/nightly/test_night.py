@@ -11,15 +11,19 @@ import sqlite3
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from optimizer.nightly.night import NightOutcome, run_night
 from tests.nightly.nights import (
+    FILE,
     ROOT,
+    STORE,
     allot,
     assert_tidy,
     assert_whole,
@@ -29,25 +33,39 @@ from tests.nightly.nights import (
     make,
     published,
     query,
+    store_of,
 )
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 
 
+on_both = pytest.mark.parametrize("first", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A place where Monday is published."""
     place = tmp_path_factory.mktemp("first")
-    done = allot("nightly", make(place), "--business-date", MONDAY)
-    assert done.returncode == 0, done.stderr
-    return place
+    with contextlib.ExitStack() as stack:
+        store = None
+        if getattr(request, "param", "sqlite") == "postgresql":
+            store = stack.enter_context(request.getfixturevalue("postgres_server").database())
+        done = allot("nightly", make(place, store=store), "--business-date", MONDAY)
+        assert done.returncode == 0, done.stderr
+        yield place
 
 
 @pytest.fixture
-def place(first: Path, tmp_path: Path) -> Path:
+def place(request: pytest.FixtureRequest, first: Path, tmp_path: Path) -> Iterator[Path]:
     """A copy of it."""
-    shutil.copytree(first, tmp_path / "place", symlinks=True)
-    return tmp_path / "place"
+    copy = tmp_path / "place"
+    shutil.copytree(first, copy, symlinks=True)
+    with contextlib.ExitStack() as stack:
+        if store_of(first) != FILE:
+            server = request.getfixturevalue("postgres_server")
+            (copy / STORE).write_text(stack.enter_context(server.database(template=store_of(first))))
+            configure(copy, "")
+        yield copy
 
 
 def tuesday(place: Path, more: str = "") -> NightOutcome:
@@ -72,15 +90,17 @@ def assert_kept(place: Path, outcome: NightOutcome, code: int, reason: str) -> N
     assert_tidy(place)
 
 
+@on_both
 def test_the_store_holds_the_plan_of_the_folder(first: Path) -> None:
     with (first / "night/published/current/scenario/allocations.csv").open() as file:
         rows = [(row["order_id"], int(row["qty"]), row["margin"]) for row in csv.DictReader(file)]
     assert rows == [("O1", 3, "15"), ("O2", 1, "4")]
-    assert query(first, "SELECT order_id, qty, margin FROM current_allocations ORDER BY rowid") == rows
+    assert query(first, "SELECT order_id, qty, margin FROM current_allocations ORDER BY order_id") == rows
     assert_whole(first)
     assert_tidy(first)
 
 
+@on_both
 def test_every_plan_leads_to_its_run_inputs_settings_and_versions(first: Path) -> None:
     shown = json.loads(allot("runs", "show", first / "night.toml", "--json").stdout)
     plan, run = shown["plans"][0], json.loads((first / "night/published/current/scenario/run.json").read_text())
@@ -103,14 +123,16 @@ def test_runs_are_listed(first: Path) -> None:
     assert allot("runs", "show", first / "night.toml", "nobody").returncode == 2
 
 
+@on_both
 def test_history_cannot_be_changed(place: Path) -> None:
     for table in ("runs", "events", "plans", "plan_allocations"):
         for change in (f"DELETE FROM {table}", f"UPDATE {table} SET run_id = 'x'".replace("run_id", "plan_id")
                        if "plan" in table else f"UPDATE {table} SET run_id = 'x'"):  # fmt: skip
-            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError), match="append-only"):
                 query(place, change)
 
 
+@on_both
 def test_the_same_inputs_are_not_planned_again(place: Path) -> None:
     before = (place / "night/published/current/scenario/timing.json").stat().st_mtime_ns
     outcome = run_night(place / "night.toml", MONDAY)
@@ -120,6 +142,7 @@ def test_the_same_inputs_are_not_planned_again(place: Path) -> None:
     assert len(published(place)) == 1
 
 
+@on_both
 def test_other_inputs_of_the_same_date_are_planned_and_count(place: Path) -> None:
     (place / "case/stock.csv").write_text((place / "case/stock.csv").read_text().replace(",4", ",5"))
     rule = '[tables.stock]\nmin_rows = 2\nif_broken = "warn"'
@@ -129,6 +152,7 @@ def test_other_inputs_of_the_same_date_are_planned_and_count(place: Path) -> Non
     assert_whole(place)
 
 
+@on_both
 def test_a_short_table_keeps_the_last_plan(place: Path) -> None:
     assert_kept(place, tuesday(place, "[tables.stock]\nmin_rows = 2"), 2, "stock: 1 rows, at least 2 expected")
 
@@ -242,6 +266,7 @@ def test_an_interrupted_night_publishes_nothing_and_may_be_started_again(place: 
     assert_tidy(place)
 
 
+@on_both
 def test_a_published_folder_that_is_gone_is_told(place: Path) -> None:
     shutil.rmtree(place / "night/published/plans" / published(place)[0])
     outcome = run_night(place / "night.toml", MONDAY)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from optimizer.scenario.layers import MAX_BASES
 from optimizer.scenario.paths import MARKERS
 from optimizer.scenario.schema import SCOPE_KINDS, Scenario
-from optimizer.tables import read_csv, read_excel, read_parquet, read_sql
+from optimizer.tables import connections, read_csv, read_excel, read_parquet
 from optimizer.tables.describe import BEGIN, REFUSED_BEGIN, reference, refused_sections, updated
 from optimizer.tables.schema import MAX_WHOLE, REFUSED, TABLES
 
@@ -75,9 +75,9 @@ def test_every_setting_is_described_with_its_default(key):
 
 def test_limits_are_those_of_the_code():
     sizes = (read_csv.MAX_BYTES // 2**30, read_excel.MAX_UNPACKED // 2**20, read_parquet.MAX_LOGICAL_BYTES // 2**30)
-    for number in (MAX_WHOLE, read_parquet.MAX_ROWS, read_sql.MAX_ROWS, read_excel.MAX_RATIO, *sizes):
+    for number in (MAX_WHOLE, read_parquet.MAX_ROWS, connections.MAX_ROWS, read_excel.MAX_RATIO, *sizes):
         assert f"{number:,}" in DATA
-    assert read_sql.QUERY_LIMIT_S == 300
+    assert connections.QUERY_LIMIT_S == 300
     assert str(MAX_BASES) in SCENARIOS
     assert all(f"`{mark}`" in SCENARIOS for mark in MARKERS)
     assert all(f"`{kind}.X`" in SCENARIOS for kind in SCOPE_KINDS)

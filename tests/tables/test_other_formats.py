@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from optimizer.tables import read_excel, read_parquet, read_sql
+from optimizer.tables import connections, read_excel, read_parquet
 from tests.builders import write_case
 from tests.tables.inputs import codes, findings, good, load
 
@@ -303,14 +303,14 @@ def test_queries_can_only_select_from_their_database(tmp_path, kind, attack):
     ("duckdb", "with recursive n(i) as (select 1 union all select i+1 from n) select count(*) from n"),
 ])  # fmt: skip
 def test_endless_queries_are_stopped(tmp_path, kind, sql, monkeypatch):
-    monkeypatch.setattr(read_sql, "QUERY_LIMIT_S", 0.5)
+    monkeypatch.setattr(connections, "QUERY_LIMIT_S", 0.5)
     DATABASES[kind](tmp_path / "book.db")
     assert codes(findings(sql_case(tmp_path, sql, "book.db"))[0]) == {"query_failed"}
 
 
 @pytest.mark.parametrize("kind", DATABASES)
 def test_results_beyond_the_row_limit_are_refused(tmp_path, kind, monkeypatch):
-    monkeypatch.setattr(read_sql, "MAX_ROWS", 1)
+    monkeypatch.setattr(connections, "MAX_ROWS", 1)
     DATABASES[kind](tmp_path / "book.db")
     errors, _ = findings(sql_case(tmp_path, "select * from stock", "book.db"))
     assert codes(errors) == {"query_failed"}
