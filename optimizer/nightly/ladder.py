@@ -81,7 +81,7 @@ class Ladder:
             soften=step == SOFTENED,
             allow_outside=self.config.allow_outside or frozen,  # the frozen tables; where the others lie was judged
             fmt=self.config.rows.file_format(pulled.rows("order_lines")),
-            bundle=frozen,
+            bundle=frozen or self.config.release.keep_inputs,
         )
         wall = float(self.config.limits.wall_limit_s)
         ended = attempt(order, out.with_suffix(".log"), self.work, wall, self.stop)

@@ -1,0 +1,154 @@
+"""The commands by which people govern what the nights publish: decisions, exceptions, the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from optimizer.cli_nightly import config_argument, open_store
+from optimizer.errors import OK, VERIFICATION_FAILED, UsageError
+
+if TYPE_CHECKING:
+    from optimizer.nightly.config import NightlyConfig
+    from optimizer.nightly.store import Store
+
+by_option = click.option("--by", "who", required=True, metavar="WHO", help="Who decides.")
+json_option = click.option("--json", "as_json", is_flag=True, help="As JSON on standard output.")
+
+
+@contextmanager
+def opened(config: Path) -> Iterator[tuple[NightlyConfig, Store]]:
+    """A configuration and its store, for as long as the block lasts."""
+    settings, store = open_store(config)
+    try:
+        yield settings, store
+    finally:
+        store.close()
+
+
+def named(who: str) -> str:
+    """A name as it is recorded. Raises `UsageError` for a blank one."""
+    from optimizer.nightly.release_policy import name_of
+
+    try:
+        return name_of(who)
+    except ValueError as error:
+        raise UsageError(f"--by and --to: {error}") from None
+
+
+# -- plans -------------------------------------------------------------------------------------------------------------
+def decision(name: str, words: str, reason_help: str) -> click.Command:
+    """One of the three commands that decide about a plan."""
+
+    def decide(wanted: str, config: Path | None, who: str, reason: str) -> int:
+        from optimizer import cli
+        from optimizer.nightly import approval
+
+        take: Callable[..., list[str]] = getattr(approval, name)
+        cli.say_lines(take(approval.Decision(wanted, named(who), reason), config))
+        return OK
+
+    for option in (
+        click.option("--reason", default="", metavar="TEXT", help=reason_help),
+        by_option,
+        click.option("--config", type=click.Path(path_type=Path), metavar="CONFIG",
+                     help="The configuration [default: that of the run folder]."),
+        click.argument("wanted", metavar="RUN"),
+    ):  # fmt: skip
+        decide = option(decide)
+    return click.command(name, help=words)(decide)
+
+
+WHICH = "RUN is a published run folder (plans/ID), a plan's id, or a scenario, which means the last plan that waits."
+approve = decision("approve", f"Approve a draft. {WHICH}", "On record.")
+reject = decision("reject", f"Reject a plan that waits: it never counts. {WHICH}", "Why; needed.")
+release = decision("release", f"Let an approved plan count, after it was certified once more. {WHICH}", "On record.")
+
+
+# -- exceptions --------------------------------------------------------------------------------------------------------
+@click.group()
+def exceptions() -> None:
+    """The queue of exceptions, carried over nights."""
+
+
+@exceptions.command("list")
+@config_argument
+@click.option("--all", "whole", is_flag=True, help="Resolved and closed ones too.")
+@click.option("--owner", metavar="WHO", help="Of this owner only.")
+@json_option
+def list_exceptions(config: Path, whole: bool, owner: str | None, as_json: bool) -> int:
+    """What somebody must look at, the most severe and then the most money first."""
+    from dataclasses import asdict
+
+    from optimizer import cli
+    from optimizer.nightly import told
+    from optimizer.nightly.exception_queue import queue
+
+    with opened(config) as (settings, store), store.transaction() as connection:
+        found = [each for each in queue(connection, settings.name, whole=whole) if owner in (None, each.owner)]
+    rows = [{**asdict(each), "money_at_stake": f"{each.money_at_stake:f}"} for each in found]
+    cli.say_lines([told.as_json(rows)] if as_json else told.exception_lines(rows))
+    return OK
+
+
+ids_argument = click.argument("ids", metavar="ID...", nargs=-1, required=True)
+
+
+@exceptions.command("assign")
+@config_argument
+@ids_argument
+@click.option("--to", "owner", required=True, metavar="WHO", help="Who looks at it from now on.")
+@by_option
+@click.option("--note", default="", metavar="TEXT", help="On record.")
+def assign_exceptions(config: Path, ids: tuple[str, ...], owner: str, who: str, note: str) -> int:
+    """Give exceptions an owner: they are acknowledged."""
+    from optimizer import cli
+    from optimizer.nightly.exception_queue import assign
+
+    with opened(config) as (settings, store):
+        cli.say_lines(assign(store, settings.name, ids, named(owner), named(who), note))
+    return OK
+
+
+@exceptions.command("resolve")
+@config_argument
+@ids_argument
+@by_option
+@click.option("--reason", default="", metavar="TEXT", help="What was done; needed.")
+def resolve_exceptions(config: Path, ids: tuple[str, ...], who: str, reason: str) -> int:
+    """Say that exceptions need nobody any more; one that is found again is reopened."""
+    from optimizer import cli
+    from optimizer.nightly.exception_queue import resolve
+
+    with opened(config) as (settings, store):
+        cli.say_lines(resolve(store, settings.name, ids, named(who), reason))
+    return OK
+
+
+# -- the record --------------------------------------------------------------------------------------------------------
+@click.command("audit")
+@config_argument
+@click.option("--head", metavar="HASH", help="A hash that was noted earlier: it must still be in the log.")
+@json_option
+def audit_log(config: Path, head: str | None, as_json: bool) -> int:
+    """Verify the audit log of the store; exit 6 names the first broken link."""
+    from optimizer import cli
+    from optimizer.nightly import told
+    from optimizer.nightly.approval import read_status
+    from optimizer.nightly.audit import examine
+
+    with opened(config) as (settings, store):
+        noted = read_status(settings.publish_folder).get("audit")
+        found = examine(store, noted if isinstance(noted, dict) else None, head)
+    cli.say_lines([told.as_json(found)] if as_json else told.audit_lines(found))
+    return VERIFICATION_FAILED if found["broken"] else OK
+
+
+COMMANDS: list[click.Command] = [approve, reject, release, exceptions]
+"""What `optimizer.cli` adds to the command line."""
+RUNS: list[click.Command] = [audit_log]
+"""What the group `allot runs` has more."""
