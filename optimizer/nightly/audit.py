@@ -47,11 +47,9 @@ class Transition:
 def append(connection: Connection, *transitions: Transition) -> None:
     """Add rows to the end of the chain, in the transaction that makes them true.
 
-    Two at once cannot both follow the same row: a writer of SQLite holds the database from its beginning, one of
-    PostgreSQL the table from here on; and the store refuses a second row with the same predecessor.
+    Call in a transaction of kind `WRITE`: it is alone from its beginning, so two at once cannot follow the same row;
+    and the store refuses a second row with the same predecessor.
     """
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("LOCK TABLE audit_log IN EXCLUSIVE MODE")
     last = select(connection, "SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")
     seq, previous = (last[0]["seq"], last[0]["hash"]) if last else (0, START)
     rows = []

@@ -15,7 +15,7 @@ from optimizer.scenario.schema import Frozen, NotNegative
 
 SEVERITIES = ("none", "low", "medium", "high")
 """In ascending order."""
-Step = Literal["full", "limit", "decompose", "softened", "rule"]
+Step = Literal["full", "limit", "decompose", "softened", "rules"]
 STEPS: tuple[Step, ...] = get_args(Step)
 """Steps of the ladder that may publish a plan."""
 
