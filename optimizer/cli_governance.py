@@ -148,7 +148,44 @@ def audit_log(config: Path, head: str | None, as_json: bool) -> int:
     return VERIFICATION_FAILED if found["broken"] else OK
 
 
+@click.command("report")
+@config_argument
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE.html", help="The page.")
+@click.option("--last", type=click.IntRange(1), default=60, show_default=True, metavar="N", help="So many dates.")
+def report_nights(config: Path, out: Path, last: int) -> int:
+    """Write the trends over nights as one page: values, gaps, steps, times, exceptions, interventions."""
+    from optimizer import cli
+    from optimizer.nightly.trends import nights
+    from optimizer.report.nights_page import render
+    from optimizer.report.place import replace_file
+
+    with opened(config) as (settings, store):
+        found = nights(store, settings.name, last)
+    replace_file(out, render(found).encode())
+    cli.say_lines([f"page      {out} ({len(found.dates)} business dates)"])
+    return OK
+
+
+@click.command("diff")
+@config_argument
+@click.argument("plans", metavar="PLAN PLAN...", nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write page, workbook and tables here.")
+@json_option
+def diff_plans(config: Path, plans: tuple[str, ...], out: Path | None, as_json: bool) -> int:
+    """What differs between published plans, as `allot compare` tells it; PLAN is an id, or a scenario that counts."""
+    from optimizer import cli
+    from optimizer.batch.compare_command import compare_runs
+    from optimizer.nightly.approval import folder_of
+
+    if len(plans) < 2:
+        raise UsageError("name at least two plans; the first is the baseline")
+    with opened(config) as (settings, store):
+        folders = [folder_of(store, settings, name) for name in plans]
+    cli.say_lines([compare_runs(folders, observe=cli.progress_line, out=out, as_json=as_json)])
+    return OK
+
+
 COMMANDS: list[click.Command] = [approve, reject, release, exceptions]
 """What `optimizer.cli` adds to the command line."""
-RUNS: list[click.Command] = [audit_log]
+RUNS: list[click.Command] = [audit_log, report_nights, diff_plans]
 """What the group `allot runs` has more."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.errors import AllotError, UsageError, VerificationError
 from optimizer.nightly import plan_states
-from optimizer.nightly.audit import PLAN, Transition, append, head, history
+from optimizer.nightly.audit import PLAN, Transition, append, head
 from optimizer.nightly.config import NightlyConfig, read_config
 from optimizer.nightly.lock import NightLock
 from optimizer.nightly.plan_states import APPROVED, DRAFT, REJECTED, RELEASED, WAITING, demand_state
@@ -206,7 +206,15 @@ def plan_words(counts: Row | None, waits: Row | None) -> dict[str, Any]:
     }
 
 
-def story(store: Store, config: str, plan_id: str) -> list[Row]:
-    """All transitions of a plan, oldest first."""
-    with store.transaction() as connection:
-        return history(connection, PLAN, plan_id)
+def folder_of(store: Store, config: NightlyConfig, wanted: str) -> Path:
+    """The run folder of a plan by its id, or of the plan that counts of a scenario. Raises `UsageError`."""
+    counts = current(store, config.name)
+    plan_id = counts[wanted]["plan_id"] if wanted in counts else wanted
+    found = store.rows("SELECT plan_id FROM plans WHERE config = :config AND plan_id = :plan_id",
+                       config=config.name, plan_id=plan_id)  # fmt: skip
+    folder = Shelf(config.publish_folder).plan_folder(plan_id)
+    if not found:
+        raise UsageError(f"{wanted} is no published plan of {config.name}, and no scenario of which a plan counts")
+    if not folder.is_dir():
+        raise UsageError(f"the folder {folder} is gone: restore it")
+    return folder

@@ -65,9 +65,9 @@ def figures_of(connection: Connection, config: str, business_date: date) -> dict
         touched = sum(by_hand(moves) for _, moves in plans)
         found["manual_intervention_rate"] = f"{Decimal(touched) / len(plans):.4f}"
     times = {
-        "pull_to_publish_h": [_hours(plan["pulled_at"], plan["published_at"]) for plan, _ in plans],
+        "pull_to_publish_h": [hours_between(plan["pulled_at"], plan["published_at"]) for plan, _ in plans],
         "publish_to_release_h": [
-            _hours(plan["published_at"], at) for plan, moves in plans if (at := _first(moves, RELEASED))
+            hours_between(plan["published_at"], at) for plan, moves in plans if (at := _first(moves, RELEASED))
         ],
         "exception_to_resolved_h": list(resolution_hours(connection, config, since)),
     }
@@ -115,13 +115,13 @@ def resolution_hours(connection: Connection, config: str, since: str) -> Iterabl
         if row["state"] in (OPEN, REOPENED):
             opened[row["subject"]] = row["at"]
         elif row["state"] == RESOLVED and row["at"] >= since:
-            yield _hours(opened[row["subject"]], row["at"])
+            yield hours_between(opened[row["subject"]], row["at"])
 
 
 def _first(moves: Iterable[Row], state: str) -> str | None:
     return next((move["at"] for move in moves if move["state"] == state), None)
 
 
-def _hours(begin: str, end: str) -> float:
+def hours_between(begin: str, end: str) -> float:
     """Between two times of the store; never below 0, since clocks may be set back."""
     return max((datetime.fromisoformat(end) - datetime.fromisoformat(begin)) / timedelta(hours=1), 0.0)

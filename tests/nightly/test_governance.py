@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +18,7 @@ from optimizer.nightly.approval import Decision, approve, reject, release
 from optimizer.nightly.audit import broken_links
 from optimizer.nightly.lock import LockedError, NightLock
 from optimizer.nightly.night import run_night
+from optimizer.nightly.night_figures import figures_of
 from optimizer.nightly.release_policy import PlanFacts, Release, reasons_to_wait
 from optimizer.nightly.store import Store
 from tests.nightly.nights import allot, assert_tidy, assert_whole, configure, make, published, query
@@ -108,6 +111,53 @@ def test_approved_and_released_it_counts_and_the_former_is_superseded(place: Pat
     assert_whole(place)
     assert_tidy(place)
     assert_audited(place)
+
+
+def figures(place: Path, when: date) -> dict[str, str]:
+    store = Store("sqlite:///night/allot.db", place)
+    with store.transaction() as connection:
+        found = figures_of(connection, "night", when)
+    store.close()
+    return found
+
+
+def test_the_rate_of_intervention_and_the_cycle_times_follow_from_the_log(place: Path) -> None:
+    recorded = dict(query(place, "SELECT name, value FROM night_figures ORDER BY run_id LIMIT 20"))
+    assert recorded["manual_intervention_rate"] == "0.0000"
+    assert 0 < float(recorded["pull_to_publish_h"]) < 1
+    assert float(recorded["night_s"]) > 0
+    config = place / "night.toml"
+    approve(by("Anna"), config)
+    release(by("Anna"), config)
+    with closing(sqlite3.connect(place / "night/allot.db")) as connection:  # as if it had been released ten hours later
+        connection.execute("DROP TRIGGER audit_log_no_update")
+        connection.execute(
+            "UPDATE audit_log SET at = strftime('%Y-%m-%dT%H:%M:%f+00:00', (SELECT max(published_at) FROM plans), "
+            "'+10 hours') WHERE state = 'released' AND who = 'Anna'"
+        )
+        connection.commit()
+    found = figures(place, TUESDAY)
+    assert found["manual_intervention_rate"] == "0.5000"
+    assert 5 <= float(found["publish_to_release_h"]) < 5.1  # the mean of ten hours and of none
+    assert "exception_to_resolved_h" not in found
+    later = figures(place, date(2026, 12, 21))
+    assert later["manual_intervention_rate"] == "1.0000"  # Monday is out of the window
+    assert "manual_intervention_rate" not in figures(place, date(2027, 1, 21))
+
+
+def test_the_nights_are_one_page_and_two_plans_are_told_apart(place: Path) -> None:
+    page, config = place / "nights.html", place / "night.toml"
+    done = allot("runs", "report", config, "--out", page)
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    assert "scenario has a plan worth 23.00 EUR, draft" in text
+    assert text.count("<circle") > 10
+    assert [path.name for path in place.iterdir() if "nights" in path.name] == ["nights.html"]
+    monday, tuesday = published(place)
+    told = allot("runs", "diff", config, "scenario", tuesday)
+    assert told.returncode == 0, told.stderr
+    assert f"{tuesday} wins: worth 4.00 EUR more than {monday}" in told.stdout
+    assert allot("runs", "diff", config, tuesday, "nothing").returncode == 2
 
 
 def test_a_rejected_plan_never_counts(place: Path) -> None:
