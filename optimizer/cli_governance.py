@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -129,6 +129,67 @@ def resolve_exceptions(config: Path, ids: tuple[str, ...], who: str, reason: str
     return OK
 
 
+# -- overrides ---------------------------------------------------------------------------------------------------------
+@click.group()
+def override() -> None:
+    """Pins of planners that every night keeps until they are withdrawn."""
+
+
+@override.command("add")
+@config_argument
+@click.option("--scenario", metavar="NAME", help="Of which scenario [default: the only one].")
+@click.option("--order", "order_id", required=True, metavar="O", help="The order.")
+@click.option("--line", "line_id", required=True, metavar="L", help="Its line.")
+@click.option("--warehouse", "warehouse_id", required=True, metavar="W", help="From which warehouse.")
+@click.option("--mode", type=click.Choice(["exactly", "at_least", "at_most", "forbid"]), required=True,
+              help="How the quantity binds.")  # fmt: skip
+@click.option("--qty", type=click.IntRange(0), metavar="N", help="Units; none for forbid.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; needed.")
+@by_option
+def add_override(config: Path, scenario: str | None, who: str, **pin: Any) -> int:
+    """Put a decision about one order line on record, once it was held against the scenario as it is now."""
+    from optimizer import cli
+    from optimizer.nightly.overrides import Override, make
+
+    with opened(config) as (settings, store):
+        names = list(settings.scenario_paths())
+        if scenario is None and len(names) > 1:
+            raise UsageError(f"--scenario NAME: one of {', '.join(names)}")
+        wanted = Override(scenario=scenario or names[0], who=named(who), **pin)
+        cli.say_lines(make(store, settings, wanted))
+    return OK
+
+
+@override.command("withdraw")
+@config_argument
+@ids_argument
+@by_option
+@click.option("--reason", default="", metavar="TEXT", help="On record.")
+def withdraw_overrides(config: Path, ids: tuple[str, ...], who: str, reason: str) -> int:
+    """End overrides: the next night plans without them."""
+    from optimizer import cli
+    from optimizer.nightly.overrides import withdraw
+
+    with opened(config) as (settings, store):
+        cli.say_lines(withdraw(store, settings.name, ids, named(who), reason))
+    return OK
+
+
+@override.command("list")
+@config_argument
+@json_option
+def list_overrides(config: Path, as_json: bool) -> int:
+    """The overrides that are kept."""
+    from optimizer import cli
+    from optimizer.nightly import told
+    from optimizer.nightly.overrides import active
+
+    with opened(config) as (settings, store), store.transaction() as connection:
+        found = active(connection, settings.name)
+    cli.say_lines([told.as_json(found)] if as_json else told.override_lines(found))
+    return OK
+
+
 # -- the record --------------------------------------------------------------------------------------------------------
 @click.command("audit")
 @config_argument
@@ -185,7 +246,7 @@ def diff_plans(config: Path, plans: tuple[str, ...], out: Path | None, as_json: 
     return OK
 
 
-COMMANDS: list[click.Command] = [approve, reject, release, exceptions]
+COMMANDS: list[click.Command] = [approve, reject, release, exceptions, override]
 """What `optimizer.cli` adds to the command line."""
 RUNS: list[click.Command] = [audit_log, report_nights, diff_plans]
 """What the group `allot runs` has more."""

@@ -76,7 +76,7 @@ def _desk(decision: Decision, config: Path | None) -> Iterator[Desk]:
         raise UsageError(f"{decision.who} may not decide about plans of {settings.name}: {', '.join(approvers)} may")
     store = Store(settings.store_url(), settings.folder, must_exist=True)
     try:
-        with NightLock(settings.publish_folder, datetime.now(UTC)):
+        with NightLock(settings.publish_folder, datetime.now(UTC)), store.exclusive(settings.name):
             yield Desk(settings, store, decision)
     finally:
         store.close()

@@ -22,7 +22,7 @@ def on_publish(config: NightlyConfig, business_date: date, author: str) -> Calla
     governed = Governed(config.name, config.release, author)
 
     def follow(connection: Connection, plan: Ready) -> None:
-        governed.settle(connection, plan)
+        governed.settle(connection, plan, plan.pulled.overrides)
         exception_queue.feed(connection, config.name, business_date.isoformat(), plan, author)
         night_figures.record_plan(connection, plan)
 

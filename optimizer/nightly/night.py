@@ -22,7 +22,7 @@ from optimizer.errors import (
     AllotError,
     InputError,
 )
-from optimizer.nightly import governance, night_figures
+from optimizer.nightly import governance, night_figures, overrides
 from optimizer.nightly import publish as plans
 from optimizer.nightly.approval import plan_words
 from optimizer.nightly.audit import head
@@ -139,7 +139,8 @@ class Night:
         for name in self.config.scenario_paths():
             try:
                 rows = plans.last_rows(self.store, before.get(name))
-                pulled = pull(self.config, name, self.business_date, self.now, rows, self.shelf.work)
+                kept = overrides.of_scenario(self.store, self.config.name, name)
+                pulled = pull(self.config, name, self.business_date, self.now, rows, self.shelf.work, kept)
             except AllotError as error:
                 self._give_up("pull", name, error.exit_code, _words(error))
                 continue

@@ -69,6 +69,18 @@ def exception_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
+def override_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each override."""
+    if not found:
+        return ["no overrides are kept"]
+    return [
+        f"{row['override_id']:<13}{row['scenario']}: order {row['order_id']} line {row['line_id']} from "
+        f"{row['warehouse_id']} {row['mode']} {'' if row['qty'] is None else row['qty']}: {one_line(row['reason'])} "
+        f"({row['who']}, {row['made_at'][:10]})"
+        for row in found
+    ]
+
+
 def audit_lines(found: Mapping[str, Any]) -> list[str]:
     """The verdict about the audit log."""
     if found["broken"]:

@@ -15,8 +15,8 @@ from optimizer.nightly.store import WRITE, Store, StoreError, insert
 URL = "sqlite:///allot.db"
 
 
-def filled(place: Path, many: int = 5) -> Store:
-    store = Store(URL, place)
+def filled(place: Path, many: int = 5, url: str = URL) -> Store:
+    store = Store(url, place)
     for number in range(many):
         with store.transaction(WRITE) as connection:
             append(
@@ -90,12 +90,14 @@ def test_an_end_that_was_cut_off_or_written_anew_is_found_by_a_hash_that_was_not
     store.close()
 
 
-def test_transitions_at_once_make_one_chain(tmp_path: Path) -> None:
-    filled(tmp_path, 1).close()
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_transitions_at_once_make_one_chain(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    url = URL if kind == "sqlite" else request.getfixturevalue("postgres")
+    filled(tmp_path, 1, url).close()
     failed: list[BaseException] = []
 
     def write(number: int) -> None:
-        store = Store(URL, tmp_path)
+        store = Store(url, tmp_path)
         try:
             for turn in range(8):
                 with store.transaction(WRITE) as connection:
@@ -111,7 +113,7 @@ def test_transitions_at_once_make_one_chain(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     assert failed == []
-    store = Store(URL, tmp_path)
+    store = Store(url, tmp_path)
     assert (examine(store)["rows"], list(broken_links(store))) == (65, [])
     store.close()
 

@@ -15,7 +15,7 @@ from optimizer.nightly.audit import broken_links
 from optimizer.nightly.publish import Ready
 from optimizer.nightly.store import WRITE, Store, insert
 from optimizer.solution.exceptions import MOST
-from tests.nightly.nights import allot, configure
+from tests.nightly.nights import FILE, allot, configure
 
 Finding = tuple[str, str, str, str]
 LATE: Finding = ("ORDER_LATE", "medium", "order O1", "30")
@@ -34,9 +34,9 @@ class Named:
 class Nights:
     """A store to which nights of stated findings are published."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, url: str) -> None:
         self.place = place
-        self.store = Store("sqlite:///night/allot.db", place)
+        self.store = Store(url, place)
         self.made = 0
 
     def publish(self, date: str, *findings: Finding, scenario: str = "scenario") -> None:
@@ -76,8 +76,9 @@ class Nights:
 
 
 @pytest.fixture
-def nights(tmp_path: Path) -> Any:
-    made = Nights(tmp_path)
+def nights(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
+    server = getattr(request, "param", "sqlite") == "postgresql"
+    made = Nights(tmp_path, request.getfixturevalue("postgres") if server else FILE)
     yield made
     assert list(broken_links(made.store)) == []
     made.store.close()
@@ -103,6 +104,7 @@ def test_over_nights_the_same_exception_is_one_and_counts_its_nights(nights: Nig
     assert nights.moves() == [("open", "nightly")]
 
 
+@pytest.mark.parametrize("nights", ["sqlite", "postgresql"], indirect=True)
 def test_the_whole_life_of_an_exception(nights: Nights) -> None:
     nights.publish("2026-11-23", LATE, SHORT)
     late = next(each.exception_id for each in nights.queue() if each.code == "ORDER_LATE")

@@ -21,6 +21,8 @@ from optimizer.nightly.night import run_night
 from optimizer.nightly.night_figures import figures_of
 from optimizer.nightly.release_policy import PlanFacts, Release, reasons_to_wait
 from optimizer.nightly.store import Store
+from optimizer.nightly.trends import nights
+from optimizer.report.nights_page import render
 from tests.nightly.nights import allot, assert_tidy, assert_whole, configure, make, published, query
 from tests.nightly.test_migrations import RELEASED, restore
 
@@ -223,6 +225,22 @@ def test_with_copies_of_its_inputs_a_plan_is_released_after_they_changed(tmp_pat
     approve(by("anna"), config)
     assert release(by("anna"), config)[-1].endswith("counts")
     assert counts(tmp_path) == published(tmp_path)[0]
+
+
+def test_a_store_on_a_server_governs_alike(tmp_path: Path, postgres: str) -> None:
+    config = make(tmp_path, "[release]\nautomatic = false\n", store=postgres)
+    assert run_night(config, MONDAY).exit_code == 0
+    assert query(tmp_path, "SELECT state FROM plan_states") == [("draft",)]
+    assert query(tmp_path, "SELECT plan_id FROM current_plans") == []
+    approve(by("anna"), config)
+    release(by("anna"), config)
+    assert query(tmp_path, "SELECT DISTINCT plan_id FROM current_allocations") == [(counts(tmp_path),)]
+    store = Store(postgres, tmp_path)
+    page = render(nights(store, "night", 10))
+    assert "scenario has a plan worth 19.00 EUR, released" in page
+    assert list(broken_links(store, status(tmp_path)["audit"])) == []
+    store.close()
+    assert_tidy(tmp_path)
 
 
 def test_nobody_decides_while_a_night_is_at_work(place: Path) -> None:
