@@ -219,11 +219,12 @@ def report_nights(config: Path, out: Path, last: int) -> int:
     from optimizer.nightly.trends import nights
     from optimizer.report.nights_page import render
     from optimizer.report.place import replace_file
+    from optimizer.report.words import plural
 
     with opened(config) as (settings, store):
         found = nights(store, settings.name, last)
     replace_file(out, render(found).encode())
-    cli.say_lines([f"page      {out} ({len(found.dates)} business dates)"])
+    cli.say_lines([f"page      {out}: {plural(len(found.dates), 'business date')}"])
     return OK
 
 

@@ -185,7 +185,8 @@ class Desk:
         counts = current(self.store, self.config.name)
         waits = plan_states.waiting(self.store, self.config.name)
         shelf.prepare()
-        shelf.recover({name: row["plan_id"] for name, row in counts.items()}, ())
+        known = self.config.scenario_paths()
+        shelf.recover({name: row["plan_id"] for name, row in counts.items() if name in known}, ())
         status = read_status(self.config.publish_folder)
         for name, told in (status.get("scenarios") or {}).items():
             told |= plan_words(counts.get(name), waits.get(name))

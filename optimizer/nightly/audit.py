@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from optimizer.nightly.store import Row, Store, insert, select, utc_now
@@ -24,6 +25,7 @@ START = "0" * 64
 """What stands for the hash before the first row."""
 SEALED = ("seq", "at", "config", "kind", "subject", "state", "who", "reason", "details")
 """The columns that a hash covers, in this order."""
+ROWS_AT_ONCE, BEFORE_ALL = 10_000, -(2**62)
 PLAN_ROW = (
     "plan_id", "run_id", "config", "business_date", "scenario", "input_digest", "step", "exit_code", "solve_run_id",
     "engine", "objective_value", "gap", "folder", "published_at",
@@ -91,56 +93,62 @@ def _read(row: Row) -> Row:
 
 # -- is it whole -------------------------------------------------------------------------------------------------------
 def examine(store: Store, noted: Mapping[str, Any] | None = None, known_hash: str | None = None) -> dict[str, Any]:
-    """The verdict about the log: ``rows``, the ``hash`` of the last one, and what is ``broken``, in words."""
+    """The verdict about the log: ``rows``, the ``hash`` of the last one, and what is ``broken``, in words.
+
+    ``noted``: a `head` of earlier days. ``known_hash``: one that must still be in the log.
+    """
     with store.transaction() as connection:
         found = head(connection)
-        known = select(connection, "SELECT seq FROM audit_log WHERE hash = :hash", hash=known_hash or "")
-    broken = list(broken_links(store, noted))
-    if known_hash is not None and not known:
-        broken.append(f"no row has the hash {known_hash}: the log was written anew, or its end was cut off")
+        broken = list(broken_links(connection, noted))
+        if known_hash is not None and not select(connection, "SELECT 1 FROM audit_log WHERE hash = :h", h=known_hash):
+            broken.append(f"no row has the hash {known_hash}: the log was written anew, or its end was cut off")
     return {**found, "broken": broken}
 
 
-def broken_links(store: Store, noted: Mapping[str, Any] | None = None) -> Iterator[str]:
-    """What is wrong with the log, in words, the first broken link first. ``noted``: a `head` of earlier days."""
-    with store.transaction() as connection:
-        rows = select(connection, "SELECT * FROM audit_log ORDER BY seq")
-        plans = select(connection, "SELECT * FROM plans ORDER BY number")
-    yield from _chain(rows)
+def broken_links(connection: Connection, noted: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """What is wrong with the log, in words, the first broken link first."""
+    yield from islice(_chain(connection), 1)
     if noted and noted.get("rows"):
-        at = next((row for row in rows if row["seq"] == noted["rows"]), None)
-        if at is None:
+        at = select(connection, "SELECT hash FROM audit_log WHERE seq = :seq", seq=noted["rows"])
+        if not at:
             yield f"row {noted['rows']}, whose hash was noted, is not there: the end of the log was cut off"
-        elif at["hash"] != noted.get("hash"):
+        elif at[0]["hash"] != noted.get("hash"):
             yield f"row {noted['rows']} is not the row whose hash was noted: the log was written anew"
-    yield from _plans(rows, {row["plan_id"]: row for row in plans})
+    yield from _plans(connection)
 
 
-def _chain(rows: list[Row]) -> Iterator[str]:
+def _chain(connection: Connection) -> Iterator[str]:
+    """Every row that does not follow the one before it."""
     previous = START
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(_rows(connection), start=1):
         what = f"row {row['seq']} ({row['kind']} {row['subject']}: {row['state']} by {row['who']}, {row['at']})"
         if row["seq"] != number:
             yield f"row {number} is missing: {what} follows row {number - 1}"
-            return
-        if row["previous"] != previous:
+        elif row["previous"] != previous:
             yield f"{what} does not follow row {number - 1}: one of them was replaced"
-            return
-        if row["hash"] != seal(row):
+        elif row["hash"] != seal(row):
             yield f"{what} was changed after it was written"
-            return
         previous = row["hash"]
 
 
-def _plans(rows: list[Row], plans: Mapping[str, Row]) -> Iterator[str]:
+def _rows(connection: Connection) -> Iterator[Row]:
+    """The whole log in order, some rows at a time."""
+    last = BEFORE_ALL
+    while rows := select(
+        connection, f"SELECT * FROM audit_log WHERE seq > :last ORDER BY seq LIMIT {ROWS_AT_ONCE}", last=last
+    ):
+        yield from rows
+        last = rows[-1]["seq"]
+
+
+def _plans(connection: Connection) -> Iterator[str]:
     """Plans whose row is not the one that was published."""
-    for row in rows:
-        digest = json.loads(row["details"]).get("row") if row["kind"] == PLAN else None
-        if digest is None:
-            continue
+    plans = {row["plan_id"]: row for row in select(connection, "SELECT * FROM plans")}
+    drafts = select(connection, "SELECT * FROM audit_log WHERE kind = 'plan' AND state = 'draft' ORDER BY seq")
+    for row in drafts:
         if row["subject"] not in plans:
             yield f"plan {row['subject']} is in the log (row {row['seq']}) and not among the plans"
-        elif row_digest(plans[row["subject"]]) != digest:
+        elif row_digest(plans[row["subject"]]) != json.loads(row["details"]).get("row"):
             yield f"plan {row['subject']} was changed among the plans after it was published (row {row['seq']})"
 
 

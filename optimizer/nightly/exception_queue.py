@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 OPEN, ASSIGNED, RESOLVED, CLOSED, REOPENED = "open", "assigned", "resolved", "closed", "reopened"
 LOOKED_FOR = (OPEN, ASSIGNED, REOPENED)
 """The states in which somebody must still do something."""
+WAITS = "x.state IN ('open', 'assigned', 'reopened')"
+"""The same of a row ``x`` of `exception_states`."""
 LISTED = 500
 """So many findings of one code at most are in `exceptions.csv`: one that is missing there may still exist."""
 COLUMNS = ("code", "severity", "subject", "explanation", "suggested_action", "money_at_stake")
@@ -72,7 +74,8 @@ def feed(connection: Connection, config: str, business_date: str, plan: Ready, w
     found = {identity(config, scenario, row["code"], row["subject"]): row for row in _findings(plan)}
     place = {"plan_id": plan_id, "config": config, "scenario": scenario, "business_date": business_date}
     insert(connection, "exception_sightings", [{"exception_id": key, **place, **row} for key, row in found.items()])
-    known = {key: row for key, row in _states(connection, config).items() if row["details"]["scenario"] == scenario}
+    states = _states(connection, config, plan_id=plan_id)
+    known = {key: row for key, row in states.items() if row["details"]["scenario"] == scenario}
     append(connection, *_moves(config, scenario, business_date, found, known, plan_id, who))
 
 
@@ -111,14 +114,14 @@ def _moves(
             yield Transition(config, EXCEPTION, key, CLOSED, who, f"not found by {plan_id}", details)
 
 
-def _states(connection: Connection, config: str) -> dict[str, Row]:
-    """The last transition of every exception, by its id."""
+def _states(connection: Connection, config: str, *, plan_id: str = "", whole: bool = False) -> dict[str, Row]:
+    """The last transition, by id, of the exceptions that wait and of those that a plan found; ``whole``: of all."""
     rows = select(
         connection,
-        "SELECT * FROM audit_log AS a WHERE kind = 'exception' AND config = :config AND seq = "
-        "(SELECT max(b.seq) FROM audit_log AS b WHERE b.kind = 'exception' AND b.subject = a.subject) ORDER BY seq",
-        config=config,
-    )
+        f"SELECT x.* FROM exception_states AS x WHERE x.config = :config AND ({WAITS} OR :whole = 1 OR x.subject IN "
+        "(SELECT exception_id FROM exception_sightings WHERE plan_id = :plan_id)) ORDER BY x.seq",
+        config=config, plan_id=plan_id, whole=int(whole),
+    )  # fmt: skip
     return {row["subject"]: Row({**row, "details": json.loads(row["details"])}) for row in rows}
 
 
@@ -140,7 +143,7 @@ def _decide(
 ) -> list[str]:
     """All of them, or none."""
     with store.transaction(WRITE) as connection:
-        known = _states(connection, config)
+        known = _states(connection, config, whole=True)
         for key in ids:
             if key not in known:
                 raise UsageError(f"there is no exception {key} of {config}; allot exceptions list names them")
@@ -157,29 +160,24 @@ def _decide(
 # -- how it stands -----------------------------------------------------------------------------------------------------
 def queue(connection: Connection, config: str, *, whole: bool = False) -> list[Waiting]:
     """What waits for somebody, the most severe and then the most money first; ``whole``: what is over as well."""
+    given = {"config": config, "whole": int(whole)}
     seen: dict[str, list[Row]] = {}
-    query = "SELECT * FROM exception_sightings WHERE config = :config ORDER BY business_date"
-    for row in select(connection, query, config=config):
-        seen.setdefault(row["exception_id"], []).append(row)
-    opened = _opened(connection, config)
-    found = [
-        _waiting(row, seen[key], opened[key])
-        for key, row in _states(connection, config).items()
-        if whole or row["state"] in LOOKED_FOR
-    ]
-    return sorted(found, key=lambda each: (-SEVERITIES.index(each.severity), -each.money_at_stake, each.exception_id))
-
-
-def _opened(connection: Connection, config: str) -> dict[str, str]:
-    """The business date on which each exception was last opened."""
-    query = (
-        "SELECT subject, details FROM audit_log WHERE kind = 'exception' AND config = :config "
-        "AND state IN ('open', 'reopened') ORDER BY seq"
+    sightings = (
+        "SELECT s.* FROM exception_sightings AS s JOIN exception_states AS x ON x.subject = s.exception_id "
+        f"WHERE s.config = :config AND ({WAITS} OR :whole = 1) ORDER BY s.business_date"
     )
-    return {
-        row["subject"]: str(json.loads(row["details"])["business_date"])
-        for row in select(connection, query, config=config)
+    for row in select(connection, sightings, **given):
+        seen.setdefault(row["exception_id"], []).append(row)
+    openings = (
+        "SELECT a.subject, a.details FROM audit_log AS a JOIN exception_states AS x ON x.subject = a.subject "
+        f"WHERE a.kind = 'exception' AND a.config = :config AND a.state IN ('open', 'reopened') AND ({WAITS} "
+        "OR :whole = 1) ORDER BY a.seq"
+    )
+    opened = {
+        row["subject"]: json.loads(row["details"])["business_date"] for row in select(connection, openings, **given)
     }
+    found = [_waiting(row, seen[key], opened[key]) for key, row in _states(connection, config, whole=whole).items()]
+    return sorted(found, key=lambda each: (-SEVERITIES.index(each.severity), -each.money_at_stake, each.exception_id))
 
 
 def _waiting(state: Row, seen: Sequence[Row], opened: str) -> Waiting:

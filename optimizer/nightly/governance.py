@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from optimizer.nightly import exception_queue, night_figures
 from optimizer.nightly.config import NightlyConfig
-from optimizer.nightly.plan_states import RELEASED, SUPERSEDED, WAITING, Governed
+from optimizer.nightly.plan_states import NIGHT, RELEASED, SUPERSEDED, WAITING, Governed
 from optimizer.nightly.store import Row, Store
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def on_publish(config: NightlyConfig, business_date: date, author: str) -> Calla
 
     def follow(connection: Connection, plan: Ready) -> None:
         governed.settle(connection, plan, plan.pulled.overrides)
-        exception_queue.feed(connection, config.name, business_date.isoformat(), plan, author)
+        exception_queue.feed(connection, config.name, business_date.isoformat(), plan, NIGHT)
         night_figures.record_plan(connection, plan)
 
     return follow

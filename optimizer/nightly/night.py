@@ -71,8 +71,8 @@ def run_night(
         store = Store(url, config.folder)
         try:
             when = business_date or config.business_date(now)
-            night = Night(config, store, when, now, observe or (lambda line: None), stop or threading.Event())
-            night.author, night.config_file = author, config_file.resolve()
+            night = Night(config, store, when, now, observe or (lambda line: None), stop or threading.Event(),
+                          author=author, config_file=config_file.resolve())  # fmt: skip
             with store.exclusive(config.name):
                 return night.run()
         finally:
@@ -90,10 +90,13 @@ class Night:
         now: datetime,
         say: Observer,
         stop: threading.Event,
+        *,
+        author: str,
+        config_file: Path,
     ) -> None:
         self.config, self.store, self.business_date, self.now = config, store, business_date, now
         self.observe, self.stop = say, stop
-        self.author, self.config_file = NIGHT, Path()
+        self.author, self.config_file = author, config_file
         self.shelf = Shelf(config.publish_folder)
         self.ended: dict[str, Climbed] = {}
         """Scenarios that are through, with a plan of this key or without."""

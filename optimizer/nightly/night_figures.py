@@ -108,9 +108,10 @@ def resolution_hours(connection: Connection, config: str, since: str) -> Iterabl
     opened: dict[str, str] = {}
     rows = select(
         connection,
-        "SELECT subject, state, at FROM audit_log WHERE kind = 'exception' AND config = :config ORDER BY seq",
-        config=config,
-    )
+        "SELECT subject, state, at FROM audit_log WHERE kind = 'exception' AND config = :config AND subject IN "
+        "(SELECT subject FROM audit_log WHERE kind = 'exception' AND state = 'resolved' AND at >= :since) ORDER BY seq",
+        config=config, since=since,
+    )  # fmt: skip
     for row in rows:
         if row["state"] in (OPEN, REOPENED):
             opened[row["subject"]] = row["at"]

@@ -42,14 +42,15 @@ def governance(dialect: Dialect) -> Iterator[str]:
             coalesce(a.reason, '') AS reason
         FROM plans AS p LEFT JOIN audit_log AS a ON a.kind = 'plan' AND a.subject = p.plan_id AND a.seq =
             (SELECT max(b.seq) FROM audit_log AS b WHERE b.kind = 'plan' AND b.subject = p.plan_id)"""
+    yield """CREATE VIEW exception_states AS SELECT a.* FROM audit_log AS a WHERE a.kind = 'exception' AND a.seq =
+        (SELECT max(b.seq) FROM audit_log AS b WHERE b.kind = 'exception' AND b.subject = a.subject)"""
     for name in PLAN_COLUMNS:
         yield f"DROP VIEW current_{name}"
     yield "DROP VIEW current_plans"
-    yield """CREATE VIEW current_plans AS SELECT p.* FROM plans AS p JOIN plan_states AS s ON s.plan_id = p.plan_id
-        WHERE s.state = 'released' AND NOT EXISTS (
-            SELECT 1 FROM plan_states AS q WHERE q.config = s.config AND q.scenario = s.scenario
-            AND q.state = 'released' AND (q.seq > s.seq OR (q.seq = s.seq AND (q.business_date > s.business_date
-            OR (q.business_date = s.business_date AND q.number > s.number)))))"""
+    yield """CREATE VIEW current_plans AS SELECT p.* FROM plans AS p JOIN
+        (SELECT plan_id, row_number() OVER (PARTITION BY config, scenario
+            ORDER BY seq DESC, business_date DESC, number DESC) AS place FROM plan_states WHERE state = 'released') AS s
+        ON s.plan_id = p.plan_id WHERE s.place = 1"""
     for name in PLAN_COLUMNS:
         yield f"""CREATE VIEW current_{name} AS SELECT c.config, c.scenario, c.business_date, t.*
             FROM current_plans AS c JOIN {plan_table(name)} AS t ON t.plan_id = c.plan_id"""

@@ -45,8 +45,11 @@ def nights(store: Store, config: str, last: int) -> Nights:
 
 def _plans(connection: Connection, config: str, first: str) -> Iterable[NightRow]:
     figures: dict[str, dict[str, Fraction]] = {}
-    query = "SELECT f.* FROM plan_figures AS f JOIN plans AS p ON p.plan_id = f.plan_id WHERE p.config = :config"
-    for row in select(connection, query, config=config):
+    query = (
+        "SELECT f.* FROM plan_figures AS f JOIN plans AS p ON p.plan_id = f.plan_id "
+        "WHERE p.config = :config AND p.business_date >= :first"
+    )
+    for row in select(connection, query, config=config, first=first):
         figures.setdefault(row["plan_id"], {})[row["name"]] = Fraction(row["value"])
     for plan, moves in plans_with_transitions(connection, config, first, "9999-12-31"):
         stated = {"objective_value": Fraction(plan["objective_value"])}

@@ -11,7 +11,7 @@ import pytest
 
 from optimizer.errors import UsageError
 from optimizer.nightly import exception_queue as queues
-from optimizer.nightly.audit import broken_links
+from optimizer.nightly.audit import examine
 from optimizer.nightly.publish import Ready
 from optimizer.nightly.store import WRITE, Store, insert
 from optimizer.solution.exceptions import MOST
@@ -80,7 +80,7 @@ def nights(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
     server = getattr(request, "param", "sqlite") == "postgresql"
     made = Nights(tmp_path, request.getfixturevalue("postgres") if server else FILE)
     yield made
-    assert list(broken_links(made.store)) == []
+    assert examine(made.store)["broken"] == []
     made.store.close()
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from optimizer.errors import LOCKED, UsageError, VerificationError
 from optimizer.nightly.approval import Decision, approve, reject, release
-from optimizer.nightly.audit import broken_links
+from optimizer.nightly.audit import examine
 from optimizer.nightly.lock import LockedError, NightLock
 from optimizer.nightly.night import run_night
 from optimizer.nightly.night_figures import figures_of
@@ -73,7 +73,7 @@ def by(who: str, wanted: str = "scenario", reason: str = "") -> Decision:
 
 def assert_audited(place: Path) -> None:
     store = Store("sqlite:///night/allot.db", place)
-    assert list(broken_links(store, status(place)["audit"])) == []
+    assert examine(store, status(place)["audit"])["broken"] == []
     store.close()
 
 
@@ -238,7 +238,7 @@ def test_a_store_on_a_server_governs_alike(tmp_path: Path, postgres: str) -> Non
     store = Store(postgres, tmp_path)
     page = render(nights(store, "night", 10))
     assert "scenario has a plan worth 19.00 EUR, released" in page
-    assert list(broken_links(store, status(tmp_path)["audit"])) == []
+    assert examine(store, status(tmp_path)["audit"])["broken"] == []
     store.close()
     assert_tidy(tmp_path)
 
@@ -266,7 +266,7 @@ def test_the_plans_of_a_store_without_states_go_on_to_count(tmp_path: Path) -> N
     plans = [row["plan_id"] for row in store.rows("SELECT plan_id FROM plans ORDER BY number")]
     assert [row["plan_id"] for row in store.rows("SELECT plan_id FROM current_plans")] == plans[1:]
     assert {row["state"] for row in store.rows("SELECT state FROM plan_states")} == {"released"}
-    assert list(broken_links(store)) == []
+    assert examine(store)["broken"] == []
     store.close()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from optimizer.errors import InputError, UsageError
 from optimizer.nightly.approval import Decision, approve, release
-from optimizer.nightly.audit import broken_links
+from optimizer.nightly.audit import examine
 from optimizer.nightly.config import read_config
 from optimizer.nightly.night import run_night
 from optimizer.nightly.overrides import Override, make, of_scenario, withdraw
@@ -90,7 +90,7 @@ def test_nights_keep_an_override_until_it_is_withdrawn(place: Path) -> None:
     assert [state for (state,) in query(place, "SELECT state FROM audit_log WHERE kind = 'override' ORDER BY seq")] == [
         "made", "withdrawn",
     ]  # fmt: skip
-    assert list(broken_links(store)) == []
+    assert examine(store)["broken"] == []
     store.close()
     assert_whole(place)
     assert_tidy(place)
