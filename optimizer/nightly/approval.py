@@ -142,6 +142,9 @@ class Desk:
     def _demand(self, connection: Connection, plan: Row, state: str) -> None:
         query = "SELECT * FROM plan_states WHERE plan_id = :plan_id"
         demand_state(select(connection, query, plan_id=plan["plan_id"])[0], state)
+        query = "SELECT at FROM pruned_plans WHERE plan_id = :plan_id"
+        for pruned in select(connection, query, plan_id=plan["plan_id"]):
+            raise UsageError(f"plan {plan['plan_id']} cannot be {state}: it was pruned at {pruned['at'][:19]}")
         if state != APPROVED:
             return
         drafted = plan_states.draft_of(connection, plan["plan_id"])

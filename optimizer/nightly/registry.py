@@ -145,6 +145,9 @@ def story(store: Store, config: str, run_id: str | None) -> dict[str, Any] | Non
                             ("events", "event_id"), ("plans", "number")):  # fmt: skip
             query = f"SELECT * FROM {name} WHERE run_id = :run_id ORDER BY {order}"
             found[name.removeprefix("run_")] = [dict(row) for row in select(connection, query, **key)]
+        for plan in found["plans"]:
+            query = "SELECT state FROM plan_states WHERE plan_id = :plan_id"
+            plan["state"] = select(connection, query, plan_id=plan["plan_id"])[0]["state"]
         for scenario in found["scenarios"]:
             scenario["settings"] = json.loads(scenario["settings"])
     return found

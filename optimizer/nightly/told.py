@@ -51,8 +51,8 @@ def story_lines(found: Mapping[str, Any]) -> list[str]:
         reason = f": {one_line(event['reason'])}" if event["reason"] else ""
         lines.append(f"{event['seconds']:7.1f} s  {event['stage']:<8}{told}{reason}")
     for plan in found["plans"]:
-        lines.append(f"plan      {plan['plan_id']}: value {plan['objective_value']}, gap {plan['gap']}, "
-                     f"{plan['step']}, by {plan['engine']}, {plan['folder']}")  # fmt: skip
+        lines.append(f"plan      {plan['plan_id']}: {plan['state']}, value {plan['objective_value']}, "
+                     f"gap {plan['gap']}, {plan['step']}, by {plan['engine']}, {plan['folder']}")  # fmt: skip
     return lines
 
 

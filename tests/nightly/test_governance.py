@@ -81,6 +81,7 @@ def test_a_plan_that_breaks_a_rule_waits_and_the_last_released_plan_counts(draft
     monday, tuesday = published(drafted)
     assert counts(drafted) == monday
     assert states(drafted) == [("released", "release policy"), ("draft", "ben")]
+    assert f"plan      {tuesday}: draft, value 23," in allot("runs", "show", drafted / "night.toml").stdout
     told = status(drafted)["scenarios"]["scenario"]["waiting"]
     assert (told["plan_id"], told["state"]) == (tuesday, "draft")
     assert "its value 23 is +21.05 % off that of the plan that counts, 19; at most 5 % is allowed" in told["reason"]
@@ -113,6 +114,13 @@ def test_approved_and_released_it_counts_and_the_former_is_superseded(place: Pat
     assert_whole(place)
     assert_tidy(place)
     assert_audited(place)
+    with closing(sqlite3.connect(place / "night/allot.db")) as connection:
+        connection.execute(
+            "INSERT INTO pruned_plans SELECT plan_id, run_id, 'today' FROM plans ORDER BY number LIMIT 1"
+        )
+        connection.commit()
+    with pytest.raises(UsageError, match="cannot be released: it was pruned"):
+        release(by("anna", monday), place / "night.toml")
 
 
 def figures(place: Path, when: date) -> dict[str, str]:
