@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from optimizer.errors import UsageError
 from optimizer.nightly.audit import OVERRIDE, Transition, append, canonical
 from optimizer.nightly.config import NightlyConfig
@@ -130,7 +132,9 @@ def overlay(
     """
     if not rows:
         return Overlaid(loaded, tables)
-    lines = set(zip(tables.order_lines["order_id"].tolist(), tables.order_lines["line_id"].tolist(), strict=True))
+    order, line = tables.order_lines["order_id"], tables.order_lines["line_id"]
+    near = np.flatnonzero(np.isin(order, [row["order_id"] for row in rows]))
+    lines = set(zip(order[near].tolist(), line[near].tolist(), strict=True))
     applied = tuple(row for row in rows if (row["order_id"], row["line_id"]) in lines)
     idle = tuple(row for row in rows if row not in applied)
     if not applied:
