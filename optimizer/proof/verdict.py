@@ -232,7 +232,9 @@ def _bundled(inputs: Path, folder: Path, stated: Mapping[str, Any]) -> LoadedSce
 
     resolved = dict(mapping(stated.get("resolved"), "run.json scenario.resolved"))
     data = {}
-    listed = [str(entry.get("table")) for entry in read_json(folder / "run.json").get("inputs") or ()]
+    stated_inputs = mapping(read_json(folder / "run.json"), "run.json").get("inputs")
+    entries = stated_inputs if isinstance(stated_inputs, list) else []
+    listed = [str(entry.get("table")) for entry in entries if isinstance(entry, Mapping)]
     for name in dict.fromkeys([*(resolved.get("data") or {}), *(name for name in listed if name in TABLES)]):
         found = [path for path in (inputs / f"{name}.csv", inputs / f"{name}.parquet") if path.is_file()]
         if not found:
