@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
 import threading
 from contextlib import closing
@@ -19,9 +21,7 @@ def filled(place: Path, many: int = 5, url: str = URL) -> Store:
     store = Store(url, place)
     for number in range(many):
         with store.transaction(WRITE) as connection:
-            append(
-                connection, Transition("night", "exception", f"E-{number}", "open", "nightly", "found", {"n": number})
-            )
+            append(connection, Transition("night", "exception", f"E-{number}", "open", "nightly", "für", {"n": number}))
     return store
 
 
@@ -42,6 +42,10 @@ def test_a_log_that_nobody_touched_is_whole(tmp_path: Path) -> None:
     rows = store.rows("SELECT * FROM audit_log ORDER BY seq")
     assert [row["previous"] for row in rows] == [START, *(row["hash"] for row in rows[:-1])]
     assert found["hash"] == rows[-1]["hash"]
+    for row in rows:  # as docs/governance.md has it
+        names = ("seq", "at", "config", "kind", "subject", "state", "who", "reason", "details")
+        listed = json.dumps([row[name] for name in names], ensure_ascii=False, separators=(",", ":"))
+        assert hashlib.sha256((row["previous"] + listed).encode("utf-8")).hexdigest() == row["hash"]
     assert examine(store, known_hash=rows[2]["hash"])["broken"] == []
     with pytest.raises(StoreError, match="append-only"), store.transaction(WRITE) as connection:
         connection.exec_driver_sql("DELETE FROM audit_log")
