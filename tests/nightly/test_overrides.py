@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -108,6 +110,26 @@ def test_an_override_whose_order_is_gone_is_told_and_the_night_goes_on(place: Pa
     warned = query(place, "SELECT reason FROM events WHERE stage = 'check' AND state = 'warned'")
     assert "order O2 line 1 is not there" in warned[0][0]
     assert served(place / "night/published/current/scenario") == {"O1": 3}
+
+
+def test_an_override_is_kept_where_tables_come_out_of_a_database(place: Path) -> None:
+    """The night plans with what the database answered once; the plan is judged by its copies after that changed."""
+    scenario, database = place / "case/scenario.toml", place / "case/erp.db"
+    source = f'stock = {{ sql = "SELECT * FROM stock", connection = "sqlite:///{database}" }}'
+    scenario.write_text(scenario.read_text().replace('stock = "stock.csv"', source))
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE stock AS SELECT 'W' AS warehouse_id, 'P' AS product_id, 4 AS on_hand_qty")
+        connection.commit()
+    store = open_store(place)
+    make(store, read_config(place / "night.toml"), pin())
+    store.close()
+    assert run_night(place / "night.toml", MONDAY).exit_code == 0
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE stock SET on_hand_qty = 1")
+        connection.commit()
+    approve(Decision("scenario", "ben"), place / "night.toml")
+    release(Decision("scenario", "ben"), place / "night.toml")
+    assert served(place / "night/published/current/scenario") == {"O1": 2, "O2": 2}
 
 
 @pytest.mark.parametrize(
