@@ -21,8 +21,9 @@ config_argument = click.argument("config", type=click.Path(path_type=Path))
 @config_argument
 @click.option("--business-date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
               help="Plan this date [default: today in the configured time zone].")  # fmt: skip
+@click.option("--by", "author", default="nightly", show_default=True, metavar="WHO", help="Who makes the plans.")
 @click.option("--quiet", is_flag=True, help="No progress lines.")
-def nightly(config: Path, business_date: datetime | None, quiet: bool) -> int:
+def nightly(config: Path, business_date: datetime | None, author: str, quiet: bool) -> int:
     """Plan and publish one business date: locked, recorded, with the last plan to fall back on."""
     from optimizer import cli
     from optimizer.nightly.night import run_night
@@ -31,6 +32,7 @@ def nightly(config: Path, business_date: datetime | None, quiet: bool) -> int:
         outcome = run_night(
             config,
             business_date.date() if business_date else None,
+            author=author,
             observe=None if quiet else cli.lasting_line,
             stop=stop.event,
         )

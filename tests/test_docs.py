@@ -35,7 +35,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("scenarios", "data"):
         shutil.copytree(ROOT / name, place / name)
     (place / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "nightly.toml", place / "docs")
+    for config in (ROOT / "docs").glob("*.toml"):
+        shutil.copy(config, place / "docs")
     (place / "pyproject.toml").touch()
     solved = run_line("allot solve scenarios/regional-demand-spike.toml --out runs/spike", place)
     assert solved.returncode == 0, solved.stderr

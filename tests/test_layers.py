@@ -70,10 +70,12 @@ ALLOWED = {
     "cli_frontier": {"batch", "cli"},
     "cli_nightly": {"errors", "nightly", "cli"},
     "cli_store": {"errors", "nightly", "cli", "cli_nightly"},
+    "cli_governance": {"errors", "batch", "nightly", "report", "cli", "cli_nightly"},
     "cli": {
         "cli_batch",
         "cli_compare",
         "cli_frontier",
+        "cli_governance",
         "cli_nightly",
         "cli_store",
         "explain",

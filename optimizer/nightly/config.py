@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from optimizer.errors import InputError, Issue, UsageError
+from optimizer.nightly.release_policy import Release
 from optimizer.nightly.rows import Rows
 from optimizer.scenario.explain import explain
 from optimizer.scenario.locate import key_lines, line_of
@@ -96,6 +97,7 @@ class NightlyConfig(Frozen):
     limits: Limits = Limits()
     failure: Failure = Failure()
     rows: Rows = Rows()
+    release: Release = Release()
     tables: Mapping[TableName, TableRule] = Field(default_factory=dict)
     folder: Path = Field(default=Path(), exclude=True)
 

@@ -74,14 +74,15 @@ class Ladder:
         self.say(Entry("solve", "started", "", pulled.name, step))
         engine = ("solve.engine=decompose",) if step == DECOMPOSE else ()
         frozen = bool(pulled.frozen)
+        outside = self.config.allow_outside or frozen or bool(pulled.overrides)  # where the others lie was judged
         order = Order(
             scenario=str(pulled.path),
             out=str(out),
             settings=(*self.settings, *pulled.frozen, *engine),
             soften=step == SOFTENED,
-            allow_outside=self.config.allow_outside or frozen,  # the frozen tables; where the others lie was judged
+            allow_outside=outside,
             fmt=self.config.rows.file_format(pulled.rows("order_lines")),
-            bundle=frozen,
+            bundle=frozen or self.config.release.keep_inputs,
         )
         wall = float(self.config.limits.wall_limit_s)
         ended = attempt(order, out.with_suffix(".log"), self.work, wall, self.stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from optimizer.nightly.dialect import Statements
+from optimizer.nightly.step_governance import governance
 from optimizer.nightly.step_pruning import rows_and_pruning
 from optimizer.nightly.step_registry import registry_and_plans
 
@@ -19,5 +20,6 @@ class Step(NamedTuple):
 MIGRATIONS: tuple[Step, ...] = (
     Step("registry and plans", registry_and_plans),
     Step("rows and pruning", rows_and_pruning),
+    Step("governance", governance),
 )
 """In the order in which they are applied; the first is number 1. New ones are added at the end."""

@@ -22,15 +22,19 @@ from optimizer.errors import (
     AllotError,
     InputError,
 )
+from optimizer.nightly import governance, night_figures, overrides
 from optimizer.nightly import publish as plans
+from optimizer.nightly.approval import plan_words
+from optimizer.nightly.audit import head
 from optimizer.nightly.config import NightlyConfig, read_config
 from optimizer.nightly.databases import find_database
 from optimizer.nightly.ladder import DECOMPOSE, FULL, KEPT, SOFTENED, Climbed, Ladder, attempt_folder
 from optimizer.nightly.lock import NightLock
+from optimizer.nightly.plan_states import NIGHT, WAITING, waiting
 from optimizer.nightly.pull import Pulled, pull
 from optimizer.nightly.registry import RECORD, Entry, RunRecord, close_crashed
 from optimizer.nightly.shelf import Shelf
-from optimizer.nightly.store import Row, Store
+from optimizer.nightly.store import WRITE, Row, Store
 
 Observer = Callable[[str], None]
 
@@ -51,10 +55,11 @@ def run_night(
     config_file: Path,
     business_date: date | None = None,
     *,
+    author: str = NIGHT,
     observe: Observer | None = None,
     stop: threading.Event | None = None,
 ) -> NightOutcome:
-    """Plan and publish one business date. Call from the main thread.
+    """Plan and publish one business date. Call from the main thread. ``author``: who makes the plans.
 
     Raises `InputError` or `UsageError` for a wrong configuration, `LockedError` while another run is at work, and
     `StoreError` or `OutputError` where nothing can be recorded or written; the last plan stays what counts.
@@ -66,7 +71,8 @@ def run_night(
         store = Store(url, config.folder)
         try:
             when = business_date or config.business_date(now)
-            night = Night(config, store, when, now, observe or (lambda line: None), stop or threading.Event())
+            night = Night(config, store, when, now, observe or (lambda line: None), stop or threading.Event(),
+                          author=author, config_file=config_file.resolve())  # fmt: skip
             with store.exclusive(config.name):
                 return night.run()
         finally:
@@ -84,9 +90,13 @@ class Night:
         now: datetime,
         say: Observer,
         stop: threading.Event,
+        *,
+        author: str,
+        config_file: Path,
     ) -> None:
         self.config, self.store, self.business_date, self.now = config, store, business_date, now
         self.observe, self.stop = say, stop
+        self.author, self.config_file = author, config_file
         self.shelf = Shelf(config.publish_folder)
         self.ended: dict[str, Climbed] = {}
         """Scenarios that are through, with a plan of this key or without."""
@@ -132,7 +142,8 @@ class Night:
         for name in self.config.scenario_paths():
             try:
                 rows = plans.last_rows(self.store, before.get(name))
-                pulled = pull(self.config, name, self.business_date, self.now, rows, self.shelf.work)
+                kept = overrides.of_scenario(self.store, self.config.name, name)
+                pulled = pull(self.config, name, self.business_date, self.now, rows, self.shelf.work, kept)
             except AllotError as error:
                 self._give_up("pull", name, error.exit_code, _words(error))
                 continue
@@ -211,7 +222,8 @@ class Night:
             plans.Ready(each.pulled, each.step, each.exit_code, self.shelf.place(each.folder, each.pulled.plan_id))
             for each in ready
         ]
-        plans.publish(self.store, self.record, self.config.name, self.business_date.isoformat(), placed)
+        also = governance.on_publish(self.config, self.business_date, self.author)
+        plans.publish(self.store, self.record, self.config.name, self.business_date.isoformat(), placed, also)
         self.shelf.recover(self._current_ids(), ())
         for each in placed:
             self.shelf.forget_failed(each.pulled.name)
@@ -222,13 +234,20 @@ class Night:
     def _record(self) -> NightOutcome:
         """What the night came to: the last event, the status, the words."""
         current = plans.current(self.store, self.config.name)
+        self.states = governance.states(self.store, self.config.name)
         code = min((climbed.exit_code for climbed in self.ended.values()), key=WORST_FIRST.index)
         state = self._state()
         lines = tuple(self._line(name, climbed, current.get(name)) for name, climbed in self.ended.items())
+        self._record_figures()
         self.shelf.say(self._status(state, code, current))
         self._say(Entry(RECORD, state, "; ".join(lines), exit_code=code))
         self.shelf.clear()
         return NightOutcome(code, (f"run       {self.record.run_id}: {state}", *lines))
+
+    def _record_figures(self) -> None:
+        with self.store.transaction(WRITE) as connection:
+            run_id, seconds = self.record.run_id, self.record.seconds
+            night_figures.record_night(connection, self.config.name, run_id, self.business_date, seconds)
 
     def _state(self) -> str:
         """What the night came to, in one word."""
@@ -236,35 +255,37 @@ class Night:
             return "interrupted"
         if any(climbed.step == KEPT for climbed in self.ended.values()):
             return "partial" if self.fresh else "kept"
-        return "published" if self.fresh else "unchanged"
+        waits = any(self.states[self.plan_ids[name]]["state"] in WAITING for name in self.fresh)
+        return "waiting" if waits else "published" if self.fresh else "unchanged"
 
     # -- words -------------------------------------------------------------------------------------------------------
     def _line(self, name: str, climbed: Climbed, plan: Row | None) -> str:
         if name in self.plan_ids:
             told = f"{name}: plan {self.plan_ids[name]}, {climbed.step}, {climbed.reason}"
-            newer = plan is not None and plan["plan_id"] != self.plan_ids[name]
-            return told + (f"; a newer plan goes on to count: {plan['plan_id']}" if plan and newer else "")
+            return told + governance.state_words(self.states[self.plan_ids[name]], plan)
         if plan is None:
             return f"{name}: there is no plan at all: {climbed.reason}"
         return f"{name}: kept the plan of {plan['business_date']} ({plan['plan_id']}): {climbed.reason}"
 
     def _status(self, state: str, code: int, current: dict[str, Row]) -> dict[str, Any]:
-        named = {}
+        named, waits = {}, waiting(self.store, self.config.name)
         for name, climbed in self.ended.items():
-            plan = current.get(name)
             named[name] = {
-                "plan_id": plan and plan["plan_id"],
-                "business_date": plan and plan["business_date"],
+                **plan_words(current.get(name), waits.get(name)),
                 "kept": climbed.step == KEPT,
                 "step": climbed.step,
                 "reason": climbed.reason,
             }
+        with self.store.transaction() as connection:
+            audit_head = head(connection)
         return {
             "run_id": self.record.run_id,
             "business_date": self.business_date.isoformat(),
             "state": state,
             "exit_code": code,
             "scenarios": named,
+            "config": str(self.config_file),
+            "audit": audit_head,
         }
 
     def _give_up(self, stage: str, name: str, code: int, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +30,15 @@ class Ready:
     folder: Path
 
 
-def publish(store: Store, record: RunRecord, config: str, business_date: str, ready: Sequence[Ready]) -> None:
-    """The commit of this transaction is the moment at which the plans are published.
+def publish(
+    store: Store,
+    record: RunRecord,
+    config: str,
+    business_date: str,
+    ready: Sequence[Ready],
+    also: Callable[[Connection, Ready], None] = lambda connection, plan: None,
+) -> None:
+    """The commit of this transaction is the moment at which the plans are published, and ``also`` done what follows.
 
     A connection that was lost after the commit was sent says nothing about it: the store is asked.
     """
@@ -41,6 +48,7 @@ def publish(store: Store, record: RunRecord, config: str, business_date: str, re
                 insert(connection, "plans", [_plan_row(plan, record.run_id, config, business_date)])
                 for table in PLAN_COLUMNS:
                     _publish_rows(connection, plan, table)
+                also(connection, plan)
                 said = f"plan {plan.pulled.plan_id}"
                 entry = Entry("publish", "done", said, plan.pulled.name, plan.step, plan.exit_code)
                 record.say_within(connection, entry)
@@ -113,7 +121,7 @@ def published(store: Store, config: str, business_date: str, pulled: Pulled) -> 
 
 
 def current(store: Store, config: str) -> dict[str, Row]:
-    """The plan that counts, of each scenario: the latest business date, and of that the last one published."""
+    """The plan that counts, of each scenario: the one that was released last."""
     found = store.rows("SELECT * FROM current_plans WHERE config = :config", config=config)
     return {row["scenario"]: row for row in found}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,8 @@ import numpy as np
 from optimizer import __version__
 from optimizer.errors import InputError, Issue
 from optimizer.nightly.config import NightlyConfig, TableRule
+from optimizer.nightly.overrides import FOLDER, overlay
+from optimizer.nightly.store import Row
 from optimizer.report.place import naming
 from optimizer.scenario.load import LoadedScenario, load_scenario
 from optimizer.scenario.paths import locate_file
@@ -44,6 +46,7 @@ class Pulled:
 
     ``digest`` covers the typed tables, the settings and the version; ``plan_id`` is the plan that they lead to.
     ``frozen`` are settings by which a scenario reads the tables that came out of databases as they were found.
+    ``path`` is the scenario's file, or that of an overlay where planners' ``overrides`` are kept.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Pulled:
     tables: tuple[Source, ...]
     findings: tuple[Finding, ...] = field(default=())
     frozen: tuple[str, ...] = ()
+    overrides: tuple[Row, ...] = ()
 
     def table_digests(self) -> dict[str, str]:
         return {source.table: source.digest for source in self.tables}
@@ -64,32 +68,46 @@ class Pulled:
 
 
 def pull(
-    config: NightlyConfig, name: str, business_date: date, now: datetime, last_rows: Mapping[str, int], work: Path
+    config: NightlyConfig,
+    name: str,
+    business_date: date,
+    now: datetime,
+    last_rows: Mapping[str, int],
+    work: Path,
+    overrides: Sequence[Row] = (),
 ) -> Pulled:
     """Read one scenario. Raises `InputError` with every finding about the files or about the rules.
 
     ``last_rows``: rows of each table when this scenario was last published; empty if it never was. What databases
-    answered is kept in a folder in ``work``: a database goes on to change while the night plans.
+    answered is kept in a folder in ``work``: a database goes on to change while the night plans. ``overrides``: those
+    that are kept; one whose order line is not there any more is told.
     """
-    path = config.scenario_paths()[name]
-    loaded = load_scenario(path, config.attempt_settings(business_date), allow_outside=config.allow_outside)
+    path, given = config.scenario_paths()[name], config.attempt_settings(business_date)
+    loaded = load_scenario(path, given, allow_outside=config.allow_outside)
     judge = Freshness(config, loaded, business_date, now, last_rows)
     ages = list(judge.file_ages())  # before the tables are read: a file that arrives while we read is not fresh
     frozen: list[str] = []
     tables, _ = load_tables(loaded, lambda raw: frozen.append(_freeze(raw, work / "inputs" / name)))
+    planned = overlay(config.publish_folder / FOLDER, loaded, tables, (*given, *frozen), overrides)
+    tables = planned.tables
+    gone = [
+        Finding(f"override {row['override_id']}: order {row['order_id']} line {row['line_id']} is not there", False)
+        for row in planned.idle
+    ]
     settings = json.loads(loaded.scenario.model_dump_json(exclude={"data"}))
     sources = {source.table: source.digest for source in tables.sources}
     digest = hashlib.sha256(json.dumps([settings, sources, __version__], sort_keys=True).encode()).hexdigest()
     key = hashlib.sha256(json.dumps([config.name, digest]).encode()).hexdigest()[:12]
     return Pulled(
         name,
-        path,
+        planned.loaded.path,
         digest,
         f"{business_date.isoformat()}-{name}-{key}",
         settings,
         tuple(tables.sources),
-        (*ages, *judge.contents(tables)),
+        (*ages, *judge.contents(tables), *gone),
         tuple(frozen),
+        planned.applied,
     )
 
 

@@ -70,6 +70,11 @@ class RunRecord:
         with store.transaction(WRITE) as connection:
             insert(connection, "runs", [row])
 
+    @property
+    def seconds(self) -> float:
+        """Since the run began, by a clock that is never set back."""
+        return time.monotonic() - self._start
+
     def say(self, entry: Entry) -> None:
         """Record an event in a transaction of its own."""
         with self.store.transaction(WRITE) as connection:
@@ -83,7 +88,7 @@ class RunRecord:
         ended = "SELECT reason FROM events WHERE run_id = :run_id AND stage = :stage"
         for row in select(connection, ended, run_id=self.run_id, stage=RECORD):
             raise StoreError(f"the run {self.run_id} has ended on record ({row['reason']}); nothing more is done")
-        add_event(connection, self.run_id, entry, time.monotonic() - self._start)
+        add_event(connection, self.run_id, entry, self.seconds)
 
     def inputs(self, pulled: Pulled) -> None:
         """Record what a scenario was read from, before anything is made of it."""
@@ -140,6 +145,9 @@ def story(store: Store, config: str, run_id: str | None) -> dict[str, Any] | Non
                             ("events", "event_id"), ("plans", "number")):  # fmt: skip
             query = f"SELECT * FROM {name} WHERE run_id = :run_id ORDER BY {order}"
             found[name.removeprefix("run_")] = [dict(row) for row in select(connection, query, **key)]
+        for plan in found["plans"]:
+            query = "SELECT state FROM plan_states WHERE plan_id = :plan_id"
+            plan["state"] = select(connection, query, plan_id=plan["plan_id"])[0]["state"]
         for scenario in found["scenarios"]:
             scenario["settings"] = json.loads(scenario["settings"])
     return found

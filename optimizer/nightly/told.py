@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 SHOWN_REASON = 100
@@ -50,9 +51,41 @@ def story_lines(found: Mapping[str, Any]) -> list[str]:
         reason = f": {one_line(event['reason'])}" if event["reason"] else ""
         lines.append(f"{event['seconds']:7.1f} s  {event['stage']:<8}{told}{reason}")
     for plan in found["plans"]:
-        lines.append(f"plan      {plan['plan_id']}: value {plan['objective_value']}, gap {plan['gap']}, "
-                     f"{plan['step']}, by {plan['engine']}, {plan['folder']}")  # fmt: skip
+        lines.append(f"plan      {plan['plan_id']}: {plan['state']}, value {plan['objective_value']}, "
+                     f"gap {plan['gap']}, {plan['step']}, by {plan['engine']}, {plan['folder']}")  # fmt: skip
     return lines
+
+
+def exception_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each exception, and a second one with what was found."""
+    if not found:
+        return ["no exceptions wait"]
+    lines = [f"{'id':<13}{'severity':<10}{'state':<10}{'owner':<14}{'nights':>6}  {'at stake':>14}  what"]
+    for row in found:
+        lines.append(f"{row['exception_id']:<13}{row['severity']:<10}{row['state']:<10}{row['owner'] or '-':<14}"
+                     f"{row['nights_open']:>6}  {Decimal(row['money_at_stake']):>14,.2f}  {row['code']} "
+                     f"{row['subject']} ({row['scenario']}, since {row['first_seen']})")  # fmt: skip
+        lines.append(f"{'':<13}{one_line(row['explanation'])}")
+    return lines
+
+
+def override_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each override."""
+    if not found:
+        return ["no overrides are kept"]
+    return [
+        f"{row['override_id']:<13}{row['scenario']}: order {row['order_id']} line {row['line_id']} from "
+        f"{row['warehouse_id']} {row['mode']} {'' if row['qty'] is None else row['qty']}: {one_line(row['reason'])} "
+        f"({row['who']}, {row['made_at'][:10]})"
+        for row in found
+    ]
+
+
+def audit_lines(found: Mapping[str, Any]) -> list[str]:
+    """The verdict about the audit log."""
+    if found["broken"]:
+        return [f"audit     BROKEN, {found['rows']:,} rows", *(f"  {one_line(words)}" for words in found["broken"])]
+    return [f"audit     whole, {found['rows']:,} rows", f"head      {found['hash']}"]
 
 
 def one_line(text: str) -> str:

@@ -15,6 +15,7 @@ from optimizer.exact import decimal_text, money_text
 from optimizer.proof.checker import Report, check_folder, mapping
 from optimizer.proof.kpis import TINY
 from optimizer.proof.run_files import file_digests, is_number, read_json, stated_digests
+from optimizer.tables.schema import TABLES
 from optimizer.tables.soften import soften
 
 if TYPE_CHECKING:
@@ -211,24 +212,30 @@ def _scenario(folder: Path, stated: Mapping[str, Any], inputs: Path | None) -> L
         if not inputs.is_dir():
             raise UsageError(f"--inputs {inputs} is not a folder")
         if not (inputs / name).is_file():
-            return _bundled(inputs, stated)
+            return _bundled(inputs, folder, stated)
         return load_scenario(inputs / name, settings, allow_outside=True)
     timing = read_json(folder / "timing.json")
     path = Path(str(timing.get("scenario_path", name)))
     if not path.is_file() and (folder / "inputs").is_dir():
-        return _bundled(folder / "inputs", stated)
+        return _bundled(folder / "inputs", folder, stated)
     return load_scenario(path, settings, allow_outside=True)
 
 
-def _bundled(inputs: Path, stated: Mapping[str, Any]) -> LoadedScenario:
-    """The resolved settings of run.json over tables that lie in one folder, each under its own name."""
+def _bundled(inputs: Path, folder: Path, stated: Mapping[str, Any]) -> LoadedScenario:
+    """The resolved settings of run.json over tables that lie in one folder, each under its own name.
+
+    The tables are those of the settings, and those that only changes have filled.
+    """
     import tempfile
 
     from optimizer.scenario.load import load_scenario
 
     resolved = dict(mapping(stated.get("resolved"), "run.json scenario.resolved"))
     data = {}
-    for name in resolved.get("data") or {}:
+    stated_inputs = mapping(read_json(folder / "run.json"), "run.json").get("inputs")
+    entries = stated_inputs if isinstance(stated_inputs, list) else []
+    listed = [str(entry.get("table")) for entry in entries if isinstance(entry, Mapping)]
+    for name in dict.fromkeys([*(resolved.get("data") or {}), *(name for name in listed if name in TABLES)]):
         found = [path for path in (inputs / f"{name}.csv", inputs / f"{name}.parquet") if path.is_file()]
         if not found:
             raise _missing(inputs / f"{name}.csv")

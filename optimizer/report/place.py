@@ -43,6 +43,20 @@ def write_file(path: Path, pieces: Iterable[bytes]) -> None:
         os.fsync(file.fileno())
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in place of what is there, in one step; any failure names the path and leaves the old one."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with naming("create", path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write_file(aside, [content])
+        with naming("write", path):
+            os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    make_durable(path.parent)
+
+
 def make_durable(path: Path) -> None:
     """Flush a file or the entries of a folder to the disk."""
     with naming("flush", path):
