@@ -24,6 +24,8 @@ from pydantic import (
 
 from optimizer.errors import InputError, Issue, UsageError
 from optimizer.nightly.rows import Rows
+from optimizer.nightly.hooks.settings import Hook, different_names
+from optimizer.nightly.outbound.settings import OutboundRule
 from optimizer.scenario.explain import explain
 from optimizer.scenario.locate import key_lines, line_of
 from optimizer.scenario.schema import ENV_REFERENCE, Amount, Frozen, NotNegative
@@ -34,6 +36,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$"
 """Names become parts of paths and of run ids."""
 Count = Annotated[int, Field(ge=0, strict=True)]
 Seconds = Annotated[Amount, Field(gt=0)]
+SECRETIVE = (("store",), ("hook",))
+"""Settings whose values no message shows: they may hold an address or a secret."""
 Texts = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 
 
@@ -97,6 +101,8 @@ class NightlyConfig(Frozen):
     failure: Failure = Failure()
     rows: Rows = Rows()
     tables: Mapping[TableName, TableRule] = Field(default_factory=dict)
+    outbound: OutboundRule | None = None
+    hook: Annotated[tuple[Hook, ...], AfterValidator(different_names)] = ()
     folder: Path = Field(default=Path(), exclude=True)
 
     @field_validator("time_zone")
@@ -175,7 +181,7 @@ def read_config(path: Path) -> NightlyConfig:
         raise InputError(
             [
                 Issue(path.name, line_of(lines, place), ".".join(map(str, place)),
-                      "" if place[:1] == ("store",) else quote(value), expected, remedy, code)
+                      "" if place[:1] in SECRETIVE else quote(value), expected, remedy, code)
                 for place, value, expected, remedy, code in explain(error, NightlyConfig)
             ]
         ) from None  # fmt: skip

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from optimizer.nightly.dialect import Statements
 from optimizer.nightly.step_pruning import rows_and_pruning
+from optimizer.nightly.hooks.step import outbox_tables
+from optimizer.nightly.outbound.step import outbound_tables
 from optimizer.nightly.step_registry import registry_and_plans
 
 
@@ -19,5 +21,7 @@ class Step(NamedTuple):
 MIGRATIONS: tuple[Step, ...] = (
     Step("registry and plans", registry_and_plans),
     Step("rows and pruning", rows_and_pruning),
+    Step("outbound", outbound_tables),
+    Step("outbox", outbox_tables),
 )
 """In the order in which they are applied; the first is number 1. New ones are added at the end."""

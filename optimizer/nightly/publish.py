@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +30,15 @@ class Ready:
     folder: Path
 
 
-def publish(store: Store, record: RunRecord, config: str, business_date: str, ready: Sequence[Ready]) -> None:
-    """The commit of this transaction is the moment at which the plans are published.
+def publish(
+    store: Store,
+    record: RunRecord,
+    config: str,
+    business_date: str,
+    ready: Sequence[Ready],
+    also: Callable[[Connection, Ready], None],
+) -> None:
+    """The commit of this transaction is the moment at which the plans are published; ``also``: what goes with each.
 
     A connection that was lost after the commit was sent says nothing about it: the store is asked.
     """
@@ -44,6 +51,7 @@ def publish(store: Store, record: RunRecord, config: str, business_date: str, re
                 said = f"plan {plan.pulled.plan_id}"
                 entry = Entry("publish", "done", said, plan.pulled.name, plan.step, plan.exit_code)
                 record.say_within(connection, entry)
+                also(connection, plan)
     except StoreError:
         made = store.rows("SELECT count(*) AS plans FROM plans WHERE run_id = :run_id", run_id=record.run_id)
         if made[0]["plans"] != len(ready):

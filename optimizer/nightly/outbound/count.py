@@ -13,6 +13,17 @@ from numpy.typing import NDArray
 
 from optimizer.errors import VerificationError
 from optimizer.nightly.outbound.supplies import Rows, UncoveredError, cover
+from optimizer.nightly.outbound.tables import (
+    BALANCES,
+    INBOUND,
+    INSTRUCTIONS,
+    MOVED,
+    ON_HAND,
+    ORDER,
+    RESERVATIONS,
+    SOURCE,
+    TRANSFER,
+)
 from optimizer.proof.run_files import read_rows, table_path, unguard
 from optimizer.tables.tables import Table
 
@@ -21,31 +32,7 @@ if TYPE_CHECKING:
 
     from optimizer.tables.tables import Tables
 
-SOURCE = ["warehouse_id", "product_id", "lot_id"]
-"""What names a source: stock of one product at one warehouse in one lot (blank: goods that are not kept by lot)."""
-
-INSTRUCTIONS = {
-    "warehouse_id": "text", "kind": "text", "ship_date": "date", "service_id": "text", "ship_product_id": "text",
-    "lot_id": "text", "qty": "int", "shipment_id": "text", "order_id": "text", "line_id": "text", "product_id": "text",
-    "to_warehouse_id": "text", "arrive_date": "date",
-}  # fmt: skip
-RESERVATIONS = {
-    "warehouse_id": "text", "product_id": "text", "lot_id": "text", "supply": "text", "receipt_id": "text",
-    "from_warehouse_id": "text", "available_date": "date", "kind": "text", "order_id": "text", "line_id": "text",
-    "to_warehouse_id": "text", "ship_date": "date", "qty": "int",
-}  # fmt: skip
-BALANCES = {
-    "warehouse_id": "text", "product_id": "text", "lot_id": "text", "expiry_date": "date", "on_hand_qty": "int",
-    "reserved_qty": "int", "safety_stock_qty": "int", "inbound_qty": "int", "transferred_in_qty": "int",
-    "transferred_out_qty": "int", "allocated_qty": "int", "on_hand_after_qty": "int", "left_qty": "int",
-}  # fmt: skip
-"""Columns and their kinds; docs/outbound.md says what each means."""
-
-ORDER, TRANSFER = "order", "transfer"
-ON_HAND, INBOUND, MOVED = "on_hand", "inbound", "transfer"
 SUPPLY_RANK = {ON_HAND: 0, INBOUND: 1, MOVED: 2}
-"""Of supplies of one day, what is used first."""
-
 PICKING = ["warehouse_id", "ship_date", "kind", "service_id", "ship_product_id", "lot_id", "shipment_id", "order_id",
            "line_id", "to_warehouse_id"]  # fmt: skip
 

@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 
 from optimizer.errors import UsageError, VerificationError
-from optimizer.nightly.outbound.count import BALANCES, INSTRUCTIONS, RESERVATIONS, Counted, Outbound, as_table
+from optimizer.nightly.outbound.count import Counted, Outbound, as_table
+from optimizer.nightly.outbound.tables import BALANCES, INSTRUCTIONS, RESERVATIONS
 from optimizer.proof.run_files import read_rows, unguard
 from optimizer.report import csv_out, jsonl_out, jsonx
 from optimizer.report.place import Workspace, make_durable, naming, write_file
@@ -157,16 +158,16 @@ def target_of(out: Path) -> Path:
     target = out.absolute()
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise UsageError(f"{target} is not a folder; choose another --out")
-    if target.is_dir() and any(target.iterdir()) and not _is_ours(target):
+    if target.is_dir() and any(target.iterdir()) and not is_ours(target):
         raise UsageError(f"{target} exists and holds other things than outbound files; choose another --out")
     return target
 
 
-def _is_ours(folder: Path) -> bool:
+def is_ours(folder: Path) -> bool:
     """Outbound files of one plan, or a folder of such folders, and nothing else."""
     inside = list(folder.iterdir())
     if not (folder / ABOUT).is_file():
-        return all(entry.is_dir() and not entry.is_symlink() and _is_ours(entry) for entry in inside) and bool(inside)
+        return all(entry.is_dir() and not entry.is_symlink() and is_ours(entry) for entry in inside) and bool(inside)
     try:
         known = set(read_about(folder)["files"]) | {ABOUT}
     except (VerificationError, KeyError, TypeError):

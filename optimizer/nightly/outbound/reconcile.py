@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from optimizer.exact import Exact
-from optimizer.nightly.outbound.count import INBOUND, MOVED, ON_HAND, ORDER, TRANSFER, Outbound, Plan
+from optimizer.nightly.outbound.count import Outbound, Plan
+from optimizer.nightly.outbound.tables import INBOUND, MOVED, ON_HAND, ORDER, SOURCE, TRANSFER
 
 if TYPE_CHECKING:
     from optimizer.tables.tables import Table, Tables
@@ -21,7 +22,6 @@ TOLD = 3
 
 PICK = ["order_id", "line_id", "warehouse_id", "product_id", "lot_id", "ship_date"]
 MOVE = ["from_warehouse_id", "to_warehouse_id", "product_id", "lot_id", "ship_date"]
-SOURCE = ["warehouse_id", "product_id", "lot_id"]
 COPIED = ("on_hand_qty", "reserved_qty", "safety_stock_qty")
 """Columns of `balances` that are those of `stock`."""
 
