@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "optimizer"
 
 ALLOWED = {
-    "__init__": set(),
+    "__init__": {"api", "errors"},
     "errors": set(),
     "exact": set(),
     "scenario": {"errors", "exact", "tables"},
@@ -38,6 +38,8 @@ ALLOWED = {
         "resume",
         "warm_start",
     },
+    "frames": {"errors", "tables", "proof"},
+    "api": {"errors", "scenario", "frames", "run"},
     "explain": {
         "errors",
         "exact",
