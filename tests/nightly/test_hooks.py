@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -23,9 +23,10 @@ from optimizer.nightly.config import NightlyConfig, read_config
 from optimizer.nightly.hooks.deliver import deliver
 from optimizer.nightly.hooks.outbox import emit, pending
 from optimizer.nightly.hooks.send import signature
+from optimizer.nightly.hooks.settings import Kind
 from optimizer.nightly.night import run_night
 from optimizer.nightly.store import WRITE, Store
-from tests.nightly.nights import CONFIG, assert_tidy, assert_whole, command, configure, environment, make, query
+from tests.nightly.nights import CONFIG, ROOT, assert_tidy, assert_whole, command, configure, environment, make, query
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -329,3 +330,11 @@ def test_a_crashed_night_is_told_of_by_the_next(tmp_path: Path) -> None:
         night.stderr.close()
         run_night(tmp_path / "night.toml", MONDAY)
         assert server.kinds == ["crashed", "published"]
+
+
+def test_the_example_of_the_documents_is_a_configuration(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "hooks.md").read_text()
+    (tmp_path / "night.toml").write_text(CONFIG + page.split("```toml\n")[1].split("```")[0])
+    assert [hook.name for hook in read_config(tmp_path / "night.toml").hook] == ["erp", "pager"]
+    for kind in get_args(Kind):
+        assert f"`{kind}`" in page
