@@ -23,9 +23,9 @@ from pydantic import (
 )
 
 from optimizer.errors import InputError, Issue, UsageError
-from optimizer.nightly.rows import Rows
 from optimizer.nightly.hooks.settings import Hook, different_names
 from optimizer.nightly.outbound.settings import OutboundRule
+from optimizer.nightly.rows import Rows
 from optimizer.scenario.explain import explain
 from optimizer.scenario.locate import key_lines, line_of
 from optimizer.scenario.schema import ENV_REFERENCE, Amount, Frozen, NotNegative

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from optimizer.nightly.dialect import Statements
-from optimizer.nightly.step_pruning import rows_and_pruning
 from optimizer.nightly.hooks.step import outbox_tables
 from optimizer.nightly.outbound.step import outbound_tables
+from optimizer.nightly.step_pruning import rows_and_pruning
 from optimizer.nightly.step_registry import registry_and_plans
 
 

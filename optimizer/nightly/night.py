@@ -255,7 +255,7 @@ class Night:
     def _with_plan(self, connection: Connection, plan: plans.Ready) -> None:
         """What becomes visible with a plan, in the transaction that publishes it."""
         if plan.pulled.plan_id in self.outbound.made:
-            self.outbound.store(connection, plan.pulled.plan_id)
+            self.outbound.store(connection, plan.pulled.plan_id, lines=plans.rows_in_store(plan))
         self.teller.published(connection, self.record.run_id, plan)
 
     def _recover(self, abandoned: Collection[str]) -> None:

@@ -92,6 +92,11 @@ def _publish_rows(connection: Connection, plan: Ready, table: str) -> None:
     insert(connection, "plan_rows", [{"plan_id": plan_id, "table_name": table, "row_count": size, "place": place}])
 
 
+def rows_in_store(plan: Ready) -> bool:
+    """Whether the rows of a plan are copied into the store."""
+    return table_path(plan.folder, "allocations").suffix == ".csv"
+
+
 def _csv_rows(path: Path, table: str, plan_id: str) -> Iterator[list[dict[str, Any]]]:
     """The rows of a table of the run folder in pieces, typed; blank is NULL."""
     for _, columns in read_rows(path):

@@ -18,6 +18,7 @@ from optimizer.nightly.night import run_night
 from optimizer.nightly.outbound.count import Counted, Outbound, outbound_of
 from optimizer.nightly.outbound.files import file_name, place_outbound, read_outbound
 from optimizer.nightly.outbound.reconcile import failures
+from optimizer.nightly.prune import prune
 from optimizer.run import run
 from optimizer.tables.tables import Table
 from tests.builders import write_case
@@ -34,7 +35,7 @@ time_limit_s = 120
 price_rows = 0
 explain_rows = 0
 """
-MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
+MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
 SOURCE = ["warehouse_id", "product_id", "lot_id"]
 
 
@@ -311,8 +312,9 @@ def test_file_names_stay_in_the_folder_and_apart() -> None:
 OUTBOUND = '[outbound]\nformat = "jsonl"\n'
 
 
-def test_a_night_publishes_them_with_the_plan(tmp_path: Path) -> None:
-    run_night(make(tmp_path, OUTBOUND), MONDAY)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_night_publishes_them_with_the_plan(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    run_night(make(tmp_path, OUTBOUND, request.getfixturevalue("postgres") if kind == "postgresql" else None), MONDAY)
     [plan_id] = published(tmp_path)
     folder = tmp_path / "night/published/outbound/current/scenario"
     found = read_outbound(folder)
@@ -331,8 +333,12 @@ def test_a_night_publishes_them_with_the_plan(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert read_outbound(tmp_path / "out/scenario").balances["on_hand_qty"].tolist() == [4]
     run_night(configure(tmp_path, ""), TUESDAY)
-    assert list((tmp_path / "night/published/outbound/current").iterdir()) == []
+    shelf = tmp_path / "night/published/outbound"
+    assert list((shelf / "current").iterdir()) == []
     assert_tidy(tmp_path)
+    assert [plan["plan_id"] for plan in prune(tmp_path / "night.toml", 0, dry_run=False).plans] == [plan_id]
+    assert list((shelf / "plans").iterdir()) == []
+    assert query(tmp_path, "SELECT plan_id FROM plan_balances UNION SELECT plan_id FROM plan_reservations") == []
 
 
 def test_what_a_crash_left_is_removed(tmp_path: Path) -> None:

@@ -54,10 +54,13 @@ class OutboundShelf(Shelf):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         self.place(self._aside(plan_id), plan_id)
 
-    def store(self, connection: Connection, plan_id: str) -> None:
-        """The rows of what was made, within the transaction that publishes the plan."""
+    def store(self, connection: Connection, plan_id: str, *, lines: bool) -> None:
+        """The rows of what was made, within the transaction that publishes the plan.
+
+        ``lines``: whether the plan's own rows go into the store; if not, neither do reservations, which are as many.
+        """
         found = self.made[plan_id]
-        for table in (found.reservations, found.balances):
+        for table in (found.reservations, found.balances) if lines else (found.balances,):
             _insert(connection, plan_id, table)
 
     def recover(self, current: Mapping[str, str], abandoned: Collection[str]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from optimizer.nightly.dialect import Dialect
 from optimizer.nightly.outbound.tables import BALANCES, RESERVATIONS
+from optimizer.nightly.plan_tables import plan_table
+from optimizer.nightly.step_pruning import pruned_only
 
 TABLES: Mapping[str, Mapping[str, str]] = {"reservations": RESERVATIONS, "balances": BALANCES}
 """What is stored beside the rows of a plan, and the kinds of its columns; dates are text as everywhere in the store."""
@@ -23,13 +25,15 @@ INSTRUCTIONS = """CREATE VIEW plan_instructions AS
 
 
 def outbound_tables(dialect: Dialect) -> Iterator[str]:
-    """Two tables that only grow, and views: of what is to be picked, and all three of the plans that count."""
+    """Two tables that only grow until a plan is pruned; views of what is to be picked, and of the plans that count."""
     for name, kinds in TABLES.items():
         typed = ", ".join(f'"{column}" {dialect.whole if kind == "int" else "TEXT"}' for column, kind in kinds.items())
-        yield f"CREATE TABLE plan_{name} (plan_id TEXT NOT NULL REFERENCES plans (plan_id), {typed})"
-        yield f"CREATE INDEX plan_{name}_by_plan ON plan_{name} (plan_id)"
+        yield f"CREATE TABLE {plan_table(name)} (plan_id TEXT NOT NULL REFERENCES plans (plan_id), {typed})"
+        yield f"CREATE INDEX {plan_table(name)}_by_plan ON {plan_table(name)} (plan_id)"
     yield INSTRUCTIONS
     for name in (*TABLES, "instructions"):
         yield f"""CREATE VIEW current_{name} AS SELECT c.config, c.scenario, c.business_date, t.*
-            FROM current_plans AS c JOIN plan_{name} AS t ON t.plan_id = c.plan_id"""
-    yield from dialect.append_only(*(f"plan_{name}" for name in TABLES))
+            FROM current_plans AS c JOIN {plan_table(name)} AS t ON t.plan_id = c.plan_id"""
+    for table in map(plan_table, TABLES):
+        yield from dialect.append_only(table)
+        yield from pruned_only(dialect, table)
