@@ -284,10 +284,8 @@ class Night:
         """Deliver events, once everything is on record. Whatever goes wrong here is told, and fails nothing."""
         try:
             told = self.teller.deliver(self.store, self.stop, self.observe)
-            if told:
-                self._say(Entry("hook", "failed" if told.problems else "done", "; ".join(told.problems)))
-                if self.status:
-                    self.shelf.say({**self.status, "hooks": told.as_json()})
+            if told and self.status:
+                self.shelf.say({**self.status, "hooks": told.as_json()})
             self.shelf.clear()
         except AllotError as error:
             self.observe(str(error))

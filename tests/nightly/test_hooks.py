@@ -271,9 +271,7 @@ def test_a_night_tells_of_what_it_did(tmp_path: Path) -> None:
         assert status["state"] == "published"
         assert status["hooks"]["pending"] == 1
         assert "erp: published failed: it answered 503" in status["hooks"]["problems"]
-        assert query(tmp_path, "SELECT state, reason FROM events WHERE stage = 'hook'") == [
-            ("failed", "erp: published failed: it answered 503")
-        ]
+        assert query(tmp_path, "SELECT outcome, reason FROM hook_attempts") == [("failed", "it answered 503")] * 3
         (tmp_path / "case/stock.csv").write_text("warehouse_id\n")
         assert run_night(config, TUESDAY).exit_code == 2
         assert server.kinds == ["published"] * 4 + ["kept"]

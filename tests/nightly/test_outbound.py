@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from optimizer.nightly.config import read_config
 from optimizer.nightly.night import run_night
 from optimizer.nightly.outbound.count import Counted, Outbound, outbound_of
 from optimizer.nightly.outbound.files import file_name, place_outbound, read_outbound
 from optimizer.nightly.outbound.reconcile import failures
 from optimizer.nightly.prune import prune
+from optimizer.nightly.store import Store
 from optimizer.run import run
 from optimizer.tables.tables import Table
 from tests.builders import write_case
@@ -312,7 +314,7 @@ def test_file_names_stay_in_the_folder_and_apart() -> None:
 OUTBOUND = '[outbound]\nformat = "jsonl"\n'
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
 def test_a_night_publishes_them_with_the_plan(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     run_night(make(tmp_path, OUTBOUND, request.getfixturevalue("postgres") if kind == "postgresql" else None), MONDAY)
     [plan_id] = published(tmp_path)
@@ -343,16 +345,18 @@ def test_a_night_publishes_them_with_the_plan(tmp_path: Path, kind: str, request
 
 def test_what_a_crash_left_is_removed(tmp_path: Path) -> None:
     """The store refuses the rows in mid-transaction: the files are in place already, and no plan points to them."""
-    run_night(make(tmp_path, OUTBOUND), MONDAY)
+    config = read_config(make(tmp_path, OUTBOUND))
+    Store(config.store_url(), tmp_path).close()
     query(tmp_path, "CREATE TRIGGER broken BEFORE INSERT ON plan_balances BEGIN SELECT RAISE(ABORT, 'broken'); END")
     done = allot("nightly", tmp_path / "night.toml", "--business-date", TUESDAY)
     assert done.returncode == 1
     assert "broken" in done.stderr
     shelf = tmp_path / "night/published/outbound"
-    assert len(list((shelf / "plans").iterdir())) == 2
-    assert len(published(tmp_path)) == 1
-    assert query(tmp_path, "SELECT count(DISTINCT plan_id) FROM plan_reservations") == [(1,)]
+    assert len(list((shelf / "plans").iterdir())) == 1
+    assert published(tmp_path) == []
+    assert query(tmp_path, "SELECT * FROM plan_reservations") == []
     query(tmp_path, "DROP TRIGGER broken")
     run_night(tmp_path / "night.toml", MONDAY)
     assert [path.name for path in (shelf / "plans").iterdir()] == published(tmp_path)
+    assert published(tmp_path)[0].startswith(MONDAY.isoformat())
     assert_tidy(tmp_path)
