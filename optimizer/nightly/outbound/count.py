@@ -141,7 +141,7 @@ def _instructions(plan: Plan) -> pd.DataFrame:
     both = pd.concat([orders.assign(kind=ORDER), moves.assign(kind=TRANSFER)], ignore_index=True)
     both = both.reindex(columns=list(INSTRUCTIONS))
     texts = [name for name in INSTRUCTIONS if name != "qty"]
-    both[texts] = both[texts].fillna("")
+    both[texts] = both[texts].astype(object).fillna("")
     return both.sort_values(PICKING, kind="stable", ignore_index=True)
 
 
@@ -184,7 +184,7 @@ def _supplies(plan: Plan, tables: Tables, as_of: datetime.date) -> pd.DataFrame:
                                   available_date=plan.transfers["arrive_date"], supply=MOVED)  # fmt: skip
     wanted = [*SOURCE, "supply", "receipt_id", "from_warehouse_id", "available_date", "qty"]
     both = pd.concat([here, coming, moves], ignore_index=True).reindex(columns=wanted)
-    both[wanted[:-1]] = both[wanted[:-1]].fillna("")
+    both[wanted[:-1]] = both[wanted[:-1]].astype(object).fillna("")
     rank = both["supply"].map(SUPPLY_RANK)
     order = [*SOURCE, "available_date", "rank", "receipt_id", "from_warehouse_id"]
     return both.assign(rank=rank).sort_values(order, kind="stable", ignore_index=True)

@@ -130,7 +130,7 @@ def _sums(rows: pd.DataFrame, key: list[str], column: str = "qty") -> pd.Series:
 
 
 def _written_dates(rows: pd.DataFrame, key: list[str]) -> bool:
-    return "ship_date" in key and rows["ship_date"].dtype == object
+    return "ship_date" in key and not pd.api.types.is_datetime64_any_dtype(rows["ship_date"])
 
 
 def _differ(words: str, found: pd.Series, expected: pd.Series) -> Iterator[str]:
