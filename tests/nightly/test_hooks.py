@@ -171,6 +171,12 @@ def test_receivers_that_misbehave(tmp_path: Path, answer: int | str, seen: int, 
         assert len(first) == 1
 
 
+def test_an_address_that_is_none_is_a_receiver_that_fails(tmp_path: Path) -> None:
+    with opened(tmp_path, hook("http://[bad/canary-4711", "attempts = 1")) as parts:
+        event(*parts)
+        assert deliver(*parts).problems == ["erp: published failed: it could not be reached: ValueError"]
+
+
 def test_nobody_listens_and_one_receiver_does_not_wait_for_another(tmp_path: Path) -> None:
     with receiving() as server:
         both = hook("http://127.0.0.1:9/", "attempts = 1") + hook(server.url).replace('"erp"', '"wms"')
@@ -229,6 +235,7 @@ def test_commands_that_fail(tmp_path: Path, text: str, words: str) -> None:
     [
         hook("ftp://host/canary-4711"),
         hook("file:///etc/canary-4711"),
+        hook("https://user:canary-4711@host/"),
         hook("http://host/", 'secret = "canary-4711"'),
         hook("http://canary-4711/", "command = ['x']"),
         hook("http://host/canary-4711").replace("[[hook]]", "[hook]"),

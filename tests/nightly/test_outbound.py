@@ -360,3 +360,18 @@ def test_what_a_crash_left_is_removed(tmp_path: Path) -> None:
     assert [path.name for path in (shelf / "plans").iterdir()] == published(tmp_path)
     assert published(tmp_path)[0].startswith(MONDAY.isoformat())
     assert_tidy(tmp_path)
+
+
+def test_a_plan_whose_files_cannot_be_made_is_not_published(tmp_path: Path) -> None:
+    """Between the verdict and the count somebody replaces a table."""
+    config = make(tmp_path, OUTBOUND)
+
+    def spoil(line: str) -> None:
+        if line.startswith("verify"):
+            (tmp_path / "case/stock.csv").write_text("warehouse_id,product_id,on_hand_qty\nW,P,3\n")
+
+    outcome = run_night(config, MONDAY, observe=spoil)
+    assert outcome.exit_code == 6
+    assert "table stock changed since the run" in outcome.summary[1]
+    assert published(tmp_path) == []
+    assert_tidy(tmp_path)

@@ -28,7 +28,7 @@ class Deliveries:
     """In words, at most one for each hook and outcome"""
 
     def __bool__(self) -> bool:
-        return bool(self.delivered or self.given_up or self.pending)
+        return bool(self.delivered or self.given_up or self.pending or self.problems)
 
     def as_json(self) -> dict[str, Any]:
         return vars(self)

@@ -9,11 +9,13 @@ import hmac
 import http.client
 import os
 import signal
+import ssl
 import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from optimizer.nightly.store import Row
 
 NOT_THIS_EVENT = frozenset({400, 409, 410, 413, 415, 422})
 """Answers that mean the event and not the receiver: asking again would bring the same answer."""
-NO_WAITING = frozenset({401, 403, 404, 405})
+NOT_TONIGHT = frozenset({401, 403, 404, 405})
 """Answers that a person must do something about: not tried again in this night."""
 ENCODED_SECRET = "whsec_"
 """What base64 secrets of Standard Webhooks begin with."""
@@ -46,8 +48,8 @@ def send(hook: Hook, event: Row, folder: Path) -> Attempt:
         address, key = hook.address(), hook.key()
     except UsageError as error:
         return Attempt(FAILED, str(error))
-    request = urllib.request.Request(address, event["body"].encode(), _headers(event, key), method="POST")
-    return _within(float(hook.timeout_s), request)
+    headers, body, seconds = _headers(event, key), event["body"].encode(), float(hook.timeout_s)
+    return _within(seconds, lambda: _post(address, headers, body, seconds))
 
 
 def signature(key: str, event_id: str, timestamp: int, body: bytes) -> str:
@@ -76,10 +78,10 @@ def _headers(event: Row, key: str) -> dict[str, str]:
     return headers | ({"Webhook-Signature": signature(key, event_id, now, event["body"].encode())} if key else {})
 
 
-def _within(seconds: float, request: urllib.request.Request) -> Attempt:
+def _within(seconds: float, post: Callable[[], Attempt]) -> Attempt:
     """A POST that is given up after so many seconds, however slowly the receiver answers."""
     found: list[Attempt] = []
-    worker = threading.Thread(target=lambda: found.append(_post(request, seconds)), daemon=True)
+    worker = threading.Thread(target=lambda: found.append(post()), daemon=True)
     worker.start()
     worker.join(seconds)
     return found[0] if found else Attempt(FAILED, f"no answer within {seconds:g} s", again=True)
@@ -92,18 +94,24 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _post(request: urllib.request.Request, seconds: float) -> Attempt:
+def _post(address: str, headers: dict[str, str], body: bytes, seconds: float) -> Attempt:
     try:
+        request = urllib.request.Request(address, body, headers, method="POST")
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=seconds):
             return Attempt(DELIVERED)
     except urllib.error.HTTPError as error:
         error.close()
         outcome = REFUSED if error.code in NOT_THIS_EVENT else FAILED
-        return Attempt(outcome, f"it answered {error.code}", again=error.code >= 300 and error.code not in NO_WAITING)
+        return Attempt(outcome, f"it answered {error.code}", again=error.code not in NOT_TONIGHT)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        words = getattr(reason, "strerror", None) or type(reason).__name__
-        return Attempt(FAILED, f"it could not be reached: {words}", again=True)
+        return Attempt(FAILED, f"it could not be reached: {_unreached(error)}", again=True)
+
+
+def _unreached(error: Exception) -> str:
+    """Why there was no answer. What TLS says of a certificate names the host, which may be secret."""
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    told = isinstance(reason, OSError) and not isinstance(reason, ssl.SSLError) and reason.strerror
+    return str(told or type(reason).__name__)
 
 
 def _command(hook: Hook, command: tuple[str, ...], event: Row, folder: Path) -> Attempt:

@@ -16,7 +16,8 @@ Kind = Literal["published", "kept", "failed", "crashed", "approved", "released",
 """What may be told of. The night itself tells of the first four."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$"
-WEB = re.compile(r"^https?://[^\s/?#]+\S*$", re.ASCII)
+WEB = re.compile(r"^https?://[^\s/?#@]+([/?#]\S*)?$", re.ASCII)
+"""An address without user and password: those would be sent in the clear, and are what ``secret`` is for."""
 Several = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 
 
@@ -43,7 +44,7 @@ class Hook(Frozen):
     def _is_web(cls, value: SecretStr | None) -> SecretStr | None:
         text = value.get_secret_value() if value else ""
         if value and not (ENV_REFERENCE.match(text) or WEB.match(text)):
-            raise ValueError("an address that begins with http:// or https://, or env:NAME")
+            raise ValueError("an address that begins with http:// or https://, without user and password, or env:NAME")
         return value
 
     @field_validator("secret")
