@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -26,9 +25,10 @@ from optimizer.errors import InputError, Issue, UsageError
 from optimizer.nightly.hooks.settings import Hook, different_names
 from optimizer.nightly.outbound.settings import OutboundRule
 from optimizer.nightly.rows import Rows
+from optimizer.nightly.secret import looked_up
 from optimizer.scenario.explain import explain
 from optimizer.scenario.locate import key_lines, line_of
-from optimizer.scenario.schema import ENV_REFERENCE, Amount, Frozen, NotNegative
+from optimizer.scenario.schema import Amount, Frozen, NotNegative
 from optimizer.tables.findings import did_you_mean, quote
 from optimizer.tables.schema import TABLES
 
@@ -138,14 +138,10 @@ class NightlyConfig(Frozen):
 
     def store_url(self) -> str:
         """The store's address; ``env:NAME`` is looked up. Never to be shown: `redacted` is."""
-        secret = self.store.get_secret_value()
-        variable = ENV_REFERENCE.match(secret)
-        if variable is None:
-            return secret
-        name = variable[1] or variable[2]
-        if not os.environ.get(name):
-            raise UsageError(f"store: the environment variable {name} is not set")
-        return os.environ[name]
+        try:
+            return looked_up(self.store)
+        except UsageError as error:
+            raise UsageError(f"store: {error}") from None
 
     def business_date(self, now: datetime) -> date:
         """The date in the configured zone. ``now`` must know its own zone."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -10,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from optimizer.errors import UsageError
+from optimizer.nightly.secret import looked_up
 from optimizer.scenario.schema import ENV_REFERENCE, Amount, Frozen, NotNegative
 
 Kind = Literal["published", "kept", "failed", "crashed", "approved", "released", "superseded", "rejected", "exception"]
@@ -64,14 +64,14 @@ class Hook(Frozen):
 
     def address(self) -> str:
         """Where to post to; never to be shown. Raises `UsageError` if it is no address."""
-        found = _looked_up(self.url)
+        found = looked_up(self.url)
         if not WEB.match(found):
             raise UsageError("its url is not an address that begins with http:// or https://")
         return found
 
     def key(self) -> str:
         """The secret itself, empty if there is none; never to be shown. Raises `UsageError`."""
-        return _looked_up(self.secret)
+        return looked_up(self.secret)
 
 
 def different_names(hooks: tuple[Hook, ...]) -> tuple[Hook, ...]:
@@ -81,15 +81,3 @@ def different_names(hooks: tuple[Hook, ...]) -> tuple[Hook, ...]:
     if twice:
         raise ValueError(f"hooks of different names; {twice[0]} is there twice")
     return hooks
-
-
-def _looked_up(secret: SecretStr | None) -> str:
-    """A text, or what the environment variable holds that it names."""
-    text = secret.get_secret_value() if secret else ""
-    variable = ENV_REFERENCE.match(text)
-    if variable is None:
-        return text
-    name = variable[1] or variable[2]
-    if not os.environ.get(name):
-        raise UsageError(f"the environment variable {name} is not set")
-    return os.environ[name]
