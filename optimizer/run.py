@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
 
 from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, VERIFICATION_FAILED, Issue, UsageError
 
@@ -134,8 +137,6 @@ def finished_before(story: Story, target: Path) -> RunOutcome | None:
 
 def prepare_to_report() -> None:
     """Load, while an engine works in its own process, what is needed after it."""
-    from importlib import import_module
-
     for module in ("optimizer.proof.checker", "optimizer.report.excel", "xlsxwriter"):
         import_module(module)
     import_module("optimizer.report.html").prepare()
@@ -220,3 +221,13 @@ def export_model(
     model = build_model(tables, loaded.scenario)
     (write_mps if fmt == "mps" else write_lp)(model, file)
     return record.size_words(model)
+
+
+class _Callable(ModuleType):
+    """`optimizer.run` is this module and, called, `optimizer.api.run`: the same run, from tables in memory too."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return import_module("optimizer.api").run(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Callable

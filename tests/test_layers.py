@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "optimizer"
 
 ALLOWED = {
-    "__init__": set(),
+    "__init__": {"api", "errors"},
     "errors": set(),
     "exact": set(),
     "scenario": {"errors", "exact", "tables"},
@@ -38,6 +38,8 @@ ALLOWED = {
         "resume",
         "warm_start",
     },
+    "frames": {"errors", "tables", "proof"},
+    "api": {"errors", "scenario", "frames", "run"},
     "explain": {
         "errors",
         "exact",
@@ -71,6 +73,7 @@ ALLOWED = {
     "cli_nightly": {"errors", "nightly", "cli"},
     "cli_store": {"errors", "nightly", "cli", "cli_nightly"},
     "cli_governance": {"errors", "batch", "nightly", "report", "cli", "cli_nightly"},
+    "cli_outbound": {"errors", "nightly", "cli"},
     "cli": {
         "cli_batch",
         "cli_compare",
@@ -78,6 +81,7 @@ ALLOWED = {
         "cli_governance",
         "cli_nightly",
         "cli_store",
+        "cli_outbound",
         "explain",
         "errors",
         "scenario",

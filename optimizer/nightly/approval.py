@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,10 @@ from optimizer.errors import AllotError, UsageError, VerificationError
 from optimizer.nightly import plan_states
 from optimizer.nightly.audit import PLAN, Transition, append, head
 from optimizer.nightly.config import NightlyConfig, read_config
+from optimizer.nightly.hooks.deliver import deliver
+from optimizer.nightly.hooks.outbox import emit
 from optimizer.nightly.lock import NightLock
+from optimizer.nightly.outbound.shelf import OutboundShelf
 from optimizer.nightly.plan_states import APPROVED, DRAFT, REJECTED, RELEASED, WAITING, demand_state
 from optimizer.nightly.publish import current
 from optimizer.nightly.shelf import PLANS, STATUS, Shelf
@@ -78,6 +81,8 @@ def _desk(decision: Decision, config: Path | None) -> Iterator[Desk]:
     try:
         with NightLock(settings.publish_folder, datetime.now(UTC)), store.exclusive(settings.name):
             yield Desk(settings, store, decision)
+            with suppress(AllotError):  # decided is decided: the next night tells of it again
+                deliver(store, settings)
     finally:
         store.close()
 
@@ -137,6 +142,8 @@ class Desk:
                 plan_states.release(connection, plan, who, reason)
             else:
                 append(connection, Transition(self.config.name, PLAN, plan["plan_id"], state, who, reason))
+            which = {name: plan[name] for name in ("scenario", "plan_id", "business_date", "run_id")}
+            emit(connection, self.config, state, which | {"by": who, "reason": reason})
         return f"plan {plan['plan_id']}: {state} by {who}"
 
     def _demand(self, connection: Connection, plan: Row, state: str) -> None:
@@ -189,7 +196,9 @@ class Desk:
         waits = plan_states.waiting(self.store, self.config.name)
         shelf.prepare()
         known = self.config.scenario_paths()
-        shelf.recover({name: row["plan_id"] for name, row in counts.items() if name in known}, ())
+        links = {name: row["plan_id"] for name, row in counts.items() if name in known}
+        for each in (shelf, OutboundShelf(shelf)):
+            each.recover(links, ())
         status = read_status(self.config.publish_folder)
         for name, told in (status.get("scenarios") or {}).items():
             told |= plan_words(counts.get(name), waits.get(name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -23,11 +22,14 @@ from pydantic import (
 )
 
 from optimizer.errors import InputError, Issue, UsageError
+from optimizer.nightly.hooks.settings import Hook, different_names
+from optimizer.nightly.outbound.settings import OutboundRule
 from optimizer.nightly.release_policy import Release
 from optimizer.nightly.rows import Rows
+from optimizer.nightly.secret import looked_up
 from optimizer.scenario.explain import explain
 from optimizer.scenario.locate import key_lines, line_of
-from optimizer.scenario.schema import ENV_REFERENCE, Amount, Frozen, NotNegative
+from optimizer.scenario.schema import Amount, Frozen, NotNegative
 from optimizer.tables.findings import did_you_mean, quote
 from optimizer.tables.schema import TABLES
 
@@ -35,6 +37,8 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$"
 """Names become parts of paths and of run ids."""
 Count = Annotated[int, Field(ge=0, strict=True)]
 Seconds = Annotated[Amount, Field(gt=0)]
+SECRETIVE = (("store",), ("hook",))
+"""Settings whose values no message shows: they may hold an address or a secret."""
 Texts = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 
 
@@ -99,6 +103,8 @@ class NightlyConfig(Frozen):
     rows: Rows = Rows()
     release: Release = Release()
     tables: Mapping[TableName, TableRule] = Field(default_factory=dict)
+    outbound: OutboundRule | None = None
+    hook: Annotated[tuple[Hook, ...], AfterValidator(different_names)] = ()
     folder: Path = Field(default=Path(), exclude=True)
 
     @field_validator("time_zone")
@@ -134,14 +140,10 @@ class NightlyConfig(Frozen):
 
     def store_url(self) -> str:
         """The store's address; ``env:NAME`` is looked up. Never to be shown: `redacted` is."""
-        secret = self.store.get_secret_value()
-        variable = ENV_REFERENCE.match(secret)
-        if variable is None:
-            return secret
-        name = variable[1] or variable[2]
-        if not os.environ.get(name):
-            raise UsageError(f"store: the environment variable {name} is not set")
-        return os.environ[name]
+        try:
+            return looked_up(self.store)
+        except UsageError as error:
+            raise UsageError(f"store: {error}") from None
 
     def business_date(self, now: datetime) -> date:
         """The date in the configured zone. ``now`` must know its own zone."""
@@ -177,7 +179,7 @@ def read_config(path: Path) -> NightlyConfig:
         raise InputError(
             [
                 Issue(path.name, line_of(lines, place), ".".join(map(str, place)),
-                      "" if place[:1] == ("store",) else quote(value), expected, remedy, code)
+                      "" if place[:1] in SECRETIVE else quote(value), expected, remedy, code)
                 for place, value, expected, remedy, code in explain(error, NightlyConfig)
             ]
         ) from None  # fmt: skip

@@ -61,8 +61,11 @@ def identity(config: str, scenario: str, code: str, subject: str) -> str:
 
 
 # -- what the nights say -----------------------------------------------------------------------------------------------
-def feed(connection: Connection, config: str, business_date: str, plan: Ready, who: str) -> None:
-    """Let a plan that was published just now open, reopen and close exceptions; one of an older date changes none."""
+def feed(connection: Connection, config: str, business_date: str, plan: Ready, who: str) -> list[Transition]:
+    """Let a plan that was published just now open, reopen and close exceptions: the transitions.
+
+    One of an older date changes none.
+    """
     scenario, plan_id = plan.pulled.name, plan.pulled.plan_id
     newer = select(
         connection,
@@ -70,13 +73,15 @@ def feed(connection: Connection, config: str, business_date: str, plan: Ready, w
         config=config, scenario=scenario, business_date=business_date,
     )  # fmt: skip
     if newer:
-        return
+        return []
     found = {identity(config, scenario, row["code"], row["subject"]): row for row in _findings(plan)}
     place = {"plan_id": plan_id, "config": config, "scenario": scenario, "business_date": business_date}
     insert(connection, "exception_sightings", [{"exception_id": key, **place, **row} for key, row in found.items()])
     states = _states(connection, config, plan_id=plan_id)
     known = {key: row for key, row in states.items() if row["details"]["scenario"] == scenario}
-    append(connection, *_moves(config, scenario, business_date, found, known, plan_id, who))
+    moves = list(_moves(config, scenario, business_date, found, known, plan_id, who))
+    append(connection, *moves)
+    return moves
 
 
 def _findings(plan: Ready) -> Iterator[dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -14,19 +13,21 @@ from optimizer.nightly.store import Row, Store
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from optimizer.nightly.audit import Transition
     from optimizer.nightly.publish import Ready
 
 
-def on_publish(config: NightlyConfig, business_date: date, author: str) -> Callable[[Connection, Ready], None]:
-    """What happens to each plan within the transaction that publishes it."""
-    governed = Governed(config.name, config.release, author)
+def settle(
+    connection: Connection, config: NightlyConfig, business_date: date, author: str, plan: Ready
+) -> tuple[bool, list[Transition]]:
+    """What happens to a plan within the transaction that publishes it.
 
-    def follow(connection: Connection, plan: Ready) -> None:
-        governed.settle(connection, plan, plan.pulled.overrides)
-        exception_queue.feed(connection, config.name, business_date.isoformat(), plan, NIGHT)
-        night_figures.record_plan(connection, plan)
-
-    return follow
+    Returns whether it was released, and what became of exceptions.
+    """
+    released = Governed(config.name, config.release, author).settle(connection, plan, plan.pulled.overrides)
+    moves = exception_queue.feed(connection, config.name, business_date.isoformat(), plan, NIGHT)
+    night_figures.record_plan(connection, plan)
+    return released, moves
 
 
 def states(store: Store, config: str) -> dict[str, Row]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optimizer.errors import (
     BAD_INPUT,
@@ -21,6 +21,7 @@ from optimizer.errors import (
     VERIFICATION_FAILED,
     AllotError,
     InputError,
+    VerificationError,
 )
 from optimizer.nightly import governance, night_figures, overrides
 from optimizer.nightly import publish as plans
@@ -28,13 +29,18 @@ from optimizer.nightly.approval import plan_words
 from optimizer.nightly.audit import head
 from optimizer.nightly.config import NightlyConfig, read_config
 from optimizer.nightly.databases import find_database
+from optimizer.nightly.hooks.telling import Teller
 from optimizer.nightly.ladder import DECOMPOSE, FULL, KEPT, SOFTENED, Climbed, Ladder, attempt_folder
 from optimizer.nightly.lock import NightLock
+from optimizer.nightly.outbound.shelf import OutboundShelf
 from optimizer.nightly.plan_states import NIGHT, WAITING, waiting
 from optimizer.nightly.pull import Pulled, pull
 from optimizer.nightly.registry import RECORD, Entry, RunRecord, close_crashed
 from optimizer.nightly.shelf import Shelf
 from optimizer.nightly.store import WRITE, Row, Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 Observer = Callable[[str], None]
 
@@ -98,18 +104,21 @@ class Night:
         self.observe, self.stop = say, stop
         self.author, self.config_file = author, config_file
         self.shelf = Shelf(config.publish_folder)
+        self.outbound, self.teller = OutboundShelf(self.shelf), Teller(config, business_date)
         self.ended: dict[str, Climbed] = {}
         """Scenarios that are through, with a plan of this key or without."""
         self.plan_ids: dict[str, str] = {}
         """The plans of this key, published by this run or before it."""
         self.fresh: set[str] = set()
         """Scenarios that this run published."""
+        self.status: dict[str, Any] = {}
+        """What `status.json` says, once the night came to its end."""
 
     def run(self) -> NightOutcome:
         """Everything, in order; what goes wrong with one scenario does not touch the others."""
-        crashed = close_crashed(self.store, self.config.name)
+        crashed = close_crashed(self.store, self.config.name, self.teller.crashed)
         self.shelf.prepare()
-        self.shelf.recover(self._current_ids(), plans.abandoned(self.store, self.config.name))
+        self._recover(plans.abandoned(self.store, self.config.name))
         told = self.config.model_dump(mode="json", exclude={"store"})
         self.record = RunRecord(self.store, self.config.name, self.business_date, told)
         self._say(Entry("start", "done", f"after a crash of {', '.join(crashed)}" if crashed else ""))
@@ -118,8 +127,10 @@ class Night:
             fresh = self._check(pulled)
             climbed = self._solve(fresh)
             ready = self._verify(climbed)
-            self._publish(ready)
-            return self._record()
+            self._publish(self._count(ready))
+            outcome = self._record()
+        self._tell()
+        return outcome
 
     @contextmanager
     def _recorded(self) -> Iterator[None]:
@@ -129,8 +140,12 @@ class Night:
         except BaseException as error:
             code = error.exit_code if isinstance(error, AllotError) else DEFECT
             try:
-                self._say(Entry(RECORD, "failed", f"{type(error).__name__}: {error}", exit_code=code))
-                self.shelf.clear()
+                reason = f"{type(error).__name__}: {error}"
+                self._say(
+                    Entry(RECORD, "failed", reason, exit_code=code),
+                    lambda connection: self.teller.failed(connection, self.record.run_id, code, reason),
+                )
+                self._tell()
             except AllotError:
                 pass  # the first error is the one to tell; the next start notices and cleans up
             raise
@@ -214,6 +229,21 @@ class Night:
             self.ended[pulled.name] = found
         return ready
 
+    def _count(self, ready: list[plans.Ready]) -> list[plans.Ready]:
+        """Outbound files where the configuration asks for them; a plan whose files do not add up is not published."""
+        if self.config.outbound is None:
+            return ready
+        counted = []
+        for each in ready:
+            try:
+                self.outbound.make(each.folder, each.pulled.plan_id, self.config.outbound.format)
+            except (InputError, VerificationError) as error:
+                self._give_up("outbound", each.pulled.name, VERIFICATION_FAILED, _words(error))
+                continue
+            self._say(Entry("outbound", "done", "the files add up", each.pulled.name, each.step))
+            counted.append(each)
+        return counted
+
     def _publish(self, ready: list[plans.Ready]) -> None:
         """Folders first, then the one transaction that decides, then the links that follow from it."""
         if not ready:
@@ -222,14 +252,28 @@ class Night:
             plans.Ready(each.pulled, each.step, each.exit_code, self.shelf.place(each.folder, each.pulled.plan_id))
             for each in ready
         ]
-        also = governance.on_publish(self.config, self.business_date, self.author)
-        plans.publish(self.store, self.record, self.config.name, self.business_date.isoformat(), placed, also)
-        self.shelf.recover(self._current_ids(), ())
+        for plan_id in self.outbound.made:
+            self.outbound.place_made(plan_id)
+        date_text = self.business_date.isoformat()
+        plans.publish(self.store, self.record, self.config.name, date_text, placed, self._with_plan)
+        self._recover(())
         for each in placed:
             self.shelf.forget_failed(each.pulled.name)
             self.plan_ids[each.pulled.name] = each.pulled.plan_id
             self.fresh.add(each.pulled.name)
             self.observe(f"publish {each.pulled.name}: {each.folder}")
+
+    def _with_plan(self, connection: Connection, plan: plans.Ready) -> None:
+        """What becomes visible with a plan, in the transaction that publishes it."""
+        if plan.pulled.plan_id in self.outbound.made:
+            self.outbound.store(connection, plan.pulled.plan_id, lines=plans.rows_in_store(plan))
+        released, moves = governance.settle(connection, self.config, self.business_date, self.author, plan)
+        self.teller.published(connection, self.record.run_id, plan, moves, released=released)
+
+    def _recover(self, abandoned: Collection[str]) -> None:
+        """Let both folders say what the store says."""
+        for shelf in (self.shelf, self.outbound):
+            shelf.recover(self._current_ids(), abandoned)
 
     def _record(self) -> NightOutcome:
         """What the night came to: the last event, the status, the words."""
@@ -239,15 +283,31 @@ class Night:
         state = self._state()
         lines = tuple(self._line(name, climbed, current.get(name)) for name, climbed in self.ended.items())
         self._record_figures()
-        self.shelf.say(self._status(state, code, current))
-        self._say(Entry(RECORD, state, "; ".join(lines), exit_code=code))
-        self.shelf.clear()
+        self.status = self._status(state, code, current)
+        self.shelf.say(self.status)
+
+        def tell_kept(connection: Connection) -> None:
+            for name, climbed in self.ended.items():
+                if climbed.step == KEPT:
+                    self.teller.kept(connection, self.record.run_id, name, climbed, current.get(name))
+
+        self._say(Entry(RECORD, state, "; ".join(lines), exit_code=code), tell_kept)
         return NightOutcome(code, (f"run       {self.record.run_id}: {state}", *lines))
 
     def _record_figures(self) -> None:
         with self.store.transaction(WRITE) as connection:
             run_id, seconds = self.record.run_id, self.record.seconds
             night_figures.record_night(connection, self.config.name, run_id, self.business_date, seconds)
+
+    def _tell(self) -> None:
+        """Deliver events, once everything is on record. Whatever goes wrong here is told, and fails nothing."""
+        try:
+            told = self.teller.deliver(self.store, self.stop, self.observe)
+            if told and self.status:
+                self.shelf.say({**self.status, "hooks": told.as_json()})
+            self.shelf.clear()
+        except AllotError as error:
+            self.observe(str(error))
 
     def _state(self) -> str:
         """What the night came to, in one word."""
@@ -304,8 +364,11 @@ class Night:
         found = plans.current(self.store, self.config.name)
         return {name: row["plan_id"] for name, row in found.items() if name in self.config.scenario_paths()}
 
-    def _say(self, entry: Entry) -> None:
-        self.record.say(entry)
+    def _say(self, entry: Entry, also: Callable[[Connection], None] = lambda connection: None) -> None:
+        """Record an event, and ``also`` what goes with it, in one transaction; then show it."""
+        with self.store.transaction(WRITE) as connection:
+            self.record.say_within(connection, entry)
+            also(connection)
         told = " ".join(part for part in (entry.scenario, entry.step, entry.state) if part)
         self.observe(f"{entry.stage:<8}{told}" + (f": {entry.reason}" if entry.reason else ""))
 

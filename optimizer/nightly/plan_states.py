@@ -48,8 +48,8 @@ class Governed:
     policy: Release
     author: str = NIGHT
 
-    def settle(self, connection: Connection, plan: Ready, overrides: Sequence[Row] = ()) -> None:
-        """Record a plan that was published just now as a draft, and release it if the policy allows."""
+    def settle(self, connection: Connection, plan: Ready, overrides: Sequence[Row] = ()) -> bool:
+        """Record a plan that was published just now as a draft, and release it if the policy allows; whether it did."""
         plan_id = plan.pulled.plan_id
         row = select(connection, "SELECT * FROM plans WHERE plan_id = :plan_id", plan_id=plan_id)[0]
         before = counting(connection, self.config, row["scenario"])
@@ -70,8 +70,10 @@ class Governed:
         if before and before["business_date"] > row["business_date"]:
             words = f"the plan of {before['business_date']} counts already"
             append(connection, Transition(self.config, PLAN, plan_id, SUPERSEDED, POLICY, words))
-        elif not reasons:
+            return False
+        if not reasons:
             release(connection, row, POLICY, "breaks no rule")
+        return not reasons
 
 
 def folder_digest(folder: Path) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from optimizer.errors import OK
 from optimizer.nightly.config import NightlyConfig, read_config
 from optimizer.nightly.lock import NightLock
+from optimizer.nightly.outbound.shelf import OutboundShelf
+from optimizer.nightly.outbound.step import TABLES as OUTBOUND_TABLES
 from optimizer.nightly.plan_tables import PLAN_COLUMNS, plan_table
 from optimizer.nightly.publish import abandoned
 from optimizer.nightly.registry import RECORD, Entry, RunRecord
@@ -64,7 +66,7 @@ def _prune(config: NightlyConfig, store: Store, today: date, before: str, keep_d
             for plan in found:
                 key = {"plan_id": plan["plan_id"]}
                 insert(connection, "pruned_plans", [{**key, "run_id": record.run_id, "at": utc_now()}])
-                for table in map(plan_table, PLAN_COLUMNS):
+                for table in map(plan_table, (*PLAN_COLUMNS, *OUTBOUND_TABLES)):
                     execute(connection, f"DELETE FROM {table} WHERE plan_id = :plan_id", **key)
                 said = f"plan {plan['plan_id']}: {plan['row_count']:,} rows"
                 record.say_within(connection, Entry("prune", "done", said, plan["scenario"]))
@@ -72,6 +74,7 @@ def _prune(config: NightlyConfig, store: Store, today: date, before: str, keep_d
             record.say_within(connection, Entry(RECORD, "pruned", said, exit_code=OK))
     for plan_id in abandoned(store, config.name):
         shelf.remove(plan_id)
+        OutboundShelf(shelf).remove(plan_id)
     shelf.clear()
     return pruned
 

@@ -36,9 +36,9 @@ def publish(
     config: str,
     business_date: str,
     ready: Sequence[Ready],
-    also: Callable[[Connection, Ready], None] = lambda connection, plan: None,
+    also: Callable[[Connection, Ready], None],
 ) -> None:
-    """The commit of this transaction is the moment at which the plans are published, and ``also`` done what follows.
+    """The commit of this transaction is the moment at which the plans are published; ``also``: what goes with each.
 
     A connection that was lost after the commit was sent says nothing about it: the store is asked.
     """
@@ -52,6 +52,7 @@ def publish(
                 said = f"plan {plan.pulled.plan_id}"
                 entry = Entry("publish", "done", said, plan.pulled.name, plan.step, plan.exit_code)
                 record.say_within(connection, entry)
+                also(connection, plan)
     except StoreError:
         made = store.rows("SELECT count(*) AS plans FROM plans WHERE run_id = :run_id", run_id=record.run_id)
         if made[0]["plans"] != len(ready):
@@ -90,6 +91,11 @@ def _publish_rows(connection: Connection, plan: Ready, table: str) -> None:
             insert(connection, plan_table(table), rows)
             size += len(rows)
     insert(connection, "plan_rows", [{"plan_id": plan_id, "table_name": table, "row_count": size, "place": place}])
+
+
+def rows_in_store(plan: Ready) -> bool:
+    """Whether the rows of a plan are copied into the store."""
+    return table_path(plan.folder, "allocations").suffix == ".csv"
 
 
 def _csv_rows(path: Path, table: str, plan_id: str) -> Iterator[list[dict[str, Any]]]:

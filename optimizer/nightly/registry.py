@@ -7,7 +7,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -115,13 +115,17 @@ def storable(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "?")
 
 
-def close_crashed(store: Store, config: str) -> list[str]:
-    """Say of runs that ended without a word that they did. Only for who holds the lock: then none of them lives."""
+def close_crashed(store: Store, config: str, also: Callable[[Connection, str], None]) -> list[str]:
+    """Say of runs that ended without a word that they did. Only for who holds the lock: then none of them lives.
+
+    ``also``: what goes with it in the same transaction, for each run id.
+    """
     with store.transaction(WRITE) as connection:
         found = [row for row in select(connection, OVERVIEW, config=config) if row["state"] == "unfinished"]
         for row in found:
             reason = f"ended without a word in stage {row['stage_reached'] or 'start'}; noticed by the next start"
             add_event(connection, row["run_id"], Entry(RECORD, CRASHED, reason), 0.0)
+            also(connection, row["run_id"])
     return [row["run_id"] for row in found]
 
 

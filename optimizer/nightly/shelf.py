@@ -67,12 +67,16 @@ class Shelf:
                 self.point(scenario, plan_id)
 
     def remove(self, plan_id: str) -> None:
-        """Remove the folder of a plan, if it is there and a run folder: out of the way first, in one step."""
+        """Remove the folder of a plan, if it is there and ours: out of the way first, in one step."""
         left, aside = self.plan_folder(plan_id), self.work / f"{plan_id}.removed"
-        if left.is_dir() and not foreign_content(left):
+        if left.is_dir() and self.is_ours(left):
             with naming("remove", left):
                 os.rename(left, aside)
                 shutil.rmtree(aside)
+
+    def is_ours(self, folder: Path) -> bool:
+        """Whether a folder among the plans is what we put there, and nothing else."""
+        return not foreign_content(folder)
 
     def place(self, made: Path, plan_id: str) -> Path:
         """Put a finished folder among the plans; it is not published yet."""

@@ -31,8 +31,13 @@ def rows_and_pruning(dialect: Dialect) -> Iterator[str]:
         "only a plan that a later one has superseded may be pruned",
     )  # fmt: skip
     for table in map(plan_table, PLAN_COLUMNS):
-        yield dialect.drop_trigger(f"{table}_no_delete", table)
-        yield from dialect.refuse(
-            f"{table}_no_delete", "DELETE", table,
-            "NOT EXISTS (SELECT 1 FROM pruned_plans WHERE plan_id = OLD.plan_id)", f"{table} is append-only",
-        )  # fmt: skip
+        yield from pruned_only(dialect, table)
+
+
+def pruned_only(dialect: Dialect, table: str) -> Iterator[str]:
+    """Let a table that refuses all deletions lose the rows of plans that are marked as pruned."""
+    yield dialect.drop_trigger(f"{table}_no_delete", table)
+    yield from dialect.refuse(
+        f"{table}_no_delete", "DELETE", table,
+        "NOT EXISTS (SELECT 1 FROM pruned_plans WHERE plan_id = OLD.plan_id)", f"{table} is append-only",
+    )  # fmt: skip

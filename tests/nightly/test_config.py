@@ -110,12 +110,10 @@ def test_a_rule_that_fits_no_table_is_told(tmp_path: Path, rule: str, words: str
 
 
 def test_migrations_are_applied_once_and_a_newer_store_is_refused(tmp_path: Path) -> None:
-    url = "sqlite:///allot.db"
+    url, versions = "sqlite:///allot.db", list(range(1, len(MIGRATIONS) + 1))
     for _ in range(2):
         store = Store(url, tmp_path)
-        assert [row["version"] for row in store.rows("SELECT version FROM schema_migrations")] == list(
-            range(1, len(MIGRATIONS) + 1)
-        )
+        assert [row["version"] for row in store.rows("SELECT version FROM schema_migrations")] == versions
         store.close()
     store = Store(url, tmp_path)
     with store.transaction(WRITE) as connection:
