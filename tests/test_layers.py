@@ -22,7 +22,7 @@ ALLOWED = {
     "report": {"errors", "exact", "tables", "scenario", "model.terms", "solution"},
     "warm_start": {"errors", "exact", "tables", "scenario", "model", "engines", "solution", "report"},
     "resume": {"errors", "report"},
-    "steps": {"scenario", "tables", "model", "engines", "solution"},
+    "steps": {"errors", "scenario", "tables", "model", "engines", "solution"},
     "record": {"errors", "exact", "tables", "scenario", "model", "engines", "solution", "report", "proof"},
     "run": {
         "errors",

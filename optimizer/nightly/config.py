@@ -79,7 +79,7 @@ class Limits(Frozen):
 class Failure(Frozen):
     """What to try when an attempt brings no plan that may be published; after that, the last plan is kept."""
 
-    no_plan: Literal["decompose", "keep"] = "decompose"
+    no_plan: Literal["rules", "decompose", "keep"] = "rules"
     infeasible: Literal["soften", "keep"] = "keep"
 
 

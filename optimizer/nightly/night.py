@@ -25,7 +25,7 @@ from optimizer.errors import (
 from optimizer.nightly import publish as plans
 from optimizer.nightly.config import NightlyConfig, read_config
 from optimizer.nightly.databases import find_database
-from optimizer.nightly.ladder import DECOMPOSE, FULL, KEPT, SOFTENED, Climbed, Ladder, attempt_folder
+from optimizer.nightly.ladder import DECOMPOSE, FULL, KEPT, RULES, SOFTENED, Climbed, Ladder, attempt_folder
 from optimizer.nightly.lock import NightLock
 from optimizer.nightly.pull import Pulled, pull
 from optimizer.nightly.registry import RECORD, Entry, RunRecord, close_crashed
@@ -274,7 +274,7 @@ class Night:
 
     def _keep_failed(self, name: str) -> None:
         """What the last attempt left, for whoever looks in the morning."""
-        left = [attempt_folder(self.shelf.work, name, step) for step in (DECOMPOSE, SOFTENED, FULL)]
+        left = [attempt_folder(self.shelf.work, name, step) for step in (DECOMPOSE, SOFTENED, FULL, RULES)]
         written = [folder for folder in left if (folder / "run.json").is_file()]
         if written:
             self.shelf.keep_failed(written[0], name)
