@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import click
 
-from optimizer import __version__, cli_batch, cli_compare, cli_frontier, cli_nightly, cli_store
+from optimizer import __version__, cli_batch, cli_compare, cli_frontier, cli_nightly, cli_schedule, cli_store
 from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
 
 PRINTED_FINDINGS = 50
@@ -191,7 +191,13 @@ def doctor(as_json: bool) -> int:
     return DEFECT if any(finding.ok is False for finding in findings) else OK
 
 
-for command in (*cli_batch.COMMANDS, *cli_compare.COMMANDS, *cli_frontier.COMMANDS, *cli_nightly.COMMANDS):
+for command in (
+    *cli_batch.COMMANDS,
+    *cli_compare.COMMANDS,
+    *cli_frontier.COMMANDS,
+    *cli_nightly.COMMANDS,
+    *cli_schedule.COMMANDS,
+):
     app.add_command(command)
 for command in cli_store.RUNS:
     cli_nightly.runs.add_command(command)
