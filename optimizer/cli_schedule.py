@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from optimizer.cli_nightly import config_argument
+from optimizer.cli_nightly import config_argument, log_option, to_stderr
 from optimizer.errors import OK
 
 
@@ -22,15 +22,19 @@ from optimizer.errors import OK
 @click.option("--dry-run", type=click.IntRange(1), metavar="N", help="Print the next N starts and run nothing.")
 @click.option("--once", is_flag=True, help="Wait for the next start, run that night, and end with its exit code.")
 @click.option("--quiet", is_flag=True, help="No progress lines of the nights.")
-def schedule(config: Path, cron: str, dry_run: int | None, once: bool, quiet: bool) -> int:
+@log_option
+def schedule(config: Path, cron: str, dry_run: int | None, once: bool, quiet: bool, log_format: str) -> int:
     """Run `allot nightly` at the times of a cron line, in the time zone of the configuration."""
     from optimizer import cli
     from optimizer.nightly.config import read_config
+    from optimizer.nightly.log_lines import line
     from optimizer.nightly.schedule import schedule_nights, starts
 
     if dry_run is None:
-        options = ("--quiet",) if quiet else ()
-        return schedule_nights(config, cron, threading.Event(), cli.lasting_line, options, once=once)
+        options = ("--log-format", log_format, *(("--quiet",) if quiet else ()))
+        say = cli.lasting_line if log_format == "text" else lambda text: to_stderr(
+            line(config=config.name, stage="schedule", reason=text))  # fmt: skip
+        return schedule_nights(config, cron, threading.Event(), say, options, once=once)
     zone = ZoneInfo(read_config(config).time_zone)
     for start in islice(starts(cron, zone, datetime.now(UTC)), dry_run):
         click.echo(f"{start:%a %Y-%m-%d %H:%M %z %Z}  business date {start.date()}")

@@ -24,6 +24,7 @@ from pydantic import (
 
 from optimizer.errors import InputError, Issue, UsageError
 from optimizer.nightly.rows import Rows
+from optimizer.nightly.watch_config import LogSettings, MetricsSettings, TraceSettings
 from optimizer.scenario.explain import explain
 from optimizer.scenario.locate import key_lines, line_of
 from optimizer.scenario.schema import ENV_REFERENCE, Amount, Frozen, NotNegative
@@ -97,6 +98,9 @@ class NightlyConfig(Frozen):
     failure: Failure = Failure()
     rows: Rows = Rows()
     tables: Mapping[TableName, TableRule] = Field(default_factory=dict)
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    trace: TraceSettings = TraceSettings()
     folder: Path = Field(default=Path(), exclude=True)
 
     @field_validator("time_zone")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -31,6 +31,7 @@ from optimizer.nightly.pull import Pulled, pull
 from optimizer.nightly.registry import RECORD, Entry, RunRecord, close_crashed
 from optimizer.nightly.shelf import Shelf
 from optimizer.nightly.store import Row, Store
+from optimizer.nightly.watch import Listener, Watch, watching
 
 Observer = Callable[[str], None]
 
@@ -53,8 +54,11 @@ def run_night(
     *,
     observe: Observer | None = None,
     stop: threading.Event | None = None,
+    listeners: Sequence[Listener] = (),
 ) -> NightOutcome:
     """Plan and publish one business date. Call from the main thread.
+
+    ``listeners`` hear of it beside those that the configuration names.
 
     Raises `InputError` or `UsageError` for a wrong configuration, `LockedError` while another run is at work, and
     `StoreError` or `OutputError` where nothing can be recorded or written; the last plan stays what counts.
@@ -62,11 +66,12 @@ def run_night(
     config, now = read_config(config_file), datetime.now(UTC)
     url = config.store_url()
     find_database(url, config.folder)  # a wrong address is refused before anything is written
-    with NightLock(config.publish_folder, now):
+    say = observe or (lambda line: None)
+    with NightLock(config.publish_folder, now), watching(config, listeners, say, now) as watch:
         store = Store(url, config.folder)
         try:
             when = business_date or config.business_date(now)
-            night = Night(config, store, when, now, observe or (lambda line: None), stop or threading.Event())
+            night = Night(config, store, when, now, say, stop or threading.Event(), watch)
             with store.exclusive(config.name):
                 return night.run()
         finally:
@@ -84,8 +89,10 @@ class Night:
         now: datetime,
         say: Observer,
         stop: threading.Event,
+        watch: Watch,
     ) -> None:
         self.config, self.store, self.business_date, self.now = config, store, business_date, now
+        self.watch = watch
         self.observe, self.stop = say, stop
         self.shelf = Shelf(config.publish_folder)
         self.ended: dict[str, Climbed] = {}
@@ -102,6 +109,7 @@ class Night:
         self.shelf.recover(self._current_ids(), plans.abandoned(self.store, self.config.name))
         told = self.config.model_dump(mode="json", exclude={"store"})
         self.record = RunRecord(self.store, self.config.name, self.business_date, told)
+        self.watch.begin(self.record.run_id, self.business_date)
         self._say(Entry("start", "done", f"after a crash of {', '.join(crashed)}" if crashed else ""))
         with self._recorded():
             pulled = self._pull()
@@ -137,6 +145,7 @@ class Night:
                 self._give_up("pull", name, error.exit_code, _words(error))
                 continue
             self.record.inputs(pulled)
+            self.watch.pulled(pulled)
             known = plans.published(self.store, self.config.name, self.business_date.isoformat(), pulled)
             if known and not known["pruned_at"] and not self.shelf.plan_folder(known["plan_id"]).is_dir():
                 self._give_up(
@@ -226,6 +235,7 @@ class Night:
         state = self._state()
         lines = tuple(self._line(name, climbed, current.get(name)) for name, climbed in self.ended.items())
         self.shelf.say(self._status(state, code, current))
+        self.watch.concluded(state, code, "; ".join(lines), current)
         self._say(Entry(RECORD, state, "; ".join(lines), exit_code=code))
         self.shelf.clear()
         return NightOutcome(code, (f"run       {self.record.run_id}: {state}", *lines))
@@ -285,6 +295,7 @@ class Night:
 
     def _say(self, entry: Entry) -> None:
         self.record.say(entry)
+        self.watch.hear(entry)
         told = " ".join(part for part in (entry.scenario, entry.step, entry.state) if part)
         self.observe(f"{entry.stage:<8}{told}" + (f": {entry.reason}" if entry.reason else ""))
 

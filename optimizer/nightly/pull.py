@@ -54,6 +54,8 @@ class Pulled:
     tables: tuple[Source, ...]
     findings: tuple[Finding, ...] = field(default=())
     frozen: tuple[str, ...] = ()
+    changed: Mapping[str, datetime] = field(default_factory=dict)
+    """when the file of a table was last changed, of tables that come from files"""
 
     def table_digests(self) -> dict[str, str]:
         return {source.table: source.digest for source in self.tables}
@@ -76,6 +78,7 @@ def pull(
     judge = Freshness(config, loaded, business_date, now, last_rows)
     ages = list(judge.file_ages())  # before the tables are read: a file that arrives while we read is not fresh
     frozen: list[str] = []
+    changed = {table: judge.changed(table) for table, source in loaded.scenario.data.items() if source.path}
     tables, _ = load_tables(loaded, lambda raw: frozen.append(_freeze(raw, work / "inputs" / name)))
     settings = json.loads(loaded.scenario.model_dump_json(exclude={"data"}))
     sources = {source.table: source.digest for source in tables.sources}
@@ -90,6 +93,7 @@ def pull(
         tuple(tables.sources),
         (*ages, *judge.contents(tables)),
         tuple(frozen),
+        changed,
     )
 
 
@@ -142,17 +146,21 @@ class Freshness:
         column = f"tables.{table}" + (f".{key}" if key else "")
         return Issue("the nightly configuration", None, column, "", expected, remedy, "bad_rule", table=table)
 
+    def changed(self, table: str) -> datetime:
+        """When the file of a table was last changed."""
+        setting, written = ("data", table), self.loaded.scenario.data[table].path or ""
+        file, line = self.loaded.stack.place(setting)
+        folder = self.loaded.stack.layer(setting).folder
+        path = locate_file(written, folder, self.loaded.root, self.config.allow_outside, file=file,
+                           column=f"data.{table}", line=line)  # fmt: skip
+        return datetime.fromtimestamp(path.stat().st_mtime, tz=self.now.tzinfo)
+
     def file_ages(self) -> Iterator[Finding]:
         """Files that are too old, or from the future, by their time of change."""
         for table, rule in self.rules.items():
             if rule.max_file_age_hours is None:
                 continue
-            setting, written = ("data", table), self.loaded.scenario.data[table].path or ""
-            file, line = self.loaded.stack.place(setting)
-            folder = self.loaded.stack.layer(setting).folder
-            path = locate_file(written, folder, self.loaded.root, self.config.allow_outside, file=file,
-                               column=f"data.{table}", line=line)  # fmt: skip
-            age = self.now - datetime.fromtimestamp(path.stat().st_mtime, tz=self.now.tzinfo)
+            written, age = self.loaded.scenario.data[table].path, self.now - self.changed(table)
             hours = age / timedelta(hours=1)
             if hours > rule.max_file_age_hours:
                 yield _finding(rule, f"{table}: {written} is {hours:.1f} hours old, at most "
