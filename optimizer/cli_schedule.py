@@ -30,15 +30,20 @@ def schedule(config: Path, cron: str, dry_run: int | None, once: bool, quiet: bo
     from optimizer.nightly.log_lines import line
     from optimizer.nightly.schedule import schedule_nights, starts
 
-    if dry_run is None:
-        options = ("--log-format", log_format, *(("--quiet",) if quiet else ()))
-        say = cli.lasting_line if log_format == "text" else lambda text: to_stderr(
-            line(config=config.name, stage="schedule", reason=text))  # fmt: skip
-        return schedule_nights(config, cron, threading.Event(), say, options, once=once)
-    zone = ZoneInfo(read_config(config).time_zone)
-    for start in islice(starts(cron, zone, datetime.now(UTC)), dry_run):
-        click.echo(f"{start:%a %Y-%m-%d %H:%M %z %Z}  business date {start.date()}")
-    return OK
+    settings = read_config(config)
+    if dry_run is not None:
+        for start in islice(starts(cron, ZoneInfo(settings.time_zone), datetime.now(UTC)), dry_run):
+            click.echo(f"{start:%a %Y-%m-%d %H:%M %z %Z}  business date {start.date()}")
+        return OK
+
+    def say(text: str) -> None:
+        if log_format == "json":
+            to_stderr(line(config=settings.name, stage="schedule", reason=text))
+        else:
+            cli.lasting_line(text)
+
+    options = ("--log-format", log_format, *(("--quiet",) if quiet else ()))
+    return schedule_nights(config, cron, threading.Event(), say, options, once=once)
 
 
 COMMANDS = (schedule,)

@@ -81,7 +81,7 @@ def told_as_json(config_file: Path, log: LogLines | None) -> Iterator[list[int]]
         issues = error.issues if isinstance(error, InputError) else ()
         reason = "; ".join(issue.text() for issue in issues) or str(error)
         if not log.ended:
-            log.write(line(config=config_file.name, level="error", stage=END, state="failed", reason=reason,
+            log.write(line(config=_name_of(config_file), level="error", stage=END, state="failed", reason=reason,
                            exit_code=error.exit_code))  # fmt: skip
         failed.append(error.exit_code)
 
@@ -97,6 +97,16 @@ class LogFile(LogLines):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(text + "\n")
+
+
+def _name_of(config_file: Path) -> str:
+    """The name of a configuration; where it cannot be read, that of its file."""
+    from optimizer.nightly.config import read_config
+
+    try:
+        return read_config(config_file).name
+    except InputError:
+        return config_file.name
 
 
 def _of(story: NightStory) -> dict[str, Any]:

@@ -22,12 +22,12 @@ from optimizer.model import terms
 from optimizer.model.build import Model
 from optimizer.model.calendar import SPAN
 from optimizer.model.limits import ENDLESS
-from optimizer.model.names import block_ids
 from optimizer.model.ragged import expand, first_of, ranks_of
 from optimizer.solution.extract import plan_from_values, values_from_plan
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.neighbours import order_of_columns
 from optimizer.solution.plan import Plan
+from optimizer.solution.rule_rows import SLIP, activity_of, broken_rule, slack_of
 from optimizer.solution.survey import GAIN_SLIP, Survey
 from optimizer.solution.ways import LIMITS, Ways, service_money
 from optimizer.tables.scope import scope_members
@@ -36,8 +36,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-SLIP = 1e-7
-"""How far a row may be beyond its side, relative to the side: rounding of doubles."""
 STOCK_ROWS = ("warehouse_stock", "lot_stock")
 SPLIT = -1
 """Stands for the lane of a shipment that is several: an order that ships complete, each line from its best lane."""
@@ -57,37 +55,6 @@ def rule_plan(model: Model, stop: threading.Event, until: float) -> tuple[Plan, 
         if not broken_rule(model, again):
             return again, ""
     return plan, broken
-
-
-def broken_rule(model: Model, plan: Plan) -> str:
-    """The first rule that a plan does not keep, in words; empty where it keeps all."""
-    activity, linear = _activity(model, values_from_plan(model, plan)), model.linear
-    short, over = linear.row_lower - activity, activity - linear.row_upper
-    broken = np.flatnonzero(np.maximum(short, over) > _slack(model))
-    if not len(broken):
-        return ""
-    row = int(broken[0])
-    block = next(block for block in linear.row_blocks if block.start <= row < block.stop)
-    ids = ", ".join(str(texts[row - block.start]) for texts in block_ids(model, block).values())
-    scale = 1.0 if block.scale is None else float(block.scale[row - block.start])
-    side = "at least" if short[row] > over[row] else "at most"
-    limit = linear.row_lower[row] if short[row] > over[row] else linear.row_upper[row]
-    return f"{block.family} {ids}: {activity[row] / scale:g} of {side} {limit / scale:g}".replace("  ", " ")
-
-
-def _activity(model: Model, values: Floats) -> Floats:
-    """What each row of the model adds up to."""
-    linear = model.linear
-    row_of = np.repeat(np.arange(linear.n_rows), np.diff(linear.indptr))
-    used = np.bincount(row_of, weights=linear.data * values[linear.indices], minlength=linear.n_rows)
-    return np.asarray(used, dtype=np.float64)
-
-
-def _slack(model: Model) -> Floats:
-    linear = model.linear
-    sides = np.where(np.isfinite(linear.row_upper), linear.row_upper, linear.row_lower)
-    slack: Floats = SLIP * np.maximum(1.0, np.abs(np.where(np.isfinite(sides), sides, 0.0)))
-    return slack
 
 
 class _Shipments(NamedTuple):
@@ -148,8 +115,8 @@ class _Maker:
     def _pinned(self) -> None:
         """Fill rows of single orders that ask for something: pins, and what frozen orders keep."""
         linear, start = self.model.linear, self.model.linear.columns("ship_qty").start
-        missing = linear.row_lower - _activity(self.model, values_from_plan(self.model, self._plan(self.steps)))
-        for row in np.flatnonzero(~self.coupling & (missing > _slack(self.model))).tolist():
+        missing = linear.row_lower - activity_of(self.model, values_from_plan(self.model, self._plan(self.steps)))
+        for row in np.flatnonzero(~self.coupling & (missing > slack_of(self.model))).tolist():
             entries = slice(int(linear.indptr[row]), int(linear.indptr[row + 1]))
             arc, uses = linear.indices[entries].astype(np.int64) - start, linear.data[entries]
             known = (arc >= 0) & (arc < len(self.steps)) & (uses > 0)
@@ -208,7 +175,7 @@ class _Maker:
         to what leaves before. Elsewhere (services that share lots) what the ledger says stands.
         """
         row, arc, uses = self.stock_entries
-        activity = _activity(self.model, values_from_plan(self.model, ledger.plan))
+        activity = activity_of(self.model, values_from_plan(self.model, ledger.plan))
         left = np.maximum(self.model.linear.row_upper[row] - activity[row], 0.0)
         room = np.full(len(self.steps), ENDLESS, dtype=np.int64)
         np.minimum.at(room, arc, np.floor(left / uses + SLIP).astype(np.int64))
@@ -294,8 +261,8 @@ class _Maker:
 
     def _conflicts(self, now: Floats, then: Floats, asked: _Shipments) -> tuple[Ints, Ints]:
         """(orders that must wait, those of them that do not fit even alone) if all that is asked were added."""
-        linear, slack = self.model.linear, _slack(self.model)
-        activity, before = _activity(self.model, then), _activity(self.model, now)
+        linear, slack = self.model.linear, slack_of(self.model)
+        activity, before = activity_of(self.model, then), activity_of(self.model, now)
         short = ~self.coupling & (activity < linear.row_lower - slack) & (activity < before - slack)
         over = activity > linear.row_upper + slack
         bad = np.flatnonzero(over | short)
@@ -310,9 +277,7 @@ class _Maker:
         row, who = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
         row[pair], who[pair] = place[counted], order[counted]
         used = np.bincount(pair, weights=use[counted], minlength=size)
-        room = (
-            np.where(over[bad], linear.row_upper[bad] - before[bad], before[bad] - linear.row_lower[bad]) + slack[bad]
-        )
+        room = np.where(over, linear.row_upper - before, before - linear.row_lower)[bad] + slack[bad]
         total = np.cumsum(used)
         starts = np.flatnonzero(np.diff(row, prepend=-1))
         total -= np.repeat((total - used)[starts], np.diff(np.append(starts, size)))

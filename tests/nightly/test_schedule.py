@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -193,10 +194,12 @@ def test_a_signal_ends_the_night_that_is_at_work_and_is_waited_for(tmp_path: Pat
 
 
 def test_a_signal_while_it_waits_ends_it_at_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "optimizer", "schedule", str(make(tmp_path)), "--cron", "0 2 1 1 *"]
+    command = [sys.executable, "-m", "optimizer", "schedule", str(make(tmp_path)), "--cron", "0 2 1 1 *",
+               "--log-format", "json"]  # fmt: skip
     running = subprocess.Popen(command, text=True, env=environment(), stderr=subprocess.PIPE)
     assert running.stderr is not None
-    assert "next start" in running.stderr.readline()
+    told = json.loads(running.stderr.readline())
+    assert (told["config"], told["stage"], told["reason"][:10]) == ("night", "schedule", "next start")
     running.terminate()
     assert running.wait(timeout=60) == 0
     assert not (tmp_path / "night").exists()

@@ -120,7 +120,7 @@ def test_errors_before_a_night_are_lines_too_and_no_metrics(tmp_path: Path) -> N
         done = allot("nightly", config, "--log-format", "json")
     assert done.returncode == 75
     (told,) = lines(done.stderr)
-    assert (told["stage"], told["level"], told["exit_code"]) == ("end", "error", 75)
+    assert (told["config"], told["stage"], told["level"], told["exit_code"]) == ("night", "end", "error", 75)
     assert "another run holds" in str(told["reason"])
     assert not (tmp_path / "metrics").exists()
 
