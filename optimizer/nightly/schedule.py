@@ -95,14 +95,16 @@ class Schedule:
         """Starts up to here were made, or are no concern of ours."""
 
     def run(self, *, once: bool = False) -> int:
-        """Night after night until somebody asks to stop; with ``once`` the next one alone. The last exit code."""
-        code = OK
+        """Night after night until somebody asks to stop; with ``once`` the next one alone.
+
+        The exit code of the night that was at work then, 0 if none was.
+        """
         while (due := self._next()) is not None:
             code = self.nightly(due.date())
             self.say(f"night of {due.date()} ended with exit {code}{_MEANING.get(code, '')}")
             if once or self.clock.wait(0):
-                break
-        return code
+                return code
+        return OK
 
     def _next(self) -> datetime | None:
         """Waits until a start is due; None if somebody asked to stop first."""

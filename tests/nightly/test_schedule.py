@@ -122,6 +122,13 @@ def test_what_was_missed_while_nothing_ran_is_caught_up() -> None:
     assert begun == []
 
 
+def test_stopped_between_nights_it_ends_well_whatever_the_last_one_did() -> None:
+    hands = Hands(at("2026-11-23T00:00"), "2026-11-23T12:00")
+    assert Schedule("30 2 * * *", BERLIN, hands, lambda date: 2, lambda line: None).run() == 0
+    hands = Hands(at("2026-11-23T00:00"), "2026-11-23T12:00")
+    assert Schedule("30 2 * * *", BERLIN, hands, lambda date: 2, lambda line: None).run(once=True) == 2
+
+
 def test_a_clock_set_back_starts_no_night_twice() -> None:
     back = Hands(at("2026-11-23T00:00"), "2026-11-24T12:00", {"2026-11-23T03:30": "2026-11-23T01:00"})
     assert nights(back)[0] == ["11-23 02:30 11-23", "11-24 02:30 11-24"]
