@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -78,7 +79,6 @@ def pull(
     judge = Freshness(config, loaded, business_date, now, last_rows)
     ages = list(judge.file_ages())  # before the tables are read: a file that arrives while we read is not fresh
     frozen: list[str] = []
-    changed = {table: judge.changed(table) for table, source in loaded.scenario.data.items() if source.path}
     tables, _ = load_tables(loaded, lambda raw: frozen.append(_freeze(raw, work / "inputs" / name)))
     settings = json.loads(loaded.scenario.model_dump_json(exclude={"data"}))
     sources = {source.table: source.digest for source in tables.sources}
@@ -93,7 +93,7 @@ def pull(
         tuple(tables.sources),
         (*ages, *judge.contents(tables)),
         tuple(frozen),
-        changed,
+        dict(judge.changes()),
     )
 
 
@@ -154,6 +154,13 @@ class Freshness:
         path = locate_file(written, folder, self.loaded.root, self.config.allow_outside, file=file,
                            column=f"data.{table}", line=line)  # fmt: skip
         return datetime.fromtimestamp(path.stat().st_mtime, tz=self.now.tzinfo)
+
+    def changes(self) -> Iterator[tuple[str, datetime]]:
+        """The same for every table out of a file that is still there; of tables that could be read."""
+        for table, source in self.loaded.scenario.data.items():
+            if source.path:
+                with contextlib.suppress(OSError, InputError):
+                    yield table, self.changed(table)
 
     def file_ages(self) -> Iterator[Finding]:
         """Files that are too old, or from the future, by their time of change."""

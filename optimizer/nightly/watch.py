@@ -6,10 +6,10 @@ plan.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -122,7 +122,7 @@ class Watch:
                 self.warn(f"{type(listener).__name__} failed and is left out: {type(error).__name__}: {error}")
 
 
-@contextmanager
+@contextlib.contextmanager
 def watching(
     config: NightlyConfig, listeners: Sequence[Listener], warn: Callable[[str], None], now: datetime
 ) -> Iterator[Watch]:
@@ -160,9 +160,10 @@ def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
     """What is told of a plan."""
     from optimizer.proof.run_files import read_rows, table_path
 
-    folder, short = Path(row["folder"]), None
-    if folder.is_dir():
-        short = sum(len(columns["line_id"]) for _, columns in read_rows(table_path(folder, "shorts")))
+    short = None
+    with contextlib.suppress(OSError, AllotError):  # a folder that was lost or harmed is told of elsewhere
+        file = table_path(Path(row["folder"]), "shorts")
+        short = sum(len(columns["line_id"]) for _, columns in read_rows(file))
     return {
         "gap": row["gap"],
         "objective": row["objective_value"],

@@ -13,10 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from optimizer.nightly.lock import NightLock
 from optimizer.nightly.log_lines import KEYS, LogLines, line
-from optimizer.nightly.metrics import HELP, STATES, MetricsFile
+from optimizer.nightly.metrics import HELP, STATES, MetricsFile, samples_of
 from optimizer.nightly.night import run_night
 from optimizer.nightly.trace import Trace
-from optimizer.nightly.watch import NightStory
+from optimizer.nightly.watch import NightStory, Watch
 from tests.nightly.nights import allot, assert_whole, configure, make, published, query
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
@@ -159,6 +159,17 @@ def test_a_damaged_file_of_metrics_is_written_anew_and_another_configuration_sta
     configs = sorted(sample.labels["config"] for sample in families["allot_night_exit_code"].samples)
     assert configs == ["night", "other"]
     assert [path.name for path in file.parent.iterdir()] == ["allot.prom"]
+
+
+def test_a_plan_whose_folder_is_harmed_has_figures_without_its_lines(tmp_path: Path) -> None:
+    watch = Watch("night", [], lambda warning: None, datetime.now(UTC))
+    row = {"gap": "0.01", "objective_value": "19", "published_at": "2026-11-23T01:00:00.000+00:00",
+           "business_date": "2026-11-23", "folder": str(tmp_path / "gone")}  # fmt: skip
+    watch.concluded("kept", 2, "stale", {"scenario": row})
+    assert watch.story.plans["scenario"]["lines_short"] is None
+    names = {name for name, *_ in samples_of(watch.story)}
+    assert "allot_plan_gap_ratio" in names
+    assert "allot_plan_lines_short" not in names
 
 
 def test_no_password_of_an_address_is_told() -> None:
