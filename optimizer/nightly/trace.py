@@ -5,11 +5,12 @@ It is sent when the night is over: a collector that does not answer costs a few 
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from optimizer.errors import UsageError
+from optimizer.errors import OutputError, UsageError
 from optimizer.nightly.watch import NightStory, Told, scrubbed
 
 if TYPE_CHECKING:
@@ -38,14 +39,17 @@ class Trace:
         """Everything is sent at the end."""
 
     def end(self, story: NightStory) -> None:
-        """Make the spans and send them."""
+        """Make the spans and send them. Raises `OutputError` where the collector did not take them."""
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # what it has to say is said below
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
         from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
         provider = TracerProvider(resource=Resource.create({"service.name": "allot"}), shutdown_on_exit=False)
-        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        memory = InMemorySpanExporter()
+        provider.add_span_processor(SimpleSpanProcessor(memory))
         tracer = provider.get_tracer("allot.nightly")
         begin = story.started
         night = tracer.start_span("night", start_time=_nanoseconds(begin), attributes=_attributes(story))
@@ -61,7 +65,8 @@ class Trace:
         if not story.succeeded:
             night.set_status(Status(StatusCode.ERROR, scrubbed(story.reason)))
         night.end(_nanoseconds(begin + timedelta(seconds=story.seconds)))
-        provider.shutdown()
+        if self.exporter.export(memory.get_finished_spans()) is not SpanExportResult.SUCCESS:
+            raise OutputError("the collector did not take the trace")
 
 
 def _attributes(story: NightStory) -> dict[str, Any]:

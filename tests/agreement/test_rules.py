@@ -13,6 +13,7 @@ from optimizer.model.build import build_model
 from optimizer.proof import certified_bound
 from optimizer.proof.checker import check_folder
 from optimizer.record import certified_stages
+from optimizer.scenario.schema import Scenario
 from optimizer.solution.optimize import Answer
 from optimizer.solution.prices_in_parts import price_by_clearing
 from optimizer.solution.stages import optimize_in_stages
@@ -23,7 +24,7 @@ from tests.proof.runs import write_plan
 from tests.typed_cases import typed
 
 
-def by_rules(tables: Tables, scenario: object) -> Answer:
+def by_rules(tables: Tables, scenario: Scenario) -> Answer:
     settings = scenario.solve.model_copy(update={"engine": RULES})
     model = build_model(tables, scenario.model_copy(update={"solve": settings}))
     return optimize_in_stages(model, None, None, threading.Event())

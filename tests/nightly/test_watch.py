@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import gzip
+import http.server
 import json
+import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 from prometheus_client.parser import text_string_to_metric_families
 
+from optimizer.nightly import trace
 from optimizer.nightly.lock import NightLock
 from optimizer.nightly.log_lines import KEYS, LogLines, line
 from optimizer.nightly.metrics import HELP, STATES, MetricsFile, samples_of
 from optimizer.nightly.night import run_night
+from optimizer.nightly.registry import Entry
 from optimizer.nightly.trace import Trace
 from optimizer.nightly.watch import NightStory, Watch
+from optimizer.nightly.watch_config import TraceSettings
 from tests.nightly.nights import allot, assert_whole, configure, make, published, query
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
@@ -112,6 +120,45 @@ def test_metrics_and_trace_of_a_night_that_kept_its_plan(watched: tuple[Path, st
     assert "1 rows, at least 2 expected" in spans["check"].status.description
     assert night.start_time <= spans["pull"].start_time <= spans["pull"].end_time <= night.end_time
     assert night.resource.attributes["service.name"] == "allot"
+
+
+class Collector(http.server.BaseHTTPRequestHandler):
+    """Takes what is posted; ``taken`` are the names of the spans in it."""
+
+    taken: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        body = gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            self.taken.extend(span.name for scope in resource.scope_spans for span in scope.spans)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+def told_to(address: str) -> list[str]:
+    """What a watch with a trace to an address warns of."""
+    warnings: list[str] = []
+    watch = Watch("night", [Trace.to(address)], warnings.append, datetime.now(UTC))
+    watch.hear(Entry("pull", "done"))
+    watch.end()
+    return warnings
+
+
+def test_a_collector_takes_the_trace_over_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace, "PATIENCE_S", 0.5)
+    with http.server.HTTPServer(("127.0.0.1", 0), Collector) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", base)
+        assert told_to(str(TraceSettings().address())) == []
+        server.shutdown()
+    assert Collector.taken == ["pull", "night"]
+    (warning,) = told_to(f"{base}/v1/traces")  # nobody is there any more
+    assert warning == "Trace failed and is left out: OutputError: the collector did not take the trace"
 
 
 def test_errors_before_a_night_are_lines_too_and_no_metrics(tmp_path: Path) -> None:
