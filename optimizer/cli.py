@@ -25,6 +25,7 @@ from optimizer import (
     cli_governance,
     cli_nightly,
     cli_outbound,
+    cli_schedule,
     cli_store,
 )
 from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
@@ -200,7 +201,7 @@ def doctor(as_json: bool) -> int:
     return DEFECT if any(finding.ok is False for finding in findings) else OK
 
 
-for room in (cli_batch, cli_compare, cli_frontier, cli_nightly, cli_governance, cli_outbound):
+for room in (cli_batch, cli_compare, cli_frontier, cli_nightly, cli_schedule, cli_governance, cli_outbound):
     for command in room.COMMANDS:
         app.add_command(command)
 for command in (*cli_store.RUNS, *cli_governance.RUNS):

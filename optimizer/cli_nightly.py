@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from optimizer.nightly.store import Store
 
 config_argument = click.argument("config", type=click.Path(path_type=Path))
+log_option = click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
+                          help="How progress and errors are told on standard error.")  # fmt: skip
+
+
+def to_stderr(line: str) -> None:
+    """One line on standard error, at once."""
+    click.echo(line, err=True)
 
 
 @click.command()
@@ -23,19 +30,25 @@ config_argument = click.argument("config", type=click.Path(path_type=Path))
               help="Plan this date [default: today in the configured time zone].")  # fmt: skip
 @click.option("--by", "author", default="nightly", show_default=True, metavar="WHO", help="Who makes the plans.")
 @click.option("--quiet", is_flag=True, help="No progress lines.")
-def nightly(config: Path, business_date: datetime | None, author: str, quiet: bool) -> int:
+@log_option
+def nightly(config: Path, business_date: datetime | None, author: str, quiet: bool, log_format: str) -> int:
     """Plan and publish one business date: locked, recorded, with the last plan to fall back on."""
     from optimizer import cli
+    from optimizer.nightly.log_lines import LogLines, told_as_json
     from optimizer.nightly.night import run_night
 
-    with cli.interruptible() as stop:
+    log = LogLines(to_stderr) if log_format == "json" else None
+    with told_as_json(config, log) as failed, cli.interruptible() as stop:
         outcome = run_night(
             config,
             business_date.date() if business_date else None,
             author=author,
-            observe=None if quiet else cli.lasting_line,
+            observe=None if quiet or log else cli.lasting_line,
             stop=stop.event,
+            listeners=[log] if log else (),
         )
+    if failed:
+        return failed[0]
     cli.say_lines(outcome.summary)
     return stop.exit_code if outcome.exit_code == INTERRUPTED_INT else outcome.exit_code
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from optimizer.engines.auto import OWN
+from optimizer.engines.auto import OWN, RULES
+from optimizer.errors import UsageError
 from optimizer.model.build import Model, build_model
 from optimizer.model.parted import PartedModel, in_parts
 from optimizer.solution.least_change import LeastChange, LeastEffort, least_changes
 from optimizer.solution.optimize import Answer
 from optimizer.solution.prices import Prices, price_plan
-from optimizer.solution.prices_in_parts import MOST_COLUMNS, price_in_parts, price_large
+from optimizer.solution.prices_in_parts import MOST_COLUMNS, price_by_clearing, price_in_parts, price_large
 from optimizer.solution.share_costs import share_costs
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 def model_of(tables: Tables, scenario: Scenario) -> Model | PartedModel:
     """The model of a batch; in parts where it is too large for one matrix and our own engine may take it."""
-    parted = in_parts(tables, scenario) if scenario.solve.engine in ("auto", OWN) else None
+    parted = in_parts(tables, scenario) if scenario.solve.engine in ("auto", OWN, RULES) else None
+    if parted and scenario.solve.engine == RULES:
+        raise UsageError(f"{RULES}: the batch is too large for one matrix; use {OWN}")
     return parted or build_model(tables, scenario)
 
 
@@ -30,6 +33,8 @@ def prices_of(model: Model | PartedModel, answer: Answer, stop: threading.Event)
     assert answer.plan is not None
     if isinstance(model, PartedModel):
         return price_in_parts(model, answer.plan, answer.priced)
+    if answer.engine == RULES:
+        return price_by_clearing(model, answer.plan)
     if answer.result.row_prices is not None and model.linear.n_cols > MOST_COLUMNS and not model.stages:
         return price_large(model, answer.plan, answer.result.row_prices)
     settings = model.scenario.solve
@@ -48,9 +53,16 @@ def prices_of(model: Model | PartedModel, answer: Answer, stop: threading.Event)
 def least_changes_of(
     model: Model | PartedModel, answer: Answer, stop: threading.Event, time_limit_s: float
 ) -> dict[int, LeastChange]:
-    """What would fill the short lines with most money at stake, as far as the time goes; of large batches, nothing."""
+    """What would fill the short lines with most money at stake, as far as the time goes.
+
+    Of large batches, and of plans by rules, nothing: it takes engines.
+    """
     assert answer.plan is not None
-    if isinstance(model, PartedModel) or (answer.result.row_prices is not None and model.linear.n_cols > MOST_COLUMNS):
+    if (
+        answer.engine == RULES
+        or isinstance(model, PartedModel)
+        or (answer.result.row_prices is not None and model.linear.n_cols > MOST_COLUMNS)
+    ):
         return {}
     settings = model.scenario.solve
     effort = LeastEffort(time_limit_s, settings.explain_rows)
@@ -58,7 +70,10 @@ def least_changes_of(
 
 
 def share_costs_of(model: Model | PartedModel, answer: Answer, stop: threading.Event) -> dict[int, dict[str, Any]]:
-    """What each fair share costs, within half of the time that the scenario gives a solve; none in parts."""
-    if isinstance(model, PartedModel):
+    """What each fair share costs, within half of the time that the scenario gives a solve.
+
+    None in parts, and none by rules.
+    """
+    if isinstance(model, PartedModel) or answer.engine == RULES:
         return {}
     return share_costs(model, answer, stop, float(model.scenario.solve.time_limit_s) / 2)

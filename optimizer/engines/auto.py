@@ -9,6 +9,8 @@ ENGINES = ("highs", "scip", "cpsat", "cbc")
 """Engines that take any mixed-integer program."""
 OWN = "decompose"
 """Ours: for programs in which many orders share few rows."""
+RULES = "rules"
+"""No engine at all: orders in their turn (`optimizer.solution.rule_plan`). Only ever taken when asked for."""
 KNOWN = ("auto", *ENGINES, OWN)
 SMALL = 10_000
 """Up to so many whole columns HiGHS finds and proves most (measured: docs/engines.md)."""

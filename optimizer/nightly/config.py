@@ -27,6 +27,7 @@ from optimizer.nightly.outbound.settings import OutboundRule
 from optimizer.nightly.release_policy import Release
 from optimizer.nightly.rows import Rows
 from optimizer.nightly.secret import looked_up
+from optimizer.nightly.watch_config import LogSettings, MetricsSettings, TraceSettings
 from optimizer.scenario.explain import explain
 from optimizer.scenario.locate import key_lines, line_of
 from optimizer.scenario.schema import Amount, Frozen, NotNegative
@@ -84,7 +85,7 @@ class Limits(Frozen):
 class Failure(Frozen):
     """What to try when an attempt brings no plan that may be published; after that, the last plan is kept."""
 
-    no_plan: Literal["decompose", "keep"] = "decompose"
+    no_plan: Literal["rules", "decompose", "keep"] = "rules"
     infeasible: Literal["soften", "keep"] = "keep"
 
 
@@ -105,6 +106,9 @@ class NightlyConfig(Frozen):
     tables: Mapping[TableName, TableRule] = Field(default_factory=dict)
     outbound: OutboundRule | None = None
     hook: Annotated[tuple[Hook, ...], AfterValidator(different_names)] = ()
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    trace: TraceSettings = TraceSettings()
     folder: Path = Field(default=Path(), exclude=True)
 
     @field_validator("time_zone")

@@ -26,9 +26,12 @@ from optimizer.nightly.pull import Pulled
 from optimizer.nightly.registry import Entry
 
 FULL, AT_LIMIT, DECOMPOSE, SOFTENED = "full", "limit", "decompose", "softened"
-KEPT = "kept"
+RULES, KEPT = "rules", "kept"
 """The steps, as the record names them: planned to the wanted gap, the best verified plan at the limit, planned by our
-own engine, planned with rules lowered by the cheapest repair, and the last plan kept."""
+own engine, planned with rules lowered by the cheapest repair, planned by rules without any engine, and the last plan
+kept."""
+ENGINE_OF = {DECOMPOSE: "decompose", RULES: "rules"}
+"""The engine of steps that replace the scenario's."""
 
 Say = Callable[[Entry], None]
 
@@ -62,17 +65,33 @@ class Ladder:
             return first
         if self._engine(pulled, FULL) == DECOMPOSE:
             self.say(Entry("solve", "skipped", "decompose was the engine already", pulled.name, DECOMPOSE))
-            return first
-        second = self._try(pulled, DECOMPOSE)
-        if second.folder or second.exit_code == INTERRUPTED_INT:
-            return second
-        return Climbed(second.exit_code, KEPT, f"{first.reason}; then decompose: {second.reason}")
+            second = first
+        else:
+            second = self._try(pulled, DECOMPOSE)
+            if second.folder or second.exit_code == INTERRUPTED_INT:
+                return second
+            second = Climbed(second.exit_code, KEPT, f"{first.reason}; then decompose: {second.reason}")
+        return self._by_rules(pulled, second) if self.config.failure.no_plan == "rules" else second
+
+    def _by_rules(self, pulled: Pulled, before: Climbed) -> Climbed:
+        """The last attempt, without any engine; a plan whose gap is too large it cannot better."""
+        if any(self._has_plan(pulled, step) for step in (FULL, DECOMPOSE)):
+            self.say(Entry("solve", "skipped", "an engine's plan has a smaller gap", pulled.name, RULES))
+            return before
+        last = self._try(pulled, RULES)
+        if last.folder or last.exit_code == INTERRUPTED_INT:
+            return last
+        return Climbed(before.exit_code, KEPT, f"{before.reason}; then rules: {last.reason}")
+
+    def _has_plan(self, pulled: Pulled, step: str) -> bool:
+        """Whether an attempt left a verified plan, published or not."""
+        return read_run(attempt_folder(self.work, pulled.name, step)).get("objective_value") is not None
 
     def _try(self, pulled: Pulled, step: str) -> Climbed:
         """One attempt, recorded."""
         out = attempt_folder(self.work, pulled.name, step)
         self.say(Entry("solve", "started", "", pulled.name, step))
-        engine = ("solve.engine=decompose",) if step == DECOMPOSE else ()
+        engine = (f"solve.engine={ENGINE_OF[step]}",) if step in ENGINE_OF else ()
         frozen = bool(pulled.frozen)
         outside = self.config.allow_outside or frozen or bool(pulled.overrides)  # where the others lie was judged
         order = Order(
@@ -133,8 +152,8 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 
 def proven_gap(run: dict[str, Any]) -> Decimal | None:
-    """The gap that counts: the certified one for our own engine and where that is asked for, else the engine's."""
+    """The gap that counts: the engine's; the certified one for our own engine, for rules, and where it is asked for."""
     engine = run.get("engine", {}).get("name")
     certified = run.get("certified_gap")
-    claimed = certified if engine == DECOMPOSE or run.get("require_certified") else run.get("rel_gap")
+    claimed = certified if engine in ENGINE_OF.values() or run.get("require_certified") else run.get("rel_gap")
     return claimed if isinstance(claimed, Decimal) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -30,7 +30,7 @@ from optimizer.nightly.audit import head
 from optimizer.nightly.config import NightlyConfig, read_config
 from optimizer.nightly.databases import find_database
 from optimizer.nightly.hooks.telling import Teller
-from optimizer.nightly.ladder import DECOMPOSE, FULL, KEPT, SOFTENED, Climbed, Ladder, attempt_folder
+from optimizer.nightly.ladder import DECOMPOSE, FULL, KEPT, RULES, SOFTENED, Climbed, Ladder, attempt_folder
 from optimizer.nightly.lock import NightLock
 from optimizer.nightly.outbound.shelf import OutboundShelf
 from optimizer.nightly.plan_states import NIGHT, WAITING, waiting
@@ -38,6 +38,7 @@ from optimizer.nightly.pull import Pulled, pull
 from optimizer.nightly.registry import RECORD, Entry, RunRecord, close_crashed
 from optimizer.nightly.shelf import Shelf
 from optimizer.nightly.store import WRITE, Row, Store
+from optimizer.nightly.watch import Listener, Watch, watching
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -64,8 +65,11 @@ def run_night(
     author: str = NIGHT,
     observe: Observer | None = None,
     stop: threading.Event | None = None,
+    listeners: Sequence[Listener] = (),
 ) -> NightOutcome:
     """Plan and publish one business date. Call from the main thread. ``author``: who makes the plans.
+
+    ``listeners`` hear of it beside those that the configuration names.
 
     Raises `InputError` or `UsageError` for a wrong configuration, `LockedError` while another run is at work, and
     `StoreError` or `OutputError` where nothing can be recorded or written; the last plan stays what counts.
@@ -73,11 +77,12 @@ def run_night(
     config, now = read_config(config_file), datetime.now(UTC)
     url = config.store_url()
     find_database(url, config.folder)  # a wrong address is refused before anything is written
-    with NightLock(config.publish_folder, now):
+    say = observe or (lambda line: None)
+    with NightLock(config.publish_folder, now), watching(config, listeners, say, now) as watch:
         store = Store(url, config.folder)
         try:
             when = business_date or config.business_date(now)
-            night = Night(config, store, when, now, observe or (lambda line: None), stop or threading.Event(),
+            night = Night(config, store, when, now, say, stop or threading.Event(), watch,
                           author=author, config_file=config_file.resolve())  # fmt: skip
             with store.exclusive(config.name):
                 return night.run()
@@ -96,11 +101,13 @@ class Night:
         now: datetime,
         say: Observer,
         stop: threading.Event,
+        watch: Watch,
         *,
         author: str,
         config_file: Path,
     ) -> None:
         self.config, self.store, self.business_date, self.now = config, store, business_date, now
+        self.watch = watch
         self.observe, self.stop = say, stop
         self.author, self.config_file = author, config_file
         self.shelf = Shelf(config.publish_folder)
@@ -121,6 +128,7 @@ class Night:
         self._recover(plans.abandoned(self.store, self.config.name))
         told = self.config.model_dump(mode="json", exclude={"store"})
         self.record = RunRecord(self.store, self.config.name, self.business_date, told)
+        self.watch.begin(self.record.run_id, self.business_date)
         self._say(Entry("start", "done", f"after a crash of {', '.join(crashed)}" if crashed else ""))
         with self._recorded():
             pulled = self._pull()
@@ -163,6 +171,7 @@ class Night:
                 self._give_up("pull", name, error.exit_code, _words(error))
                 continue
             self.record.inputs(pulled)
+            self.watch.pulled(pulled)
             known = plans.published(self.store, self.config.name, self.business_date.isoformat(), pulled)
             if known and not known["pruned_at"] and not self.shelf.plan_folder(known["plan_id"]).is_dir():
                 self._give_up(
@@ -285,6 +294,7 @@ class Night:
         self._record_figures()
         self.status = self._status(state, code, current)
         self.shelf.say(self.status)
+        self.watch.concluded(state, code, "; ".join(lines), current)
 
         def tell_kept(connection: Connection) -> None:
             for name, climbed in self.ended.items():
@@ -355,7 +365,7 @@ class Night:
 
     def _keep_failed(self, name: str) -> None:
         """What the last attempt left, for whoever looks in the morning."""
-        left = [attempt_folder(self.shelf.work, name, step) for step in (DECOMPOSE, SOFTENED, FULL)]
+        left = [attempt_folder(self.shelf.work, name, step) for step in (DECOMPOSE, SOFTENED, FULL, RULES)]
         written = [folder for folder in left if (folder / "run.json").is_file()]
         if written:
             self.shelf.keep_failed(written[0], name)
@@ -369,6 +379,7 @@ class Night:
         with self.store.transaction(WRITE) as connection:
             self.record.say_within(connection, entry)
             also(connection)
+        self.watch.hear(entry)
         told = " ".join(part for part in (entry.scenario, entry.step, entry.state) if part)
         self.observe(f"{entry.stage:<8}{told}" + (f": {entry.reason}" if entry.reason else ""))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,6 +59,8 @@ class Pulled:
     findings: tuple[Finding, ...] = field(default=())
     frozen: tuple[str, ...] = ()
     overrides: tuple[Row, ...] = ()
+    changed: Mapping[str, datetime] = field(default_factory=dict)
+    """when the file of a table was last changed, of tables that come from files"""
 
     def table_digests(self) -> dict[str, str]:
         return {source.table: source.digest for source in self.tables}
@@ -108,6 +111,7 @@ def pull(
         (*ages, *judge.contents(tables), *gone),
         tuple(frozen),
         planned.applied,
+        dict(judge.changes()),
     )
 
 
@@ -160,17 +164,28 @@ class Freshness:
         column = f"tables.{table}" + (f".{key}" if key else "")
         return Issue("the nightly configuration", None, column, "", expected, remedy, "bad_rule", table=table)
 
+    def changed(self, table: str) -> datetime:
+        """When the file of a table was last changed."""
+        setting, written = ("data", table), self.loaded.scenario.data[table].path or ""
+        file, line = self.loaded.stack.place(setting)
+        folder = self.loaded.stack.layer(setting).folder
+        path = locate_file(written, folder, self.loaded.root, self.config.allow_outside, file=file,
+                           column=f"data.{table}", line=line)  # fmt: skip
+        return datetime.fromtimestamp(path.stat().st_mtime, tz=self.now.tzinfo)
+
+    def changes(self) -> Iterator[tuple[str, datetime]]:
+        """The same for every table out of a file that is still there; of tables that could be read."""
+        for table, source in self.loaded.scenario.data.items():
+            if source.path:
+                with contextlib.suppress(OSError, InputError):
+                    yield table, self.changed(table)
+
     def file_ages(self) -> Iterator[Finding]:
         """Files that are too old, or from the future, by their time of change."""
         for table, rule in self.rules.items():
             if rule.max_file_age_hours is None:
                 continue
-            setting, written = ("data", table), self.loaded.scenario.data[table].path or ""
-            file, line = self.loaded.stack.place(setting)
-            folder = self.loaded.stack.layer(setting).folder
-            path = locate_file(written, folder, self.loaded.root, self.config.allow_outside, file=file,
-                               column=f"data.{table}", line=line)  # fmt: skip
-            age = self.now - datetime.fromtimestamp(path.stat().st_mtime, tz=self.now.tzinfo)
+            written, age = self.loaded.scenario.data[table].path, self.now - self.changed(table)
             hours = age / timedelta(hours=1)
             if hours > rule.max_file_age_hours:
                 yield _finding(rule, f"{table}: {written} is {hours:.1f} hours old, at most "

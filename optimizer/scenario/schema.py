@@ -127,7 +127,7 @@ class Service(Frozen):
 class SolveSettings(Frozen):
     """How the model is solved. ``threads`` beyond the machine's cores are left unused by the engines."""
 
-    engine: Literal["auto", "highs", "cbc", "scip", "cpsat", "decompose"] = "auto"
+    engine: Literal["auto", "highs", "cbc", "scip", "cpsat", "decompose", "rules"] = "auto"
     time_limit_s: Annotated[Amount, Field(gt=0)] = Decimal(60)
     gap: Share = Decimal("0.001")
     threads: Annotated[int, Field(ge=1, le=1024, strict=True)] = 2

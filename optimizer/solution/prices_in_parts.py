@@ -13,19 +13,24 @@ from optimizer.engines.resolve import RowValues, nothing_known
 from optimizer.model.build import Model
 from optimizer.model.linear_model import Block
 from optimizer.model.parted import PartedModel
+from optimizer.model.ragged import expand, first_of, ranks_of
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.plan import Plan
 from optimizer.solution.prices import PricedBlock, Prices, certified
 from optimizer.solution.prices_rows import LINKS, limit_of
+from optimizer.solution.prices_stages import STAGES
 from optimizer.solution.prices_table import shadow_price_table
 
 Arrays = Mapping[str, NDArray[Any]]
+Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 MOST_COLUMNS = 1_000_000
 """Columns above which nothing is re-solved where the engine has prices: the process that does takes 2 GB a million."""
 
 NOT_RESOLVED = "the batch was planned in parts: no row was re-solved with one unit more or fewer"
+BY_CLEARING = "no engine priced anything: prices of stock are what its last unit is worth to those who ask for it"
 TOO_LARGE = "the model is too large to re-solve: no row was tried with one unit more or fewer"
 
 
@@ -40,15 +45,56 @@ def price_in_parts(model: PartedModel, plan: Plan, arrays: Arrays) -> Prices:
     return _prices(model, plan, blocks, np.concatenate(price), NOT_RESOLVED)
 
 
-def price_large(model: Model, plan: Plan, row_prices: Floats) -> Prices:
-    """The engine's prices of the rows of a model."""
+def price_large(model: Model, plan: Plan, row_prices: Floats, note: str = TOO_LARGE) -> Prices:
+    """The engine's prices of the rows of a model; ``note`` says why nothing else is known of them."""
     blocks, price = list[Block](), [np.zeros(0)]
     for block in model.linear.row_blocks:
-        if block.coupling and not block.redundant:
+        if block.coupling and not block.redundant and block.family not in STAGES:
             start = sum(map(len, blocks))
             blocks.append(replace(block, start=start, stop=start + len(block)))
             price.append(row_prices[block.start : block.stop] * (1.0 if block.scale is None else block.scale))
-    return _prices(model, plan, blocks, np.concatenate(price), TOO_LARGE)
+    return _prices(model, plan, blocks, np.concatenate(price), note)
+
+
+def price_by_clearing(model: Model, plan: Plan) -> Prices:
+    """Prices that no engine has to find: of each pool of stock, what its last unit is worth to those who ask for it.
+
+    Lines ask of every pool in proportion to what it has. Any prices prove some bound; with these it is near the one of
+    goods that are only scarce as a whole, and where nothing is scarce it is the one of every order by itself.
+    """
+    linear, arcs = model.linear, model.arcs
+    stock, start, prices = linear.rows("warehouse_stock"), linear.columns("ship_qty").start, np.zeros(linear.n_rows)
+    if not len(stock):
+        return price_large(model, plan, prices, BY_CLEARING)
+    place, entry = expand(linear.indptr[stock.positions], linear.indptr[stock.positions + 1])
+    arc = linear.indices[entry].astype(np.int64) - start
+    asks = (arc >= 0) & (arc < len(arcs)) & (linear.data[entry] > 0)
+    row, arc, uses = place[asks], arc[asks], linear.data[entry][asks]
+    kept = _widest(stock, row)[row]
+    row, arc, uses = row[kept], arc[kept], uses[kept]
+    worth, room = linear.objective[start + arc] / uses, np.maximum(linear.row_upper[stock.positions], 0.0)
+    best = np.lexsort((-worth, arcs.line[arc], row))
+    best = best[first_of(*ranks_of(row[best], arcs.line[arc[best]]))]  # of each line its best arc into the pool
+    row, arc, uses, worth = row[best], arc[best], uses[best], worth[best]
+    reach = np.bincount(arcs.line[arc], room[row], minlength=len(model.tables.order_lines))
+    asked = arcs.wanted[arc] * uses * room[row] / np.maximum(reach[arcs.line[arc]], 1.0)
+    best = np.lexsort((-worth, row))
+    row, worth, total = row[best], worth[best], np.cumsum(asked[best])
+    first = np.searchsorted(row, np.arange(len(room) + 1))
+    last = np.searchsorted(total, np.concatenate([[0.0], total])[first[:-1]] + room)
+    scarce = np.flatnonzero((last < first[1:]) & (room > 0))
+    prices[stock.start + scarce] = np.maximum(worth[last[scarce]], 0.0)
+    return price_large(model, plan, prices, BY_CLEARING)
+
+
+def _widest(stock: Block, row: Ints) -> Flags:
+    """Of the rows of each pool, one for each period, the one that most arcs stand in."""
+    pool, pools = ranks_of(stock.keys["warehouse"], stock.keys["product"])
+    size = np.bincount(row, minlength=len(stock))
+    by_size = np.lexsort((-size, pool))
+    widest = np.zeros(len(stock), dtype=bool)
+    widest[by_size[np.searchsorted(pool[by_size], np.arange(pools))]] = True
+    return widest
 
 
 def _prices(model: Model | PartedModel, plan: Plan, blocks: list[Block], price: Floats, note: str) -> Prices:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optimizer import __version__
+from optimizer.engines.auto import RULES
 from optimizer.engines.base import choose_engine, solve
-from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
+from optimizer.engines.result import Limit, Progress, SolveOptions, SolveResult, Termination
 from optimizer.errors import EngineError
 from optimizer.exact import decimal_text
 from optimizer.model.batch import Batch
@@ -27,11 +29,12 @@ from optimizer.model.parted import PartedModel
 from optimizer.model.shares import levels
 from optimizer.scenario.schema import kpi_words, share_kpi, share_level
 from optimizer.solution.extract import plan_from_values, values_from_plan
-from optimizer.solution.in_parts import optimize_in_parts
 from optimizer.solution.kpi_values import kpi_value
 from optimizer.solution.ledger import Ledger
+from optimizer.solution.metrics import objective_value
 from optimizer.solution.optimize import PROVEN, Answer, explain_infeasible, optimize, options_of, settle
 from optimizer.solution.plan import Plan
+from optimizer.solution.rule_plan import rule_plan
 
 if TYPE_CHECKING:
     from optimizer.scenario.schema import Scenario
@@ -132,7 +135,11 @@ def optimize_in_stages(
     ``model`` holds the floors. The time limit is for all stages together, each gets an equal share of what is left.
     """
     if isinstance(model, PartedModel):
+        from optimizer.solution.in_parts import optimize_in_parts  # loads the compiler
+
         return optimize_in_parts(model, on_progress, stop)
+    if model.scenario.solve.engine == RULES:
+        return plan_by_rules(model, stop)
     goals = share_goals(model.batch) + stage_goals(model.scenario)
     if not goals:
         answer = optimize(model, start, on_progress, stop, row_prices=row_prices)
@@ -158,6 +165,28 @@ def optimize_in_stages(
     begin = _better_start(last, start, plan)
     answer = optimize(last, begin, on_progress, stop, time_limit_s=max(ends - time.monotonic(), LEAST_S))
     return _reached(last, tuple(results), last_stage(last, plan, answer))
+
+
+def plan_by_rules(model: Model, stop: threading.Event) -> Answer:
+    """The answer without any engine: a plan by rules that claims no bound, or the rule that it could not keep."""
+    begun = time.monotonic()
+    plan, broken = rule_plan(model, stop, begun + float(model.scenario.solve.time_limit_s))
+    seconds = time.monotonic() - begun
+    limit: Limit = "interrupted" if stop.is_set() else "other"
+    why = "orders in their turn, without any engine"
+    if broken:
+        ended = Termination("NO_SOLUTION", limit, f"a plan by rules does not keep {broken}")
+        return Answer(SolveResult(ended, None, np.nan, np.inf, RULES, __version__, seconds), RULES, why, model=model)
+    ended = Termination("FEASIBLE", limit, "by rules: nothing was searched, the bound is that of the certificate")
+    value = float(objective_value(model.tables, model.scenario, plan))
+    result = SolveResult(ended, values_from_plan(model, plan), value, np.inf, RULES, __version__, seconds)
+    ledger = Ledger(model.tables, model.scenario, plan)
+    reached = tuple(
+        StageResult(goal, kpi_value(ledger, goal.kpi), None, RULES, ended.reason)
+        for goal in share_goals(model.batch) + stage_goals(model.scenario)
+    )
+    answer = settle(model, Answer(result, RULES, why), plan)
+    return replace(answer, model=model, stages=_told(model, reached, answer))
 
 
 def _better_start(last: Model, start: Plan | None, plan: Plan) -> Plan:

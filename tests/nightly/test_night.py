@@ -317,7 +317,7 @@ def test_a_plan_at_the_limit_is_published_up_to_the_largest_gap(tmp_path: Path) 
     assert kept.exit_code == 5
     assert "a verified plan, but a gap of" in kept.summary[1]
     skipped = query(tmp_path, "SELECT reason FROM events WHERE state = 'skipped'")
-    assert skipped == [("decompose was the engine already",)]
+    assert skipped == [("decompose was the engine already",), ("an engine's plan has a smaller gap",)]
     done = run_night(configure(tmp_path, "allow_outside = true\n[limits]\nmax_gap = 0.05"), MONDAY)
     assert done.exit_code == 4
     assert query(tmp_path, "SELECT step, exit_code FROM plans") == [("limit", 4)]
