@@ -18,7 +18,7 @@ from typing import Any, Literal
 import click
 
 from optimizer import __version__, cli_batch, cli_compare, cli_frontier, cli_nightly, cli_store
-from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
+from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue, system_words
 
 PRINTED_FINDINGS = 50
 ENGINES = ("auto", "highs", "cbc", "scip", "cpsat", "decompose")
@@ -287,4 +287,9 @@ def main(arguments: list[str] | None = None) -> None:
     except AllotError as error:
         click.echo(f"error: {error}", err=True)
         code = error.exit_code
+    except Exception as error:
+        if not system_words(error):
+            raise
+        click.echo(f"error: {system_words(error)}", err=True)
+        code = DEFECT
     sys.exit(code if isinstance(code, int) else OK)

@@ -21,6 +21,7 @@ from optimizer.errors import (
     VERIFICATION_FAILED,
     AllotError,
     InputError,
+    UsageError,
 )
 from optimizer.nightly import publish as plans
 from optimizer.nightly.config import NightlyConfig, read_config
@@ -60,8 +61,11 @@ def run_night(
     `StoreError` or `OutputError` where nothing can be recorded or written; the last plan stays what counts.
     """
     config, now = read_config(config_file), datetime.now(UTC)
-    url = config.store_url()
-    find_database(url, config.folder)  # a wrong address is refused before anything is written
+    try:
+        url = config.store_url()
+        find_database(url, config.folder)  # a wrong address is refused before anything is written
+    except UsageError as error:
+        raise UsageError(f"{config_file.name}: {error}") from None
     with NightLock(config.publish_folder, now):
         store = Store(url, config.folder)
         try:
@@ -71,6 +75,23 @@ def run_night(
                 return night.run()
         finally:
             store.close()
+
+
+def recover(config: NightlyConfig, store: Store, shelf: Shelf) -> list[str]:
+    """After a crash: record it, remove what it left, let the links say what the store says. Returns the crashed runs.
+
+    Only for who holds the lock of the publish folder; harmless where nothing crashed.
+    """
+    crashed = close_crashed(store, config.name)
+    shelf.prepare()
+    shelf.recover(current_ids(config, store), plans.abandoned(store, config.name))
+    return crashed
+
+
+def current_ids(config: NightlyConfig, store: Store) -> dict[str, str]:
+    """The plan that counts of each scenario that the configuration still names."""
+    found = plans.current(store, config.name)
+    return {name: row["plan_id"] for name, row in found.items() if name in config.scenario_paths()}
 
 
 class Night:
@@ -97,9 +118,7 @@ class Night:
 
     def run(self) -> NightOutcome:
         """Everything, in order; what goes wrong with one scenario does not touch the others."""
-        crashed = close_crashed(self.store, self.config.name)
-        self.shelf.prepare()
-        self.shelf.recover(self._current_ids(), plans.abandoned(self.store, self.config.name))
+        crashed = recover(self.config, self.store, self.shelf)
         told = self.config.model_dump(mode="json", exclude={"store"})
         self.record = RunRecord(self.store, self.config.name, self.business_date, told)
         self._say(Entry("start", "done", f"after a crash of {', '.join(crashed)}" if crashed else ""))
@@ -212,7 +231,7 @@ class Night:
             for each in ready
         ]
         plans.publish(self.store, self.record, self.config.name, self.business_date.isoformat(), placed)
-        self.shelf.recover(self._current_ids(), ())
+        self.shelf.recover(current_ids(self.config, self.store), ())
         for each in placed:
             self.shelf.forget_failed(each.pulled.name)
             self.plan_ids[each.pulled.name] = each.pulled.plan_id
@@ -278,10 +297,6 @@ class Night:
         written = [folder for folder in left if (folder / "run.json").is_file()]
         if written:
             self.shelf.keep_failed(written[0], name)
-
-    def _current_ids(self) -> dict[str, str]:
-        found = plans.current(self.store, self.config.name)
-        return {name: row["plan_id"] for name, row in found.items() if name in self.config.scenario_paths()}
 
     def _say(self, entry: Entry) -> None:
         self.record.say(entry)
