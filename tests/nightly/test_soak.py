@@ -38,6 +38,8 @@ WARM_NIGHTS = 20
 """By then everything that is loaded once is loaded."""
 GROWTH = 0.10
 """So much may the memory of the caller grow from there to the end."""
+DEATH_S = 10
+"""How long what a killed night started may take to die: the kernel kills it, one process after the other."""
 FAULTS = ("none",) * 6 + ("kill", "kill", "call", "call", "locked", "wall", "old date") + tuple(DAMAGES)
 CALLS = (("write", 250), ("sync", 40), ("rename", 12), ("open", 250))
 """Kinds of system calls, and about how many of each a night makes below its folder."""
@@ -87,10 +89,10 @@ class Soak:
         code = self._evening(when, fault)
         self.exits[code] += 1
         found = violations(self.site, settled=fault not in ("kill", "call"), before=before)
+        found += [f"still at work: {process}" for process in processes_of(self.site.home)]
         more = len(self.site.plans()) - len(plans)
-        expected = self._expected(fault)
-        if expected and code not in expected:
-            found.append(f"exit {code}, expected {expected}")
+        if code not in self._expected(fault):
+            found.append(f"exit {code}, expected {self._expected(fault)}")
         if more > 1 or (code == OK and more != 1) or (fault in DAMAGES and more):
             found.append(f"exit {code} and {more} plans more")
         if (fault == "old date" or not more) and self._counts() != counts:
@@ -120,7 +122,8 @@ class Soak:
             time.sleep(self.dice.uniform(0.3, 5))
             night.send_signal(signal.SIGKILL)
             code = night.wait()
-            while processes_of(self.site.home):
+            until = time.monotonic() + DEATH_S
+            while processes_of(self.site.home) and time.monotonic() < until:
                 time.sleep(0.02)
             return code
         if fault == "call" and self.calls:
