@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from optimizer.errors import DEFECT, LIMIT_NO_PLAN, LOCKED, OK
+from optimizer.errors import DEFECT, LIMIT_NO_PLAN, LOCKED, OK, VERIFICATION_FAILED
 from optimizer.nightly.config import read_config
 from optimizer.nightly.lock import LockedError, NightLock
 from optimizer.nightly.night import run_night
@@ -145,8 +145,9 @@ class Soak:
 
     def _expected(self, fault: str) -> tuple[int, ...]:
         """Exit codes that a fault may lead to."""
+        failed = (DEFECT, LIMIT_NO_PLAN, VERIFICATION_FAILED)
         known = {"none": (OK,), "old date": (OK,), "locked": (LOCKED,), "wall": (LIMIT_NO_PLAN,),
-                 "kill": (OK, -signal.SIGKILL), "call": (OK, DEFECT, LIMIT_NO_PLAN), **DAMAGES}  # fmt: skip
+                 "kill": (OK, -signal.SIGKILL), "call": (OK, *failed), **DAMAGES}  # fmt: skip
         return known[fault]
 
     def _counts(self) -> list[tuple[object, ...]]:
