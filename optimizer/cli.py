@@ -28,7 +28,7 @@ from optimizer import (
     cli_schedule,
     cli_store,
 )
-from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue
+from optimizer.errors import BAD_INPUT, DEFECT, OK, AllotError, InputError, Issue, system_words
 
 PRINTED_FINDINGS = 50
 ENGINES = ("auto", "highs", "cbc", "scip", "cpsat", "decompose")
@@ -298,4 +298,9 @@ def main(arguments: list[str] | None = None) -> None:
     except AllotError as error:
         click.echo(f"error: {error}", err=True)
         code = error.exit_code
+    except Exception as error:
+        if not system_words(error):
+            raise
+        click.echo(f"error: {system_words(error)}", err=True)
+        code = DEFECT
     sys.exit(code if isinstance(code, int) else OK)

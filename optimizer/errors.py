@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 OK, DEFECT, BAD_INPUT, INFEASIBLE, LIMIT_WITH_PLAN, LIMIT_NO_PLAN, VERIFICATION_FAILED, GATE_FAILED = range(8)
@@ -71,3 +73,21 @@ class VerificationError(AllotError):
     """The independent checker rejected a plan: nothing is published."""
 
     exit_code = VERIFICATION_FAILED
+
+
+def system_words(error: Exception) -> str:
+    """A failure of the system that nobody gave words to, in one line; empty if it is a defect of ours."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    if isinstance(error, ImportError) and "failed to map segment" in str(error):
+        return f"out of memory: {error}"
+    return str(error) if isinstance(error, OSError) else ""
+
+
+@contextmanager
+def naming(action: str, path: Path) -> Iterator[None]:
+    """Turn a failure of the operating system into an error that names the path and the cure."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot {action} {path}: {error.strerror or error}") from error

@@ -283,7 +283,8 @@ def _decimal(value: float) -> Decimal | None:
 def rejected(bundle: RunBundle, verification: dict[str, Any]) -> RunBundle:
     """The folder of a run whose plan the checker refused: what failed, and no plan."""
     run = {key: value for key, value in bundle.run.items() if key not in ("objective_value", "kpis")}
-    run["termination"] = {"reason": "ERROR", "limit": "", "detail": "the independent checker rejected the plan"}
+    first = "".join(f": {failure}" for failure in verification["failures"][:1])
+    run["termination"] = {"reason": "ERROR", "limit": "", "detail": f"the independent checker rejected the plan{first}"}
     return bundle.replace(run=run, plan=None, tables={}, certificate=None, verification=verification)
 
 

@@ -22,6 +22,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from optimizer.errors import naming
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -81,10 +83,11 @@ def save_arrays(path: Path, arrays: Arrays, meta: Mapping[str, Any]) -> None:
     import numpy as np
 
     spare = path.with_suffix(".part")
-    with open(spare, "wb") as file:
-        stored: dict[str, Any] = {**arrays, "_meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)}
-        np.savez(file, **stored)
-    os.replace(spare, path)
+    stored: dict[str, Any] = {**arrays, "_meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)}
+    with naming("write", path):
+        with open(spare, "wb") as file:
+            np.savez(file, **stored)
+        os.replace(spare, path)
 
 
 def load_arrays(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
@@ -132,8 +135,9 @@ def _run(emit: Emit) -> None:
     import numpy as np
 
     try:
-        job = json.loads((emit.folder / "job.json").read_text())
-        arrays = {name: np.load(emit.folder / f"{name}.npy", allow_pickle=False) for name in job["arrays"]}
+        with naming("read", emit.folder):
+            job = json.loads((emit.folder / "job.json").read_text())
+            arrays = {name: np.load(emit.folder / f"{name}.npy", allow_pickle=False) for name in job["arrays"]}
         module, _, function = job["task"].partition(":")
         arrays, meta = getattr(importlib.import_module(module), function)(arrays, job["meta"], emit)
         save_arrays(emit.folder / RESULT, arrays, meta)

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.engines.child import INCUMBENT, RESULT, load_arrays
+from optimizer.errors import naming
 
 Ended = Literal["finished", "timeout", "memory", "crashed", "stopped"]
 OnMessage = Callable[[dict[str, Any]], None]
@@ -40,7 +41,8 @@ _POLL_S = 0.05
 _TAIL = 8_000
 _PREFIX = "allot-worker-"
 _SWEEP_AFTER_S = 60.0
-_MEMORY_WORDS = ("bad_alloc", "out of memory", "Cannot allocate memory", "MemoryError", "Insufficient memory")
+_MEMORY_WORDS = ("bad_alloc", "out of memory", "Cannot allocate memory", "MemoryError", "Insufficient memory",
+                 "Memory allocation still failed", "failed to map segment", "can't start new thread")  # fmt: skip
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGKILL)
 
 
@@ -97,8 +99,9 @@ class Child:
         self._unread = b""
         self._jobs = 0
         _sweep()
-        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        self._lock = _hold(self.folder)
+        with naming("create a folder in", Path(tempfile.gettempdir())):
+            self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            self._lock = _hold(self.folder)
 
     def __enter__(self) -> Child:
         return self
@@ -134,13 +137,14 @@ class Child:
         deadline = time.monotonic() + wall_limit_s
         self._jobs += 1
         job = self.folder / f"job{self._jobs}"
-        job.mkdir()
         try:
-            for name, array in arrays.items():
-                np.save(job / f"{name}.npy", array, allow_pickle=False)
-            (job / "job.json").write_text(json.dumps({"task": task, "meta": dict(meta), "arrays": list(arrays)}))
-            if self._process is None:
-                self._spawn()
+            with naming("prepare the engine's task in", job):
+                job.mkdir()
+                for name, array in arrays.items():
+                    np.save(job / f"{name}.npy", array, allow_pickle=False)
+                (job / "job.json").write_text(json.dumps({"task": task, "meta": dict(meta), "arrays": list(arrays)}))
+                if self._process is None:
+                    self._spawn()
             self._send({"do": "run", "folder": str(job)})
             end = self._converse(deadline, grace_s, on_message or (lambda message: None), stop)
             return self._outcome(end, job)
@@ -223,7 +227,8 @@ class Child:
         if not end and self._starved(code, stderr):
             ended = "memory"
         name = RESULT if ended == "finished" else INCUMBENT
-        found, meta = load_arrays(job / name) if (job / name).exists() else ({}, {})
+        with naming("read the engine's answer from", job / name):
+            found, meta = load_arrays(job / name) if (job / name).exists() else ({}, {})
         return ChildOutcome(ended, found, meta, stderr, stdout, error, detail)
 
     def _starved(self, code: int | None, stderr: str) -> bool:

@@ -17,9 +17,9 @@ from optimizer.nightly.config import NightlyConfig, read_config
 from optimizer.nightly.hooks.deliver import deliver
 from optimizer.nightly.hooks.outbox import emit
 from optimizer.nightly.lock import NightLock
-from optimizer.nightly.outbound.shelf import OutboundShelf
 from optimizer.nightly.plan_states import APPROVED, DRAFT, REJECTED, RELEASED, WAITING, demand_state
 from optimizer.nightly.publish import current
+from optimizer.nightly.recovery import follow_store
 from optimizer.nightly.shelf import PLANS, STATUS, Shelf
 from optimizer.nightly.store import WRITE, Row, Store, select
 
@@ -195,10 +195,7 @@ class Desk:
         counts = current(self.store, self.config.name)
         waits = plan_states.waiting(self.store, self.config.name)
         shelf.prepare()
-        known = self.config.scenario_paths()
-        links = {name: row["plan_id"] for name, row in counts.items() if name in known}
-        for each in (shelf, OutboundShelf(shelf)):
-            each.recover(links, ())
+        follow_store(self.config, self.store, shelf)
         status = read_status(self.config.publish_folder)
         for name, told in (status.get("scenarios") or {}).items():
             told |= plan_words(counts.get(name), waits.get(name))

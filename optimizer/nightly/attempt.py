@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from optimizer.errors import BAD_INPUT, DEFECT, AllotError
+from optimizer.errors import BAD_INPUT, DEFECT, AllotError, naming, system_words
 
 POLL_S = 0.05
 GRACE_S = 30
@@ -55,7 +55,9 @@ def attempt(order: Order, log: Path, temporary: Path, wall_limit_s: float, stop:
     """
     command = [sys.executable, "-m", "optimizer.nightly.attempt", str(os.getpid()), json.dumps(asdict(order))]
     environment = {**os.environ, "TMPDIR": str(temporary)}
-    with open(log, "wb") as words:
+    with naming("write", log):
+        words = open(log, "wb")  # noqa: SIM115 - closed below
+    with words:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT,
                                  env=environment, start_new_session=True)  # fmt: skip
         try:
@@ -86,13 +88,14 @@ def _wait(child: subprocess.Popen[bytes], wall_limit_s: float, stop: threading.E
 def main(parent: str, order: str) -> int:
     """The child's side."""
     from optimizer.engines.child import die_with_parent
-    from optimizer.run import run
 
     die_with_parent(int(parent))
     told = json.loads(order)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     try:
+        from optimizer.run import run
+
         outcome = run(
             told["scenario"],
             out=Path(told["out"]),
@@ -106,6 +109,11 @@ def main(parent: str, order: str) -> int:
     except AllotError as error:
         print(f"error: {error}")
         return error.exit_code if error.exit_code in (DEFECT, BAD_INPUT) else DEFECT
+    except Exception as error:
+        if not system_words(error):
+            raise
+        print(f"error: {system_words(error)}")
+        return DEFECT
     print("\n".join(outcome.summary))
     return outcome.exit_code
 

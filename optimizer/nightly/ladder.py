@@ -121,20 +121,28 @@ class Ladder:
             return Climbed(INTERRUPTED_INT, KEPT, "interrupted")
         if ended.timed_out:
             return Climbed(LIMIT_NO_PLAN, KEPT, f"killed at the wall limit of {limit} s")
-        if ended.exit_code < 0:
-            return Climbed(DEFECT, KEPT, f"the planning process was killed by signal {-ended.exit_code}")
         if ended.exit_code not in (OK, LIMIT_WITH_PLAN):
-            known = {INFEASIBLE: "the hard rules cannot all hold", LIMIT_NO_PLAN: "no plan within the limit",
-                     VERIFICATION_FAILED: "the checker rejected the plan"}  # fmt: skip
-            said = f": {ended.words}" if ended.words else ""
-            return Climbed(ended.exit_code, KEPT, known.get(ended.exit_code, "planning failed") + said)
-        gap = proven_gap(read_run(out))
+            return _without_plan(ended)
+        run = read_run(out)
+        gap, detail = proven_gap(run), run.get("termination", {}).get("detail", "")
+        said = f"; the engine: {detail}" if detail else ""
         if gap is None or gap > self.config.limits.max_gap:
             shown = "no bound" if gap is None else f"a gap of {gap * 100:.4f} %"
-            return Climbed(LIMIT_NO_PLAN, KEPT, f"a verified plan, but {shown}: at most "
-                                                f"{self.config.limits.max_gap * 100:f} % is published")  # fmt: skip
+            most = f"at most {self.config.limits.max_gap * 100:f} % is published"
+            return Climbed(LIMIT_NO_PLAN, KEPT, f"a verified plan, but {shown}: {most}{said}")
         reached = step if step != FULL or ended.exit_code == OK else AT_LIMIT
-        return Climbed(ended.exit_code, reached, f"verified, gap {gap * 100:.4f} %", out)
+        return Climbed(ended.exit_code, reached, f"verified, gap {gap * 100:.4f} %{said}", out)
+
+
+def _without_plan(ended: Attempt) -> Climbed:
+    """What an exit code says, or the signal that ended a process; libraries that give up have codes of their own."""
+    known = {INFEASIBLE: "the hard rules cannot all hold", LIMIT_NO_PLAN: "no plan within the limit",
+             VERIFICATION_FAILED: "the checker rejected the plan", DEFECT: "planning failed",
+             BAD_INPUT: "planning failed"}  # fmt: skip
+    code = ended.exit_code
+    killed = f"the planning process was killed by signal {-code}"
+    reason = known.get(code, killed if code < 0 else f"the planning process ended with exit code {code}")
+    return Climbed(code if code in known else DEFECT, KEPT, reason + (f": {ended.words}" if ended.words else ""))
 
 
 def attempt_folder(work: Path, scenario: str, step: str) -> Path:

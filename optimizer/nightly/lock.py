@@ -9,8 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from optimizer.errors import LOCKED, AllotError
-from optimizer.report.place import naming
+from optimizer.errors import LOCKED, AllotError, naming
 
 FILE = ".allot-nightly.lock"
 """Stays where it is: removing a lock file lets two processes hold two files of one name."""

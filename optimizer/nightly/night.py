@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -21,6 +21,7 @@ from optimizer.errors import (
     VERIFICATION_FAILED,
     AllotError,
     InputError,
+    UsageError,
     VerificationError,
 )
 from optimizer.nightly import governance, night_figures, overrides
@@ -35,7 +36,8 @@ from optimizer.nightly.lock import NightLock
 from optimizer.nightly.outbound.shelf import OutboundShelf
 from optimizer.nightly.plan_states import NIGHT, WAITING, waiting
 from optimizer.nightly.pull import Pulled, pull
-from optimizer.nightly.registry import RECORD, Entry, RunRecord, close_crashed
+from optimizer.nightly.recovery import follow_store, recover
+from optimizer.nightly.registry import RECORD, Entry, RunRecord
 from optimizer.nightly.shelf import Shelf
 from optimizer.nightly.store import WRITE, Row, Store
 from optimizer.nightly.watch import Listener, Watch, watching
@@ -75,8 +77,11 @@ def run_night(
     `StoreError` or `OutputError` where nothing can be recorded or written; the last plan stays what counts.
     """
     config, now = read_config(config_file), datetime.now(UTC)
-    url = config.store_url()
-    find_database(url, config.folder)  # a wrong address is refused before anything is written
+    try:
+        url = config.store_url()
+        find_database(url, config.folder)  # a wrong address is refused before anything is written
+    except UsageError as error:
+        raise UsageError(f"{config_file.name}: {error}") from None
     say = observe or (lambda line: None)
     with NightLock(config.publish_folder, now), watching(config, listeners, say, now) as watch:
         store = Store(url, config.folder)
@@ -123,9 +128,7 @@ class Night:
 
     def run(self) -> NightOutcome:
         """Everything, in order; what goes wrong with one scenario does not touch the others."""
-        crashed = close_crashed(self.store, self.config.name, self.teller.crashed)
-        self.shelf.prepare()
-        self._recover(plans.abandoned(self.store, self.config.name))
+        crashed = recover(self.config, self.store, self.shelf, self.teller.crashed)
         told = self.config.model_dump(mode="json", exclude={"store"})
         self.record = RunRecord(self.store, self.config.name, self.business_date, told)
         self.watch.begin(self.record.run_id, self.business_date)
@@ -265,7 +268,7 @@ class Night:
             self.outbound.place_made(plan_id)
         date_text = self.business_date.isoformat()
         plans.publish(self.store, self.record, self.config.name, date_text, placed, self._with_plan)
-        self._recover(())
+        follow_store(self.config, self.store, self.shelf)
         for each in placed:
             self.shelf.forget_failed(each.pulled.name)
             self.plan_ids[each.pulled.name] = each.pulled.plan_id
@@ -278,11 +281,6 @@ class Night:
             self.outbound.store(connection, plan.pulled.plan_id, lines=plans.rows_in_store(plan))
         released, moves = governance.settle(connection, self.config, self.business_date, self.author, plan)
         self.teller.published(connection, self.record.run_id, plan, moves, released=released)
-
-    def _recover(self, abandoned: Collection[str]) -> None:
-        """Let both folders say what the store says."""
-        for shelf in (self.shelf, self.outbound):
-            shelf.recover(self._current_ids(), abandoned)
 
     def _record(self) -> NightOutcome:
         """What the night came to: the last event, the status, the words."""
@@ -369,10 +367,6 @@ class Night:
         written = [folder for folder in left if (folder / "run.json").is_file()]
         if written:
             self.shelf.keep_failed(written[0], name)
-
-    def _current_ids(self) -> dict[str, str]:
-        found = plans.current(self.store, self.config.name)
-        return {name: row["plan_id"] for name, row in found.items() if name in self.config.scenario_paths()}
 
     def _say(self, entry: Entry, also: Callable[[Connection], None] = lambda connection: None) -> None:
         """Record an event, and ``also`` what goes with it, in one transaction; then show it."""

@@ -19,7 +19,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from optimizer.report.place import make_durable, naming, write_file
+from optimizer.errors import naming
+from optimizer.report.place import make_durable, write_file
 from optimizer.report.write import foreign_content
 
 PLANS, CURRENT, FAILED, WORK, STATUS = "plans", "current", "failed", ".work", "status.json"

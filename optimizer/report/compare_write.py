@@ -9,11 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from optimizer.errors import UsageError
+from optimizer.errors import UsageError, naming
 from optimizer.report import csv_out, jsonx, words
 from optimizer.report.bundle import SCHEMA_VERSION
 from optimizer.report.excel import SHEET_ROWS, Formats, top_rows, workbook, write_table
-from optimizer.report.place import Workspace, naming, write_file
+from optimizer.report.place import Workspace, write_file
 from optimizer.tables.tables import Table
 
 

@@ -23,10 +23,10 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from optimizer.errors import OutputError
+from optimizer.errors import naming as naming
 
 PREFIX = ".allot-stage-"
 OWNER, NEW, REPLACED = "owner", "run", "replaced"
@@ -65,15 +65,6 @@ def make_durable(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-@contextlib.contextmanager
-def naming(action: str, path: Path) -> Iterator[None]:
-    """Turn a failure of the operating system into an error that names the path and the cure."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"cannot {action} {path}: {error.strerror or error}") from error
 
 
 class Workspace:

@@ -17,10 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from optimizer.errors import UsageError
+from optimizer.errors import UsageError, naming
 from optimizer.report import csv_out, jsonx
 from optimizer.report.bundle import IF_ASKED, PLAN_TABLES, RUN_FILES, SCHEMA_VERSION, RunBundle
-from optimizer.report.place import Workspace, make_durable, naming, write_file
+from optimizer.report.place import Workspace, make_durable, write_file
 
 Format = Literal["csv", "parquet"]
 

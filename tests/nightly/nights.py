@@ -1,20 +1,24 @@
-"""A small case, its configuration, and what must hold of a publish folder and its store at any moment."""
+"""A small case, its configuration, and ways to run it and to look at what it published."""
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from optimizer.report.write import digests
+from optimizer.nightly.config import read_config
+from optimizer.nightly.lock import NightLock
+from optimizer.nightly.recovery import recover
+from optimizer.nightly.shelf import Shelf
+from optimizer.nightly.store import Store
+from tests.nightly.invariants import Rows, Site, violations
 from tests.test_cli import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +32,9 @@ as_of = "scenario"
 """
 
 
+KEEP = '[failure]\nno_plan = "keep"\n'
+"""No second attempt: what the first one meets is what the night says."""
+MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 FILE = "sqlite:///night/allot.db"
 """The store where a place names no other one in `STORE`."""
 STORE = "store.txt"
@@ -75,41 +82,47 @@ def query(place: Path, text: str) -> list[tuple[Any, ...]]:
         return list(connection.execute(text).fetchall())
 
 
+def _has_tables(place: Path) -> bool:
+    if store_of(place) != FILE:
+        return bool(query(place, "SELECT 1 WHERE to_regclass('plans') IS NOT NULL"))
+    known = "SELECT name FROM sqlite_master WHERE name = 'plans'"
+    return (place / "night" / "allot.db").exists() and bool(query(place, known))
+
+
 def published(place: Path) -> list[str]:
     """Ids of all published plans, in order; nothing before the store has its tables."""
-    if store_of(place) == FILE:
-        if not (place / "night" / "allot.db").exists():
-            return []
-        known = query(place, "SELECT name FROM sqlite_master WHERE name = 'plans'")
-    else:
-        known = query(place, "SELECT 1 WHERE to_regclass('plans') IS NOT NULL")
-    return [row[0] for row in query(place, "SELECT plan_id FROM plans ORDER BY number")] if known else []
+    return site(place).plans()
+
+
+def site(place: Path) -> Site:
+    """The publish folder and the store of a place, for whoever looks for violations."""
+    ready = False
+
+    def read(text: str) -> Rows:
+        nonlocal ready
+        ready = ready or _has_tables(place)
+        return query(place, text) if ready else []
+
+    return Site(place / "night", read)
+
+
+def recover_now(place: Path) -> None:
+    """What every start does before anything else, and nothing more."""
+    config = read_config(place / "night.toml")
+    with NightLock(config.publish_folder, datetime.now(UTC)):
+        store, shelf = Store(config.store_url(), config.folder), Shelf(config.publish_folder)
+        try:
+            recover(config, store, shelf)
+            shelf.clear()
+        finally:
+            store.close()
 
 
 def assert_whole(place: Path) -> None:
     """Every plan in the store and in the folder is whole, and the link leads to one that was published."""
-    shelf = place / "night" / "published"
-    ids = published(place)
-    assert len(ids) == len(set(ids))
-    for plan_id in ids:
-        folder = shelf / "plans" / plan_id
-        timing = json.loads((folder / "timing.json").read_text())
-        assert digests(folder) == timing["files"]
-        for table in ("allocations", "shipments", "transfers", "shorts"):
-            with (folder / f"{table}.csv").open() as file:
-                rows = list(csv.DictReader(file))
-            stored = query(place, f"SELECT count(*) FROM plan_{table} WHERE plan_id = '{plan_id}'")
-            assert stored == [(len(rows),)], table
-    link = shelf / "current" / "scenario"
-    if link.is_symlink():
-        assert link.resolve().name in ids
+    assert violations(site(place), settled=False) == []
 
 
 def assert_tidy(place: Path) -> None:
-    """Nothing is left of the way there: no work folder, no stage, no plan that was never published."""
-    shelf = place / "night" / "published"
-    assert sorted(path.name for path in (shelf / "plans").iterdir()) == sorted(published(place))
-    assert not (shelf / ".work").exists()
-    assert [path for path in (place / "night").rglob("*") if ".allot-stage" in path.name or ".link" in path.name] == []
-    store = ["allot.db"] if store_of(place) == FILE else []
-    assert sorted(path.name for path in (place / "night").iterdir()) == [*store, "published"]
+    """Besides, the link is that of the store, and nothing is left of the way there: no temporary file, no process."""
+    assert violations(site(place), settled=True) == []
