@@ -48,7 +48,6 @@ def publish(
                 insert(connection, "plans", [_plan_row(plan, record.run_id, config, business_date)])
                 for table in PLAN_COLUMNS:
                     _publish_rows(connection, plan, table)
-                also(connection, plan)
                 said = f"plan {plan.pulled.plan_id}"
                 entry = Entry("publish", "done", said, plan.pulled.name, plan.step, plan.exit_code)
                 record.say_within(connection, entry)

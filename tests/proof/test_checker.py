@@ -62,7 +62,7 @@ def mutate_many(tmp_path: Path, wanted: int, first_seed: int) -> None:
 
 
 def test_mutated_folders_are_rejected(tmp_path: Path) -> None:
-    mutate_many(tmp_path, 100, 0)
+    mutate_many(tmp_path, 160, 0)
 
 
 @pytest.mark.slow

@@ -64,8 +64,8 @@ def check(count: int, first: int) -> None:
     assert sum(size > 1 for size in sizes) >= count // 10
 
 
-def test_12_random_conflicts() -> None:
-    check(12, first=1000)
+def test_18_random_conflicts() -> None:
+    check(18, first=1000)
 
 
 @pytest.mark.slow
