@@ -139,7 +139,7 @@ class Supply:
 
     def _least_room(self, source: Ints, day: Ints) -> Ints:
         period, last = self.find_period(self.pool[source], day), self.last_period[source]
-        pool_has = _range_least(self.period_atp, period, np.maximum(last, period)) + self._moved_in[self.pool[source]]
+        pool_has = range_least(self.period_atp, period, np.maximum(last, period)) + self._moved_in[self.pool[source]]
         lot_has = self.own(source, day) + self._moved_to[source]
         return np.where(period <= last, np.minimum(lot_has, pool_has), 0)
 
@@ -248,7 +248,7 @@ class LotRows:
         return by_day(first_limit, source, len(supply), day), end[source]
 
 
-def _range_least(values: Ints, first: Ints, last: Ints) -> Ints:
+def range_least(values: Ints, first: Ints, last: Ints) -> Ints:
     """The least of values[first..last] elementwise, from the least of runs of 1, 2, 4, ... values."""
     longest = int((last - first).max(initial=0)) + 1
     runs, width = [values], 1

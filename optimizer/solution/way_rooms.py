@@ -12,6 +12,7 @@ from optimizer.model.budgets import members, orders_in_scope, product_cost
 from optimizer.model.calendar import FOREVER
 from optimizer.model.limits import ENDLESS, PinLimits
 from optimizer.model.ragged import expand, totals
+from optimizer.model.supply import range_least
 from optimizer.solution.policies import budget_used, credit_used, reserve_used, share_room
 from optimizer.solution.prices_rows import taken
 
@@ -49,11 +50,13 @@ def stock_of(ledger: Ledger, line: Ints, lane: Ints, day: Ints, offer: Ints) -> 
     old = np.zeros(len(place), dtype=bool)
     if len(known):
         period = supply.find_period(at[known], day[place[known]])
-        has[known], left[known] = supply.period_atp[period], _left_from(ledger)[period]
+        has[known] = supply.period_atp[period]
         if supply.expiry.min(initial=FOREVER) < FOREVER:
-            good, rest = _good(ledger, at[known], line[place[known]], lane[place[known]], day[place[known]])
+            good, left[known] = _good(ledger, at[known], line[place[known]], lane[place[known]], day[place[known]])
             old[known] = (good <= 0) & (has[known] > 0)
-            has[known], left[known] = np.minimum(has[known], good), np.minimum(left[known], rest)
+            has[known] = np.minimum(has[known], good)
+        else:
+            left[known] = _left_from(ledger)[period]
     scarce = np.lexsort((left // qty, place))
     scarce = scarce[np.flatnonzero(np.diff(place[scarce], prepend=-1))]
     ordered = [_least_of(place, amount // qty, len(offer)) for amount in (has, left)]
@@ -71,11 +74,16 @@ def _least_of(place: Ints, amount: Ints, size: int) -> Ints:
     return least
 
 
-def _left_from(ledger: Ledger) -> Ints:
-    """By period of the supply: units of the pool that could leave from then on without harming what is planned."""
+def _left_by(ledger: Ledger) -> Ints:
+    """By period of the supply: what it has by then, less what is planned of lots that are alive then."""
     supply, (source, day, units) = ledger.batch.supply, taken(ledger)
     draw, period = supply.periods_of(source, day)
-    left = supply.period_atp - totals(period, units[draw], len(supply.period_day))
+    return np.asarray(supply.period_atp - totals(period, units[draw], len(supply.period_day)), dtype=np.int64)
+
+
+def _left_from(ledger: Ledger) -> Ints:
+    """By period: units of the pool that could leave from then on without harming what is planned; no lot expires."""
+    supply, left = ledger.batch.supply, _left_by(ledger)
     last = np.append(supply.period_pool[1:] != supply.period_pool[:-1], True)[: len(left)]
     while True:  # a later period of the pool that has less is the limit before, too
         after = np.minimum(left, np.where(last, left, np.append(left[1:], 0)))
@@ -85,7 +93,11 @@ def _left_from(ledger: Ledger) -> Ints:
 
 
 def _good(ledger: Ledger, pool: Ints, line: Ints, lane: Ints, day: Ints) -> tuple[Ints, Ints]:
-    """Units of lots that are good for the line's customer on arrival: all, and what the plan leaves of them."""
+    """Units of lots that are good for the line's customer on arrival: all, and how many could leave on the day.
+
+    What leaves a lot counts in the periods until it expires. So lots that live longest come first: what leaves them
+    and those that follow must fit into what is left until the next one expires.
+    """
     supply, (source, _, units) = ledger.batch.supply, taken(ledger)
     used = totals(source, units, len(supply))
     place, lot = expand(supply.source_start[pool], supply.source_start[pool + 1])
@@ -93,7 +105,16 @@ def _good(ledger: Ledger, pool: Ints, line: Ints, lane: Ints, day: Ints) -> tupl
     good = ledger.batch.good_for(lot, order[place], lane[place], day[place])
     own = np.where(good, supply.own(lot, day[place]), 0)
     rest = np.where(good, np.maximum(supply.own(lot, day[place]) - used[lot], 0), 0)
-    return totals(place, own, len(pool)), totals(place, rest, len(pool))
+    first, last = supply.find_period(pool, day)[place], supply.last_period[lot]
+    fits = range_least(_left_by(ledger), first, np.maximum(last, first))
+    fits = np.where(first <= last, np.maximum(fits, 0), 0)
+    room = np.zeros(len(pool), dtype=np.int64)
+    longest = np.lexsort((-last, place))
+    turn = np.arange(len(place)) - np.searchsorted(place, place)
+    for k in range(int(turn.max(initial=-1)) + 1):
+        now = longest[turn == k]
+        room[place[now]] = np.minimum(room[place[now]] + rest[now], np.where(rest[now] > 0, fits[now], ENDLESS))
+    return totals(place, own, len(pool)), room
 
 
 def rooms_of(ways: Ways) -> dict[str, Ints]:

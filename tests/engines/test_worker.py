@@ -197,7 +197,8 @@ def test_one_child_serves_many_tasks_and_a_new_one_takes_over_after_a_death() ->
 
 
 PARENT = """
-    import sys
+    import signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit "ignored"
     from optimizer.engines.worker import run_in_child
     def heard(message):
         print(message["pid"], message["grandchild"], message["folder"], flush=True)
