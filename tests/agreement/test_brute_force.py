@@ -18,7 +18,7 @@ from tests.typed_cases import typed
 
 EXACT = SolveOptions(time_limit_s=60, gap=0.0)
 
-FEW = 150
+FEW = 100
 """Instances that always run."""
 
 

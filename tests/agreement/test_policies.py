@@ -37,7 +37,7 @@ from tests.proof.runs import write_plan
 from tests.typed_cases import typed
 
 EXACT = SolveOptions(time_limit_s=60, gap=0.0)
-INSTANCES = 80
+INSTANCES = 60
 
 
 def instances(seeds: Iterable[int]) -> Iterator[tuple[int, Case]]:

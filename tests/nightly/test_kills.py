@@ -129,7 +129,7 @@ def kill(place: Path, rounds: int, seed: int, store: str | None = None) -> Kills
     return kills
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest) -> str | None:
     """The address of the store; None: a file in the place."""
     return None if request.param == "sqlite" else str(request.getfixturevalue("postgres"))

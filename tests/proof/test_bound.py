@@ -13,7 +13,7 @@ from tests.instances import Case
 from tests.proof.cases import price_of_use, random_prices
 from tests.typed_cases import random_cases, typed
 
-SEEDS = 70
+SEEDS = 50
 
 
 def best_by_search(case: Case, certificate: dict, order: str) -> tuple[Fraction, Fraction] | None:
