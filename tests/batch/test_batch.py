@@ -144,7 +144,8 @@ def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path) -> None:
     killed: list[int] = []
 
     def kill_once(line: str) -> None:
-        workers = [child for child in psutil.Process().children() if "optimizer.engines.worker" in child.cmdline()]
+        alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+        workers = [child for child in alive if "optimizer.engines.worker" in child.cmdline()]
         if not killed and workers:
             killed.append(workers[0].pid)
             workers[0].send_signal(signal.SIGKILL)
