@@ -55,3 +55,8 @@ def result(seen: Visit) -> object:
     title = re.search(r"<title>(.*?)</title>", seen.document, re.DOTALL)
     assert title is not None
     return json.loads(title[1].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">"))
+
+
+WIDE = "document.title = JSON.stringify([document.documentElement.scrollWidth, window.innerWidth, " \
+       "document.querySelector('svg.plot').getBoundingClientRect().width])"  # fmt: skip
+"""Script for `visit`: widths of the content, of the window, and of the first plot."""

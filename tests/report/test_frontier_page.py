@@ -17,7 +17,7 @@ from optimizer.report.frontier import AxisWords, Curve, CurvePoint, significant,
 from optimizer.report.frontier_book import write_workbook
 from optimizer.report.frontier_chart import Plot, Scale
 from optimizer.report.frontier_page import render
-from tests.report.browser import needs_browser, result, visit
+from tests.report.browser import WIDE, needs_browser, result, visit
 from tests.report.test_html import Page
 
 SERVICE = AxisWords("weighted_service_level[tier.A]", "rate", "max", Fraction(1, 1000))
@@ -182,10 +182,6 @@ def test_names_stay_text_and_nothing_outside_is_referred_to() -> None:
             value = attrs.get(name)
             assert value is None or value.startswith(("#", "points/")) or value == "data:,"
         assert not any(name.startswith("on") or name == "style" for name in attrs)
-
-
-WIDE = "document.title = JSON.stringify([document.documentElement.scrollWidth, window.innerWidth, " \
-       "document.querySelector('svg.plot').getBoundingClientRect().width])"  # fmt: skip
 
 
 @needs_browser

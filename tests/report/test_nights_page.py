@@ -13,7 +13,7 @@ import pytest
 
 from optimizer.report.nights_page import KEPT, NightRow, Nights, render
 from optimizer.report.trend_chart import Series, trend
-from tests.report.browser import needs_browser, result, visit
+from tests.report.browser import WIDE, needs_browser, result, visit
 from tests.report.test_html import MARKUP, Page
 
 FIRST = date(2026, 10, 1)
@@ -126,10 +126,6 @@ def test_names_stay_text(hostile: str) -> None:
     for _, attrs in page.tags:
         assert not any(name.startswith("on") or name in ("src", "style") for name in attrs)
         assert (attrs.get("href") or "#").startswith(("#", "data:,"))
-
-
-WIDE = "document.title = JSON.stringify([document.documentElement.scrollWidth, window.innerWidth, " \
-       "document.querySelector('svg.plot').getBoundingClientRect().width])"  # fmt: skip
 
 
 @needs_browser
