@@ -3,8 +3,10 @@
     python -m benchmarks.what_ifs [--count N] [--cold N] [--lines N] [--gap G] [--folder DIR]
 
 Each what-if changes about 1 % of the batch: the quantities of some orders, or the stock of some products at one
-warehouse. All must reach the same gap. Cold solves are measured on the first ``--cold`` of them and scaled to all;
-both sides write whole, verified run folders on the same cores. The full size is ``--count 100 --cold 100``.
+warehouse. All must reach the same gap; both sides write whole, verified run folders on the same cores. Cold solves run
+one after another, at most ``--cold`` of them, and end as soon as they alone have taken ``ENOUGH`` times what all
+what-ifs and their baseline took, on the clock and of CPU: those left out could only add to that. The ratio printed
+scales their mean to the count of what-ifs.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from benchmarks.instances import Size, make_batch
 ROOT = Path(__file__).parents[1]
 CHANGED = 0.01
 """Share of the orders, or of the stock rows, that a what-if changes."""
+ENOUGH = 4.0
+"""Cold solves that together took so many times the what-ifs have shown what they were run for."""
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -40,6 +44,16 @@ class Spent:
     wall: float
     cpu: float
 
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.wall + other.wall, self.cpu + other.cpu)
+
+    def __truediv__(self, count: int) -> Spent:
+        return Spent(self.wall / count, self.cpu / count)
+
+    def times(self, other: Spent) -> Spent:
+        """How many times the other, of each kind."""
+        return Spent(self.wall / other.wall, self.cpu / other.cpu)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -49,13 +63,13 @@ class Measured:
     baseline: Spent
     batch: Spent
     cold: Spent
-    """of one cold solve, in the mean"""
+    """of all cold solves that were run, one for each of ``cold_gaps``"""
     warm_gaps: tuple[float, ...]
     cold_gaps: tuple[float, ...]
 
-    def ratio(self, what: str) -> float:
-        """What the what-ifs took over what as many cold solves take: ``wall`` or ``cpu``."""
-        return float(getattr(self.batch, what) / (self.count * getattr(self.cold, what)))
+    def ratio(self) -> Spent:
+        """What a what-if took over what a cold solve took, in the mean."""
+        return (self.batch / self.count).times(self.cold / len(self.cold_gaps))
 
 
 def write_what_ifs(folder: Path, lines: int, count: int, gap: float, seed: int = 0) -> tuple[Path, list[Path]]:
@@ -119,13 +133,21 @@ def measure(folder: Path, lines: int, count: int, cold_count: int, gap: float) -
     baseline, paths = write_what_ifs(folder, lines, count, gap)
     once = allot("batch", baseline, "--out", folder / "warm")
     batch = allot("batch", baseline, *paths, "--out", folder / "warm")
-    cold = [allot("solve", path, "--out", folder / "cold" / path.stem) for path in paths[:cold_count]]
-    mean = Spent(*(float(np.mean([getattr(each, what) for each in cold])) for what in ("wall", "cpu")))
+    cold, solved = Spent(0.0, 0.0), 0
+    while solved < cold_count and not enough(cold, once + batch):
+        cold += allot("solve", paths[solved], "--out", folder / "cold" / paths[solved].stem)
+        solved += 1
     warm_gaps, cold_gaps = (
         tuple(gap_of(folder / side / path.stem) for path in chosen)
-        for side, chosen in (("warm", paths), ("cold", paths[:cold_count]))
+        for side, chosen in (("warm", paths), ("cold", paths[:solved]))
     )
-    return Measured(count, once, batch, mean, warm_gaps, cold_gaps)
+    return Measured(count, once, batch, cold, warm_gaps, cold_gaps)
+
+
+def enough(cold: Spent, warm: Spent) -> bool:
+    """Whether the cold solves so far took ``ENOUGH`` times the what-ifs, on the clock and of CPU."""
+    times = cold.times(warm)
+    return min(times.wall, times.cpu) >= ENOUGH
 
 
 def main() -> None:
@@ -139,14 +161,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as aside:
         found = measure(given.folder or Path(aside), given.lines, given.count, given.cold, given.gap)
     print(f"{found.count} what-ifs of {given.lines:,} lines, gap {given.gap:.2%}, {len(os.sched_getaffinity(0))} cores")
+    solved, all_warm = len(found.cold_gaps), found.baseline + found.batch
     for name, spent, gaps in (
         ("baseline, once", found.baseline, ()),
-        ("a what-if", Spent(found.batch.wall / found.count, found.batch.cpu / found.count), found.warm_gaps),
-        ("a cold solve", found.cold, found.cold_gaps),
+        ("a what-if", found.batch / found.count, found.warm_gaps),
+        ("a cold solve", found.cold / solved, found.cold_gaps),
     ):
         largest = f", largest gap of {len(gaps)}: {max(gaps):.3%}" if gaps else ""
         print(f"{name:<16}{spent.wall:8.1f} s on the clock, {spent.cpu:8.1f} s of CPU{largest}")
-    print(f"ratio           {found.ratio('wall'):8.3f} on the clock, {found.ratio('cpu'):8.3f} of CPU")
+    for name, ratio in (
+        ("ratio", found.ratio()),
+        (f"{solved} cold solves over baseline and what-ifs", found.cold.times(all_warm)),
+    ):
+        print(f"{name}: {ratio.wall:.3f} on the clock, {ratio.cpu:.3f} of CPU")
 
 
 if __name__ == "__main__":
