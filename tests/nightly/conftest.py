@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.nightly.nights import KEEP, MONDAY, allot, make
+from tests.nightly.nights import EVERYTHING, KEEP, MONDAY, allot, make
 
 
 @pytest.fixture(scope="session")
 def monday(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A place where Monday is published; not to be changed."""
     place = tmp_path_factory.mktemp("monday")
-    done = allot("nightly", make(place, KEEP), "--business-date", MONDAY)
+    done = allot("nightly", make(place, KEEP + EVERYTHING), "--business-date", MONDAY)
     assert done.returncode == 0, done.stderr
     return place
 

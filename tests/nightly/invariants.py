@@ -20,13 +20,15 @@ from optimizer.nightly.plan_tables import PLAN_COLUMNS
 from optimizer.proof import certify
 from optimizer.report.csv_out import unguard
 from optimizer.report.write import digests
+from tests.nightly.governed_invariants import governed_violations
 
 Rows = list[tuple[Any, ...]]
 Read = Callable[[str], Rows]
 """Runs a SELECT on the store; no rows as long as the store has no tables."""
 
 ROWS = tuple(f"plan_{name}" for name in PLAN_COLUMNS)
-HISTORY = ("runs", "run_scenarios", "run_inputs", "events", "plans", "pruned_plans", *ROWS)
+LOGS = ("audit_log", "hook_outbox", "hook_attempts", "plan_figures", "night_figures", "exception_sightings")
+HISTORY = ("runs", "run_scenarios", "run_inputs", "events", "plans", "pruned_plans", *LOGS, *ROWS)
 ENDED = "SELECT run_id FROM events WHERE stage = 'record'"
 
 
@@ -62,6 +64,7 @@ def violations(site: Site, *, settled: bool, before: Mapping[str, set[tuple[Any,
     """Everything that is wrong. ``settled``: a start has come to its end since the last fault; ``before``: the history
     as it was then, of which nothing may be missing."""
     found = [*_one_plan_per_key(site), *_every_plan_whole(site), *_every_row_traced(site), *_links(site, settled)]
+    found += governed_violations(site, settled=settled)
     if before is not None:
         now = site.history()
         found += [f"{table}: {len(rows - now[table])} rows of the history are gone"
@@ -70,10 +73,13 @@ def violations(site: Site, *, settled: bool, before: Mapping[str, set[tuple[Any,
 
 
 def uncertified(site: Site) -> list[str]:
-    """Plans that count and that the independent judge rejects; only while their inputs are as they were."""
+    """Plans that count and that the independent judge rejects; without copies of inputs, only while these stay."""
     found = []
     for (folder,) in site.read(f"SELECT folder FROM current_plans WHERE config = '{site.config}'"):
-        found += [f"{folder}: {words}" for words in certify(Path(folder)).all_failures]
+        copies = Path(folder) / "inputs"
+        found += [
+            f"{folder}: {words}" for words in certify(Path(folder), copies if copies.is_dir() else None).all_failures
+        ]
     return found
 
 

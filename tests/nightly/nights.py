@@ -34,6 +34,26 @@ as_of = "scenario"
 
 KEEP = '[failure]\nno_plan = "keep"\n'
 """No second attempt: what the first one meets is what the night says."""
+RECEIVED, DOWN = "received.jsonl", "receiver.down"
+"""What the receiver of events has written, and the file that makes it refuse."""
+EVERYTHING = f"""
+[release]
+max_value_change_percent = 15
+approvers = ["anna", "ben"]
+four_eyes = true
+overrides_wait = true
+keep_inputs = true
+
+[outbound]
+format = "csv"
+
+[[hook]]
+name = "all"
+on = ["published", "kept", "failed", "crashed", "approved", "released", "rejected", "exceptions"]
+command = ["sh", "-c", 'test ! -e {DOWN} || exit 1; body=$(cat); printf "%s\\n" "$body" >> {RECEIVED}']
+attempts = 1
+"""
+"""Everything that a night may do beside its plan: a policy by which some plans wait, outbound files, events."""
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 FILE = "sqlite:///night/allot.db"
 """The store where a place names no other one in `STORE`."""

@@ -1,10 +1,11 @@
 """Killed at any moment, the night leaves the old plan or the new one, and the next start puts everything right.
 
-By hand: ``python -m tests.nightly.test_kills [ROUNDS [SEED]]`` prints what was found.
+By hand: ``python -m tests.nightly.test_kills [ROUNDS [SEED [postgresql]]]`` prints what was found.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import signal
@@ -19,8 +20,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgresql
+from tests.nightly.governed_invariants import undelivered
 from tests.nightly.invariants import processes_of, uncertified, violations
-from tests.nightly.nights import allot, command, environment, make, recover_now, site
+from tests.nightly.nights import EVERYTHING, RECEIVED, allot, command, environment, make, recover_now, site
 
 FIRST = date(2026, 1, 5)
 WINDOW_S = 0.08
@@ -45,7 +48,7 @@ class Kills:
     recovered_s: list[float] = field(default_factory=list)
 
     def run(self, rounds: int) -> None:
-        make(self.place, store=self.store)
+        make(self.place, EVERYTHING, self.store)
         self.site = site(self.place)
         self._whole_night()
         for number in range(rounds):
@@ -111,7 +114,7 @@ class Kills:
         if not plans or not plans[-1].startswith(str(self.when)) or status["business_date"] != str(self.when):
             self.violations.append(f"{self.when}: the last plans are {plans[-2:]}, the status says {status}")
         self._look(settled=True)
-        self.violations += uncertified(self.site)
+        self.violations += uncertified(self.site) + undelivered(self.site, self.place / RECEIVED)
 
     def _look(self, settled: bool, before: dict[str, set[tuple[object, ...]]] | None = None) -> None:
         found = violations(self.site, settled=settled, before=before)
@@ -145,10 +148,13 @@ def test_three_hundred_kills(tmp_path: Path, store: str | None) -> None:
     assert kill(tmp_path, 300, 1, store).violations == []
 
 
-def main(rounds: int = 300, seed: int = 1) -> int:
+def main(rounds: str = "300", seed: str = "1", database: str = "sqlite") -> int:
     """The figures of a run by hand."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = kill(Path(folder), rounds, seed)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        server = stack.enter_context(postgresql.running()) if database == "postgresql" else None
+        store = stack.enter_context(server.database()) if server else None
+        found = kill(Path(folder), int(rounds), int(seed), store)
         plans = len(found.site.plans())
     times = sorted(found.recovered_s)
     print(f"{rounds} kills {dict(found.moments)}: {plans} plans, {len(found.violations)} violations; "
@@ -158,4 +164,4 @@ def main(rounds: int = 300, seed: int = 1) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(main(*sys.argv[1:]))

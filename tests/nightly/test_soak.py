@@ -1,5 +1,7 @@
 """A hundred simulated nights with drifting demand and random faults, of a caller that lives through all of them.
 
+Everything is on: plans that wait for people, overrides, outbound files, events, removal of old plans.
+
 By hand: ``python -m tests.nightly.test_soak [sqlite | postgresql [NIGHTS [SEED]]]`` prints what was found.
 """
 
@@ -27,9 +29,11 @@ from optimizer.nightly.lock import LockedError, NightLock
 from optimizer.nightly.night import run_night
 from tests import postgresql
 from tests.nightly.faulty_calls import COMPILER, Fault, FaultyCalls
+from tests.nightly.governed_invariants import undelivered
 from tests.nightly.invariants import Site, processes_of, uncertified, violations
-from tests.nightly.nights import CONFIG, FILE, STORE, command, environment, site, store_of
+from tests.nightly.nights import CONFIG, EVERYTHING, FILE, RECEIVED, STORE, command, environment, site, store_of
 from tests.nightly.soak_feed import DAMAGES, RULES, Feed
+from tests.nightly.soak_people import People, die
 
 FIRST = date(2026, 3, 2)
 OLD = date(2026, 2, 27)
@@ -38,8 +42,6 @@ WARM_NIGHTS = 20
 """By then everything that is loaded once is loaded."""
 GROWTH = 0.10
 """So much may the memory of the caller grow from there to the end."""
-DEATH_S = 10
-"""How long what a killed night started may take to die: the kernel kills it, one process after the other."""
 FAULTS = ("none",) * 6 + ("kill", "kill", "call", "call", "locked", "wall", "old date") + tuple(DAMAGES)
 CALLS = (("write", 250), ("sync", 40), ("rename", 12), ("open", 250))
 """Kinds of system calls, and about how many of each a night makes below its folder."""
@@ -58,6 +60,8 @@ class Soak:
     exits: Counter[int] = field(default_factory=Counter)
     memory_mb: list[float] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
+    settled: bool = True
+    """Whether a start came to its end since the last fault."""
 
     def run(self, nights: int) -> None:
         if self.store:
@@ -66,29 +70,36 @@ class Soak:
         self.feed = Feed(self.place / "case", self.dice)
         self.calls = FaultyCalls(self.place) if COMPILER else None
         self._configure("")
+        self.people = People(self.config, self.site, self.dice)
         for number in range(nights):
-            fault = self.dice.choice(FAULTS) if number else "none"
-            self._date(FIRST + timedelta(days=number), fault)
+            fault = self.dice.choice(FAULTS) if 0 < number < nights - 1 else "none"
+            if number:
+                self._day(number, FIRST + timedelta(days=number), last=number == nights - 1)
+            self._date(number, FIRST + timedelta(days=number), fault)
             self.memory_mb.append(psutil.Process().memory_info().rss / 2**20)
             self.descriptors.append(psutil.Process().num_fds())
+        self.violations += undelivered(self.site, self.place / RECEIVED)
         if nights > WARM_NIGHTS:
             self._judge_growth()
 
     def _configure(self, more: str) -> None:
         self.config = self.place / "night.toml"
         text = CONFIG.replace('as_of = "scenario"\n', "").replace(FILE, store_of(self.place))
-        self.config.write_text(text + RULES + more)
+        self.config.write_text(text + RULES + more + EVERYTHING)
 
-    def _date(self, when: date, fault: str) -> None:
+    def _date(self, number: int, when: date, fault: str) -> None:
         """An evening, and unless it went well, in two of three cases the morning after."""
         self.faults[fault] += 1
         self.feed.arrive(when)
+        if number and self.settled:
+            self.people.pin(when)
         plans, before, counts = self.site.plans(), self.site.history(), self._counts()
         if fault in DAMAGES:
             self.feed.damage(fault, when)
         code = self._evening(when, fault)
         self.exits[code] += 1
-        found = violations(self.site, settled=fault not in ("kill", "call"), before=before)
+        self.settled = fault not in ("kill", "call")
+        found = violations(self.site, settled=self.settled, before=before)
         found += [f"still at work: {process}" for process in processes_of(self.site.home)]
         more = len(self.site.plans()) - len(plans)
         if code not in self._expected(fault):
@@ -97,18 +108,24 @@ class Soak:
             found.append(f"exit {code} and {more} plans more")
         if (fault == "old date" or not more) and self._counts() != counts:
             found.append(f"{self._counts()} counts in place of {counts}")
-        if more and not found and fault != "old date":
+        if more and not found:
             found += uncertified(self.site)
         if not more and self.dice.random() < 2 / 3:
             found += self._morning(when)
         self.violations += [f"{when} {fault}: {each}" for each in found]
+
+    def _day(self, number: int, when: date, *, last: bool) -> None:
+        """People decide about what waits."""
+        self.people.day(number, when, last=last)
+        found = violations(self.site, settled=False)
+        self.violations += [f"{when} by day: {each}" for each in found]
 
     def _morning(self, when: date) -> list[str]:
         """The cause is put right, and the night started once more."""
         self.feed.arrive(when)
         self._configure("")
         outcome = run_night(self.config, when)
-        plans = self.site.plans()
+        plans, self.settled = self.site.plans(), True
         found = violations(self.site, settled=True) + uncertified(self.site)
         if outcome.exit_code != OK or not plans[-1].startswith(str(when)):
             found.append(f"in the morning exit {outcome.exit_code}: {outcome.summary}")
@@ -120,12 +137,7 @@ class Soak:
             words = command("nightly", self.config, "--business-date", when)
             night = subprocess.Popen(words, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(self.dice.uniform(0.3, 5))
-            night.send_signal(signal.SIGKILL)
-            code = night.wait()
-            until = time.monotonic() + DEATH_S
-            while processes_of(self.site.home) and time.monotonic() < until:
-                time.sleep(0.02)
-            return code
+            return die(night, self.site.home)
         if fault == "call" and self.calls:
             kind, most = self.dice.choice(CALLS)
             chosen = Fault(kind, self.dice.choice((errno.EIO, errno.ENOSPC, errno.EACCES)), self.dice.randint(1, most))
@@ -163,6 +175,7 @@ class Soak:
     def figures(self) -> str:
         warm = min(WARM_NIGHTS, len(self.memory_mb) - 1)
         return (f"{len(self.memory_mb)} nights, faults {dict(self.faults)}, exit codes {dict(self.exits)}, "
+                f"people {dict(self.people.done)}, "
                 f"{len(self.site.plans())} plans: {len(self.violations)} violations; "
                 f"memory {self.memory_mb[warm]:.0f} MB at night {warm + 1}, {self.memory_mb[-1]:.0f} MB at the end; "
                 f"descriptors {self.descriptors[warm]}, then {self.descriptors[-1]}")  # fmt: skip

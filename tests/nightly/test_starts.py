@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from optimizer.errors import LOCKED, OK
+from tests.nightly.governed_invariants import undelivered
 from tests.nightly.invariants import Site, uncertified, violations
-from tests.nightly.nights import CONFIG, command, environment, make, site
+from tests.nightly.nights import CONFIG, EVERYTHING, RECEIVED, command, environment, make, site
 
 FIRST = date(2026, 1, 5)
 MOST = 8
@@ -38,14 +39,18 @@ class Rounds:
     violations: list[str] = field(default_factory=list)
 
     def run(self, rounds: int) -> None:
-        configs = [make(self.place), self.place / "other.toml"]
-        configs[1].write_text(CONFIG.replace('"night"', '"other"').replace("night/published", "other/published"))
+        configs = [make(self.place, EVERYTHING), self.place / "other.toml"]
+        configs[1].write_text(
+            CONFIG.replace('"night"', '"other"').replace("night/published", "other/published") + EVERYTHING
+        )
         first = site(self.place)
         self.sites = [first, Site(self.place / "other", first.read, "other")]
         for number in range(rounds):
             several = 2 if number % TWO_EVERY == TWO_EVERY - 1 else 1
             self._round(configs[:several], FIRST + timedelta(days=number))
         self.violations += uncertified(first)
+        for each in self.sites:
+            self.violations += undelivered(each, self.place / RECEIVED)
 
     def _round(self, configs: list[Path], when: date) -> None:
         plans, history = [each.plans() for each in self.sites], self.sites[0].history()

@@ -21,7 +21,7 @@ import pytest
 from optimizer.errors import DEFECT, LIMIT_NO_PLAN, OK, VERIFICATION_FAILED
 from tests.nightly.faulty_calls import COMPILER, ERRORS, Ended, Fault, FaultyCalls
 from tests.nightly.invariants import violations
-from tests.nightly.nights import KEEP, MONDAY, TUESDAY, allot, make, recover_now, site
+from tests.nightly.nights import EVERYTHING, KEEP, MONDAY, TUESDAY, allot, make, recover_now, site
 
 KINDS = ("sync", "rename", "write", "open")
 
@@ -115,7 +115,7 @@ def main(stride: str = "1", *kinds: str) -> int:
     """The figures of a run by hand."""
     with tempfile.TemporaryDirectory() as folder:
         trials = Trials(Path(folder), Path(folder) / "clean")
-        done = allot("nightly", make(trials.clean, KEEP), "--business-date", MONDAY)
+        done = allot("nightly", make(trials.clean, KEEP + EVERYTHING), "--business-date", MONDAY)
         assert done.returncode == OK, done.stderr
         for kind in kinds or KINDS:
             trials.all_of(kind, int(stride))
