@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from optimizer.model import terms
 from optimizer.model.build import Model
 from optimizer.model.calendar import SPAN
-from optimizer.model.limits import ENDLESS
 from optimizer.model.ragged import expand, first_of, ranks_of
 from optimizer.solution.extract import plan_from_values, values_from_plan
 from optimizer.solution.ledger import Ledger
@@ -36,7 +35,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-STOCK_ROWS = ("warehouse_stock", "lot_stock")
 SPLIT = -1
 """Stands for the lane of a shipment that is several: an order that ships complete, each line from its best lane."""
 
@@ -167,34 +165,15 @@ class _Maker:
             )
         ]
         first, last = (np.searchsorted(codes[0], codes[1], side=side) for side in ("left", "right"))
-        self._stock_room(ledger, ways, first, last)
+        self._arc_room(ways, first, last)
         return _Round(Survey(ledger, ways, lines), first, last)
 
-    def _stock_room(self, ledger: Ledger, ways: Ways, first: Ints, last: Ints) -> None:
-        """What the model's own rows leave of stock, where they say it of the arc: lots that expire are no limit there
-        to what leaves before. Elsewhere (services that share lots) what the ledger says stands.
-        """
-        row, arc, uses = self.stock_entries
-        activity = activity_of(self.model, values_from_plan(self.model, ledger.plan))
-        left = np.maximum(self.model.linear.row_upper[row] - activity[row], 0.0)
-        room = np.full(len(self.steps), ENDLESS, dtype=np.int64)
-        np.minimum.at(room, arc, np.floor(left / uses + SLIP).astype(np.int64))
-        known, steps = room < ENDLESS, np.where(self.usable, np.minimum(room, self.model.arcs.upper - self.steps), 0)
-        total = np.concatenate([[0], np.cumsum(np.where(known, steps * self.model.arcs.step, 0))])
-        counted = np.concatenate([[0], np.cumsum(known)])
-        direct = (last > first) & (counted[last] - counted[first] == last - first)
-        stock = ways.rooms[LIMITS.index("warehouse_stock")]
-        stock[direct] = (total[last] - total[first])[direct]
-
-    @cached_property
-    def stock_entries(self) -> tuple[Ints, Ints, Floats]:
-        """(row, arc, use) of the rows of stock and of lots in which arcs stand themselves."""
-        linear, start = self.model.linear, self.model.linear.columns("ship_qty").start
-        rows = np.concatenate([linear.rows(family).positions for family in STOCK_ROWS])
-        place, entry = expand(linear.indptr[rows], linear.indptr[rows + 1])
-        arc, use = linear.indices[entry].astype(np.int64) - start, linear.data[entry]
-        keep = (arc >= 0) & (arc < len(self.steps)) & (use > 0)
-        return rows[place[keep]], arc[keep], use[keep]
+    def _arc_room(self, ways: Ways, first: Ints, last: Ints) -> None:
+        """No way takes more than the model lets its arcs carry, whatever the reason: a pin, a band of weight, a lot."""
+        steps = np.where(self.usable, self.model.arcs.upper - self.steps, 0)
+        total = np.concatenate([[0], np.cumsum(steps * self.model.arcs.step)])
+        stock, there = ways.rooms[LIMITS.index("warehouse_stock")], last > first
+        stock[there] = np.minimum(stock, total[last] - total[first])[there]
 
     def _asked(self, found: _Round) -> _Shipments:
         """Of each order the shipment that earns most; only where it earns anything."""
