@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import math
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,7 +23,7 @@ from optimizer.errors import InputError
 from optimizer.nightly.config import NightlyConfig, read_config
 from optimizer.nightly.hooks.deliver import deliver
 from optimizer.nightly.hooks.outbox import emit, pending
-from optimizer.nightly.hooks.send import signature
+from optimizer.nightly.hooks.send import retry_after, signature
 from optimizer.nightly.hooks.settings import Kind
 from optimizer.nightly.night import run_night
 from optimizer.nightly.store import WRITE, Store
@@ -69,8 +70,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(bytes([letter]))
                 time.sleep(0.1)
         else:
-            self.send_response(int(answer))
+            status, _, retry_after = str(answer).partition(", retry after ")
+            self.send_response(int(status))
             self.send_header("Location", "/elsewhere")
+            if retry_after:
+                self.send_header("Retry-After", retry_after)
             self.end_headers()
 
     do_GET = do_POST  # noqa: N815
@@ -146,6 +150,10 @@ def test_what_is_posted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     [
         (500, 3, "failed", "it answered 500"),
         (429, 3, "failed", "it answered 429"),
+        ("429, retry after 0", 3, "failed", "it answered 429"),
+        ("503, retry after 61", 1, "failed", "it answered 503"),
+        ("503, retry after Fri, 31 Dec 2999 23:59:59 GMT", 1, "failed", "it answered 503"),
+        ("503, retry after Sun, 06 Nov 1994 08:49:37 GMT", 3, "failed", "it answered 503"),
         (302, 3, "failed", "it answered 302"),
         (401, 1, "failed", "it answered 401"),
         (410, 1, "refused", "it answered 410"),
@@ -169,6 +177,35 @@ def test_receivers_that_misbehave(tmp_path: Path, answer: int | str, seen: int, 
         assert numbers[seen:] == ([2] if outcome == "refused" else [1, 2])
         first = {headers["idempotency-key"] for headers, body in server.seen if json.loads(body)["number"] == 1}
         assert len(first) == 1
+
+
+def test_a_receiver_is_left_alone_for_as_long_as_it_asks(tmp_path: Path) -> None:
+    with receiving("503, retry after 1") as server, opened(tmp_path, hook(server.url)) as parts:
+        event(*parts)
+        start = time.monotonic()
+        assert deliver(*parts).delivered == 1
+        assert time.monotonic() - start >= 1
+        assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, 0),
+        ("", 0),
+        ("120", 120),
+        ("-5", 0),
+        ("soon", 0),
+        ("1.5", 0),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 7),
+        ("Sun, 06 Nov 1994 08:49:27 GMT", 0),
+        ("Sun, 99 Nov 1994 08:49:37 GMT", 0),
+        ("9" * 400, math.inf),
+    ],
+)
+def test_how_long_a_receiver_asks_to_wait(value: str | None, seconds: float) -> None:
+    now = datetime(1994, 11, 6, 8, 49, 30, tzinfo=UTC).timestamp()
+    assert retry_after(value, now) == seconds
 
 
 def test_an_address_that_is_none_is_a_receiver_that_fails(tmp_path: Path) -> None:

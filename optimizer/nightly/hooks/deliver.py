@@ -80,7 +80,7 @@ def _attempts(store: Store, config: NightlyConfig, hook: Hook, event: Row, stop:
     for left in reversed(range(hook.attempts)):
         ended = send(hook, event, config.folder)
         note_attempt(store, event, ended.outcome, ended.reason)
-        if ended.outcome != FAILED or not ended.again or not left or stop.wait(wait):
+        if ended.outcome != FAILED or not ended.again or not left or stop.wait(max(wait, ended.wait_s)):
             break
         wait *= 2
     return ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import email.utils
 import hashlib
 import hmac
 import http.client
@@ -29,15 +30,19 @@ NOT_THIS_EVENT = frozenset({400, 409, 410, 413, 415, 422})
 """Answers that mean the event and not the receiver: asking again would bring the same answer."""
 NOT_TONIGHT = frozenset({401, 403, 404, 405})
 """Answers that a person must do something about: not tried again in this night."""
+LONGEST_WAIT_S = 60.0
+"""A receiver that wants to be left alone for longer gets the event from the next start."""
 ENCODED_SECRET = "whsec_"
 """What base64 secrets of Standard Webhooks begin with."""
 
 
 class Attempt:
-    """What an attempt came to; ``again``: whether another one in the same night is worth it."""
+    """What an attempt came to; ``again``: whether another one in the same night is worth it, after ``wait_s`` seconds
+    or more if the receiver asked for that.
+    """
 
-    def __init__(self, outcome: str, reason: str = "", *, again: bool = False) -> None:
-        self.outcome, self.reason, self.again = outcome, reason, again
+    def __init__(self, outcome: str, reason: str = "", *, again: bool = False, wait_s: float = 0.0) -> None:
+        self.outcome, self.reason, self.again, self.wait_s = outcome, reason, again, wait_s
 
 
 def send(hook: Hook, event: Row, folder: Path) -> Attempt:
@@ -102,9 +107,22 @@ def _post(address: str, headers: dict[str, str], body: bytes, seconds: float) ->
     except urllib.error.HTTPError as error:
         error.close()
         outcome = REFUSED if error.code in NOT_THIS_EVENT else FAILED
-        return Attempt(outcome, f"it answered {error.code}", again=error.code not in NOT_TONIGHT)
+        wait_s = retry_after(error.headers.get("Retry-After"), time.time())
+        again = error.code not in NOT_TONIGHT and wait_s <= LONGEST_WAIT_S
+        return Attempt(outcome, f"it answered {error.code}", again=again, wait_s=wait_s)
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Attempt(FAILED, f"it could not be reached: {_unreached(error)}", again=True)
+
+
+def retry_after(value: str | None, now: float) -> float:
+    """Seconds that a header ``Retry-After`` (RFC 9110, 10.2.3: seconds or a date) asks to wait; 0 if it says none."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(email.utils.parsedate_to_datetime(text).timestamp() - now, 0.0)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
 
 
 def _unreached(error: Exception) -> str:
