@@ -46,6 +46,11 @@ STEPS_PER_SECOND = 4_000_000
 FEWEST_PASSES, MOST_PASSES = 60, 250
 PASS_SHARE = 0.3
 """Share of the work that prices get, if that is more passes than the fewest and fewer than the most."""
+STAGE_GROWTH, STAGE_MOVES = 8, 200
+"""Where a gap is asked for, moves and exact programs are tried with little work first, then with so many times as much;
+the first try has so many moves a block at least. Else a batch whose gap is soon closed would take a share of the time
+limit, however long that is: the search cools down as slowly as the limit allows.
+"""
 WARM_PASSES, WARM_RATE = 100, 0.02
 """Passes of the ascent, and its first rate, where prices of an earlier run are known."""
 WARM_TURNS, WARM_MOVES, WARM_OPENERS, WARM_HEAT = 5, 0.01, 0.05, 0.02
@@ -119,6 +124,8 @@ def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
 class Run:
     """One solve: the best plan and the best bound so far."""
 
+    exact_share = EXACT_SHARE
+
     def __init__(
         self, linear: LinearModel, problem: Problem, request: Request, reporter: Reporter, pool: ThreadPoolExecutor,
         threads: int,
@@ -163,9 +170,13 @@ class Run:
         if self.small:
             until_s = self.left_s - FIRST_SHARE * self.request.options.time_limit_s
             self._solve_parts(self.small, FIRST_SHARE, until_s)
-        if not self._ended():
-            self._search()
-            self._settle()
+        shares = self._stages()
+        for number, share in enumerate(shares):
+            if self._ended():
+                break
+            until_s = self.left_s * (1.0 - share / sum(shares[number:]))
+            self._search(share, until_s)
+            self._settle(share, until_s)
         self.kept_s = 0.0
         if self.last and not self._ended():
             self._solve_parts(self.last, LAST_SHARE, RESERVE_S)
@@ -255,19 +266,27 @@ class Run:
             self._offer(self._with_settled(self.values.copy()))
         self.log.append(f"{len(parts)} exact parts: value {self.value!r}, bound {self.bound!r}")
 
-    def _search(self) -> None:
+    def _stages(self) -> list[float]:
+        """Shares of the work, small to large, that moves and exact programs get by turns; they add up to 1."""
+        shares, moves = [1.0], self.work.moves / STAGE_GROWTH
+        while self.request.options.gap > 0 and moves >= STAGE_MOVES * self.problem.blocks.n_blocks:
+            shares, moves = [shares[0] / STAGE_GROWTH, *shares], moves / STAGE_GROWTH
+        return [share / sum(shares) for share in shares]
+
+    def _search(self, share: float, until_s: float) -> None:
+        """Moves, this share of all. They leave time for exact programs before ``until_s`` seconds are left."""
         if not self.improver.problem.movable.any():
             return
-        rest = EXACT_SHARE * max(self.left_s, 0.0)
-        rounds = self.improver.rounds(self.work.moves, lambda: self.left_s - rest - RESERVE_S)
+        rest = until_s + self.exact_share * max(self.left_s - until_s, 0.0)
+        rounds = self.improver.rounds(int(share * self.work.moves), lambda: self.left_s - rest - RESERVE_S)
         for number, moved in enumerate(rounds, start=1):
             self._keep()
             self.log.append(f"round {number}: {moved:,} moves, value {self.value!r}, bound {self.bound!r}")
             if self._ended():
                 break
 
-    def _settle(self, share: float = 1.0) -> None:
-        """Exact programs over all blocks, sweep after sweep, as many as this share of the work allows."""
+    def _settle(self, share: float, until_s: float = 0.0) -> None:
+        """Exact programs over all blocks, sweep after sweep: a share of them, or until ``until_s`` seconds are left."""
         highspy.Highs.resetGlobalScheduler(True)  # other threads than before
         settler = self._settler()
         done = 0
@@ -275,9 +294,10 @@ class Run:
             if not parts:  # nothing can be moved, in no sweep
                 return
             for part in parts:
-                if done >= share * self.work.openers or self._ended():
+                seconds = self.left_s - until_s - RESERVE_S
+                if done >= share * self.work.openers or seconds <= 0 or self._ended():
                     return
-                done += settler.better(part, allowed, self.threads, self.left_s - RESERVE_S)
+                done += settler.better(part, allowed, self.threads, seconds)
                 self._keep()
                 self.log.append(f"exact, {done:,} openers: value {self.value!r}, bound {self.bound!r}")
 

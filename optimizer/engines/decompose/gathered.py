@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from optimizer.engines.adapter import Answer, Reporter, Request
 from optimizer.engines.child import Emit
 from optimizer.engines.decompose.dual import FEW_NODES
-from optimizer.engines.decompose.engine import EXACT_SHARE, RESERVE_S, Run
+from optimizer.engines.decompose.engine import EXACT_SHARE, Run
 from optimizer.engines.decompose.gather import SharedRows
 from optimizer.engines.decompose.plan import broken_rows, row_prices, value_of
 from optimizer.engines.decompose.problem import Floats, Ints, Problem
@@ -41,6 +41,8 @@ def solve_gathered(
 class GatheredRun(Run):
     """One solve without a matrix; ``values`` are the steps of the arcs."""
 
+    exact_share = 0.0
+
     def __init__(
         self, problem: Problem, rows: tuple[SharedRows, ...], parts: Ints, request: Request, emit: Emit,
         pool: ThreadPoolExecutor, threads: int,
@@ -64,17 +66,7 @@ class GatheredRun(Run):
         self._construct()  # a plan before the first price: passes of a large batch take long
         super()._price()
 
-    def _search(self) -> None:
-        for number, moved in enumerate(self.improver.rounds(self.work.moves, self._left_s), start=1):
-            self._keep()
-            self.log.append(f"round {number}: {moved:,} moves, value {self.value!r}, bound {self.bound!r}")
-            if self._ended():
-                break
-
-    def _left_s(self) -> float:
-        return self.request.left_s - RESERVE_S
-
-    def _settle(self, share: float = 1.0) -> None:
+    def _settle(self, share: float, until_s: float = 0.0) -> None:
         """Exact programs are cut out of the matrix, and there is none."""
 
     def _keep(self) -> None:

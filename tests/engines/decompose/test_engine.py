@@ -76,6 +76,17 @@ def test_the_same_work_gives_the_same_plan_however_fast_the_machine(model: Model
     assert one.bound == two.bound
 
 
+def test_a_long_limit_makes_no_easy_gap_slow(model: Model, tmp_path: Path) -> None:
+    moves = []
+    for limit_s in (3.0, 300.0):
+        options = replace(WORK, time_limit_s=limit_s, gap=0.02)
+        request = Request(options, tmp_path, deadline=time.monotonic() + 3_600, role=roles(model.linear))
+        found = engine.solve(model.linear, request, Deaf())
+        assert found.native == "gap closed"
+        moves.append(found.stats["moves"])
+    assert 0 < moves[1] < 5 * moves[0]
+
+
 def test_progress_tells_of_plans_and_bounds_early(model: Model) -> None:
     steps = []
     solve(model.linear, OWN, WORK, on_progress=steps.append)
