@@ -116,6 +116,13 @@ def event(store: Store, config: NightlyConfig, number: int = 1) -> None:
         emit(connection, config, "published", {"number": number})
 
 
+def wait_for(path: Path) -> None:
+    until = time.monotonic() + 120
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert path.exists()
+
+
 def outcomes(store: Store) -> list[str]:
     return [row["outcome"] for row in store.rows("SELECT outcome FROM hook_attempts ORDER BY number")]
 
@@ -249,6 +256,30 @@ def test_a_command_reads_the_event(tmp_path: Path) -> None:
         assert deliver(*parts).delivered == 1
         [row] = parts[0].rows("SELECT event_id, body FROM hook_outbox")
         assert (tmp_path / "told").read_text() == row["event_id"] + row["body"]
+
+
+def test_a_command_has_the_whole_event_even_if_we_are_killed(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, time; open('begun', 'w').close(); "
+        "[time.sleep(0.01) for _ in iter(lambda: os.path.exists('go'), True)]; "
+        "open('aside', 'w').write(sys.stdin.read()); os.rename('aside', 'told')"
+    )
+    deliver_it = (
+        "import sys; from pathlib import Path; from optimizer.nightly.config import read_config; "
+        "from optimizer.nightly.hooks.deliver import deliver; from optimizer.nightly.store import Store; "
+        "config = read_config(Path(sys.argv[1])); deliver(Store(config.store_url(), config.folder), config)"
+    )
+    with opened(tmp_path, command_hook(code, "timeout_s = 100")) as (store, config):
+        with store.transaction(WRITE) as connection:
+            emit(connection, config, "published", {"text": "x" * 200_000})  # more than a pipe holds
+        words = [sys.executable, "-c", deliver_it, str(tmp_path / "night.toml")]
+        with subprocess.Popen(words, env=environment(), cwd=tmp_path) as caller:
+            wait_for(tmp_path / "begun")
+            caller.kill()
+        (tmp_path / "go").touch()
+        wait_for(tmp_path / "told")
+        [row] = store.rows("SELECT body FROM hook_outbox")
+        assert (tmp_path / "told").read_text() == row["body"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import os
 import signal
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
@@ -133,15 +134,21 @@ def _unreached(error: Exception) -> str:
 
 
 def _command(hook: Hook, command: tuple[str, ...], event: Row, folder: Path) -> Attempt:
-    """A program of its own process group, without a shell; what it says is its own affair."""
+    """A program of its own process group, without a shell; what it says is its own affair.
+
+    It reads the event from a file without a name: of a pipe it might get a part, or nothing, if we are killed.
+    """
     environment = {**os.environ, "ALLOT_EVENT_ID": event["event_id"], "ALLOT_EVENT_KIND": event["kind"]}
     try:
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                 cwd=folder, env=environment, start_new_session=True)  # fmt: skip
+        with tempfile.TemporaryFile() as body:
+            body.write(event["body"].encode())
+            body.seek(0)
+            child = subprocess.Popen(command, stdin=body, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                     cwd=folder, env=environment, start_new_session=True)  # fmt: skip
     except (OSError, ValueError) as error:
         return Attempt(FAILED, f"it could not be started: {getattr(error, 'strerror', None) or type(error).__name__}")
     try:
-        child.communicate(event["body"].encode(), timeout=float(hook.timeout_s))
+        child.wait(timeout=float(hook.timeout_s))
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
