@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -111,14 +113,16 @@ def _outbound(site: Site, settled: bool) -> Iterator[str]:
     if not shelf.is_dir():
         return
     stored = Counter(plan for (plan,) in site.read("SELECT plan_id FROM plan_reservations"))
-    for plan_id in site.kept():
+    balanced = {plan for (plan,) in site.read("SELECT DISTINCT plan_id FROM plan_balances")}
+    handed = [plan for plan in site.kept() if plan in balanced]  # the others were planned without outbound files
+    for plan_id in handed:
         folder = shelf / "plans" / plan_id
         try:
-            stated = json.loads((folder / "outbound.json").read_text())["files"]
+            about = json.loads((folder / "outbound.json").read_text())
+            stated, fmt = about["files"], about["format"]
             found = {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-                     for path in folder.rglob("*.csv")}  # fmt: skip
-            with (folder / "reservations.csv").open(newline="") as file:
-                rows = len(list(csv.DictReader(file)))
+                     for path in folder.rglob(f"*.{fmt}")}  # fmt: skip
+            rows = _count(folder / f"reservations.{fmt}")
         except (OSError, ValueError, KeyError) as error:
             yield f"outbound files of {plan_id} are torn: {error}"
             continue
@@ -128,9 +132,17 @@ def _outbound(site: Site, settled: bool) -> Iterator[str]:
             yield f"{rows} reservations of {plan_id} in its file, {stored[plan_id]} in the store"
     if not settled:
         return
-    left = {path.name for path in (shelf / "plans").iterdir()} ^ set(site.kept())
+    left = {path.name for path in (shelf / "plans").iterdir()} ^ set(handed)
     yield from (f"left over or lost: outbound/plans/{name}" for name in sorted(left))
     links = {link.name: link.resolve().name for link in (shelf / "current").iterdir()}
-    current = f"SELECT scenario, plan_id FROM current_plans WHERE config = '{site.config}'"
-    if links != (counts := dict(site.read(current))):
+    current = site.read(f"SELECT scenario, plan_id FROM current_plans WHERE config = '{site.config}'")
+    if links != (counts := {scenario: plan for scenario, plan in current if plan in handed}):
         yield f"outbound links {links} differ from the store {counts}"
+
+
+def _count(table: Path) -> int:
+    """Rows of an outbound file."""
+    if table.suffix == ".parquet":
+        return int(pq.read_metadata(table).num_rows)
+    with table.open(newline="") as file:
+        return len(list(csv.DictReader(file))) if table.suffix == ".csv" else sum(1 for _ in file)

@@ -140,9 +140,11 @@ def recover_now(place: Path) -> None:
 
 def assert_whole(place: Path) -> None:
     """Every plan in the store and in the folder is whole, and the link leads to one that was published."""
-    assert violations(site(place), settled=False) == []
+    found = violations(site(place), settled=False)
+    assert found == [], found
 
 
 def assert_tidy(place: Path) -> None:
     """Besides, the link is that of the store, and nothing is left of the way there: no temporary file, no process."""
-    assert violations(site(place), settled=True) == []
+    found = violations(site(place), settled=True)
+    assert found == [], found
