@@ -28,7 +28,7 @@ WORK = SolveOptions(time_limit_s=3.0, gap=0.0, threads=2, seed=1)
 def test_values_and_bounds_enclose_the_optimum_of_highs(rules: bool) -> None:
     with SolveServer("highs") as highs, SolveServer(OWN, threads=1) as own:
         reached = []
-        for seed in range(5):
+        for seed in range(8):
             linear = random_orders(100 + seed, 15, rules=rules)
             best = highs.solve(linear, SolveOptions(gap=0.0))
             found = own.solve(linear, SolveOptions(time_limit_s=10.0, gap=0.0))
