@@ -19,6 +19,7 @@ from optimizer.errors import (
     LIMIT_WITH_PLAN,
     OK,
     VERIFICATION_FAILED,
+    VerificationError,
 )
 from optimizer.nightly.attempt import Attempt, Order, attempt
 from optimizer.nightly.config import NightlyConfig
@@ -55,7 +56,17 @@ class Ladder:
         self.config, self.settings, self.work, self.stop, self.say = config, settings, work, stop, say
 
     def climb(self, pulled: Pulled) -> Climbed:
-        """The first step that brings a plan within the largest gap; else the reason of the last attempt."""
+        """The first step that brings a plan within the largest gap; else the reason of the last attempt.
+
+        What an attempt wrote may be beyond reading: no step is taken on a guess about it.
+        """
+        try:
+            return self._climb(pulled)
+        except VerificationError as error:
+            self.say(Entry("solve", "failed", str(error), pulled.name, KEPT, error.exit_code))
+            return Climbed(error.exit_code, KEPT, str(error))
+
+    def _climb(self, pulled: Pulled) -> Climbed:
         first = self._try(pulled, FULL)
         if first.folder or first.exit_code in (BAD_INPUT, INTERRUPTED_INT):
             return first
@@ -151,12 +162,15 @@ def attempt_folder(work: Path, scenario: str, step: str) -> Path:
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """`run.json` of a folder with exact numbers; empty if there is none."""
+    """`run.json` of a folder with exact numbers, empty if there is none; `VerificationError` if it is unreadable."""
+    path = folder / "run.json"
     try:
-        found = json.loads((folder / "run.json").read_bytes(), parse_float=Decimal, parse_int=Decimal)
-    except (OSError, ValueError):
+        found: dict[str, Any] = json.loads(path.read_bytes(), parse_float=Decimal, parse_int=Decimal)
+    except FileNotFoundError:
         return {}
-    return found if isinstance(found, dict) else {}
+    except (OSError, ValueError) as error:
+        raise VerificationError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    return found
 
 
 def proven_gap(run: dict[str, Any]) -> Decimal | None:

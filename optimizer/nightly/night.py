@@ -226,13 +226,14 @@ class Night:
         ready = []
         for pulled, found in climbed:
             assert found.folder is not None
+            failures = []
             try:
+                if plans.inputs_of(found.folder) != pulled.table_digests():
+                    failures.append("the inputs changed while they were planned with")
                 verdict = certify(found.folder)
-                failures = verdict.all_failures
+                failures += verdict.all_failures
             except AllotError as error:
-                failures = [_words(error)]
-            if plans.inputs_of(found.folder) != pulled.table_digests():
-                failures = ["the inputs changed while they were planned with", *failures]
+                failures.append(_words(error))
             if failures:
                 self._give_up("verify", pulled.name, VERIFICATION_FAILED, "; ".join(failures[:TOLD_FINDINGS]))
                 continue

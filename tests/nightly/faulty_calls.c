@@ -26,6 +26,7 @@ struct plan {
     int32_t shift_s, shift_from;       /* seconds to add to the clock of the day, once it was asked so many times */
     int32_t asked, padding;
     char folder[1024], path[1024];     /* only below this folder; the path of the first that failed */
+    char name[64];                     /* only paths that end with this, if anything */
 };
 
 static struct plan *plan;
@@ -63,6 +64,8 @@ static int fails(enum kind kind, const char *path) {
     if (!plan || (enum kind)plan->kind != kind) return 0;
     size_t size = strlen(plan->folder);
     if (strncmp(path, plan->folder, size) || (path[size] != '/' && path[size] != 0)) return 0;
+    size_t length = strlen(path), tail = strlen(plan->name);
+    if (length < tail || strcmp(path + length - tail, plan->name)) return 0;
     int number = __atomic_add_fetch(&plan->calls, 1, __ATOMIC_SEQ_CST);
     if (number != plan->nth && !(plan->lasting && number > plan->nth)) return 0;
     if (__atomic_add_fetch(&plan->failed, 1, __ATOMIC_SEQ_CST) == 1) snprintf(plan->path, sizeof plan->path, "%s", path);

@@ -18,7 +18,7 @@ from tests.nightly.nights import command, environment
 SOURCE = Path(__file__).with_suffix(".c")
 KINDS = ("", "write", "sync", "rename", "open", "mkdir", "unlink")
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
-LAYOUT = struct.Struct("=iiiiiiiiii1024s1024s")
+LAYOUT = struct.Struct("=iiiiiiiiii1024s1024s64s")
 COMPILER = shutil.which("cc")
 
 
@@ -26,6 +26,7 @@ COMPILER = shutil.which("cc")
 class Fault:
     """The ``nth`` call of a kind fails with ``error``, or if ``lasting`` all from then on; nth 0: none does.
 
+    Only calls on files of this ``name`` count, where there is one.
     The clock of the day goes by ``shift_s`` seconds wrong from the ``shift_from``-th time on that it is asked for.
     """
 
@@ -35,9 +36,11 @@ class Fault:
     lasting: bool = False
     shift_s: int = 0
     shift_from: int = 1
+    name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.nth}{' and later' if self.lasting else ''} {errno.errorcode[self.error]}"
+        of = f" of {self.name}" if self.name else ""
+        return f"{self.kind} {self.nth}{of}{' and later' if self.lasting else ''} {errno.errorcode[self.error]}"
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,9 @@ class FaultyCalls:
         """``allot WORDS`` with the fault below a folder."""
         folder = str(below.resolve()).encode()
         order = (KINDS.index(fault.kind), fault.error, fault.nth, int(fault.lasting), 0, 0)
-        self.plan.write_bytes(LAYOUT.pack(*order, fault.shift_s, fault.shift_from, 0, 0, folder, b""))
+        name = f"/{fault.name}".encode() if fault.name else b""
+        self.plan.write_bytes(LAYOUT.pack(*order, fault.shift_s, fault.shift_from, 0, 0, folder, b"", name))
         faulty = {**environment(), "LD_PRELOAD": str(self.library), "ALLOT_FAULT_PLAN": str(self.plan)}
         done = subprocess.run(command(*words), capture_output=True, text=True, timeout=300, env=faulty)
-        *_, calls, failed, _, _, asked, _, _, path = LAYOUT.unpack(self.plan.read_bytes())
+        *_, calls, failed, _, _, asked, _, _, path, _ = LAYOUT.unpack(self.plan.read_bytes())
         return Ended(done.returncode, done.stdout + done.stderr, path.rstrip(b"\0").decode(), calls, failed, asked)

@@ -93,7 +93,12 @@ def trials(monday: Path, tmp_path_factory: pytest.TempPathFactory) -> Trials:
 
 @pytest.mark.parametrize(
     "fault",
-    [Fault("write", errno.ENOSPC, 51), Fault("rename", errno.EACCES, 2)],
+    [
+        Fault("write", errno.ENOSPC, 51),
+        Fault("rename", errno.EACCES, 2),
+        Fault("open", errno.EIO, 4, name="run.json"),  # where the night weighs the gap, and where it publishes
+        Fault("open", errno.EIO, 10, name="run.json"),
+    ],
     ids=str,
 )
 def test_a_call_fails(trials: Trials, fault: Fault) -> None:
@@ -108,6 +113,15 @@ def test_a_call_fails(trials: Trials, fault: Fault) -> None:
 def test_every_call_fails_in_turn(trials: Trials, kind: str) -> None:
     trials.violations.clear()
     trials.all_of(kind)
+    assert trials.violations == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_reading_of_what_a_solve_says_fails_in_turn(trials: Trials) -> None:
+    trials.violations.clear()
+    readings = (Fault("open", errno.EIO, nth, name="run.json") for nth in itertools.count(1))
+    assert sum(1 for _ in itertools.takewhile(trials.one, readings)) > 3
     assert trials.violations == []
 
 
