@@ -6,6 +6,7 @@ with the exit code of the contract. It dies with its parent.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -66,9 +67,11 @@ def attempt(order: Order, log: Path, temporary: Path, wall_limit_s: float, stop:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-    return Attempt(
-        child.returncode, log.read_bytes()[-4 * TAIL :].decode("utf-8", "replace")[-TAIL:].strip(), timed_out
-    )
+    return Attempt(child.returncode, _last_words(log) or f"it left no words in {log}", timed_out)
+
+
+def _last_words(log: Path) -> str:
+    return log.read_bytes()[-4 * TAIL :].decode("utf-8", "replace")[-TAIL:].strip()
 
 
 def _wait(child: subprocess.Popen[bytes], wall_limit_s: float, stop: threading.Event) -> bool:
@@ -107,15 +110,21 @@ def main(parent: str, order: str) -> int:
             stop=stop,
         )
     except AllotError as error:
-        print(f"error: {error}")
+        _say(f"error: {error}")
         return error.exit_code if error.exit_code in (DEFECT, BAD_INPUT) else DEFECT
     except Exception as error:
         if not system_words(error):
             raise
-        print(f"error: {system_words(error)}")
+        _say(f"error: {system_words(error)}")
         return DEFECT
-    print("\n".join(outcome.summary))
+    _say("\n".join(outcome.summary))
     return outcome.exit_code
+
+
+def _say(words: str) -> None:
+    """Into the log at once. A plan is worth more than the words about it: where they cannot be written, it stays."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), f"{words}\n".encode())
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ def trials(monday: Path, tmp_path_factory: pytest.TempPathFactory) -> Trials:
         Fault("rename", errno.EACCES, 2),
         Fault("open", errno.EIO, 4, name="run.json"),  # where the night weighs the gap, and where it publishes
         Fault("open", errno.EIO, 10, name="run.json"),
+        Fault("write", errno.EIO, 1, name="scenario-full.log"),  # what the solve says, once its plan is there
     ],
     ids=str,
 )
