@@ -78,5 +78,5 @@ def test_a_small_change_is_solved_without_beginning_anew() -> None:
     assert [found.termination.reason for found in (before, cold, warm)] == ["OPTIMAL"] * 3
     assert warm.best_bound >= cold.objective
     assert warm.stats["passes"] < cold.stats["passes"] / 2
-    assert warm.stats["moves"] < cold.stats["moves"] / 2
+    assert warm.stats["moves"] < cold.stats["moves"] / 3
     assert "begun from an earlier run" in warm.log_tail
