@@ -165,11 +165,13 @@ def read_run(folder: Path) -> dict[str, Any]:
     """`run.json` of a folder with exact numbers, empty if there is none; `VerificationError` if it is unreadable."""
     path = folder / "run.json"
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes(), parse_float=Decimal, parse_int=Decimal)
+        found = json.loads(path.read_bytes(), parse_float=Decimal, parse_int=Decimal)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise VerificationError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not isinstance(found, dict):
+        raise VerificationError(f"{path} is not of a run")
     return found
 
 
