@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 MINOR_UNIT = Fraction(1, 100)
 """The smallest amount of money that is shown; an absolute gap below it is no gap."""
 
+COVERS_LOSE = 2e-4
+"""Relative distance of the certified bound above the engine's at which prices without covers are tried too."""
 TINY = Fraction(1, 10**9)
 """The least denominator of a relative gap."""
 
@@ -112,8 +114,7 @@ class Story:
         """Everything about a run that has a plan; the bound is recomputed from the prices by the independent proof."""
         assert answer.plan is not None
         tables, scenario = self.model.tables, self.scenario
-        certificate = {**prices.certificate_json(), **certified_stages(answer)}
-        certified = certified_bound(tables, scenario, certificate)
+        certificate, certified = self._certificate(answer, prices)
         ledger = Ledger(tables, scenario, answer.plan)
         figures = kpis_of(ledger)
         run = {
@@ -146,6 +147,20 @@ class Story:
             certificate={**certificate, "certified_bound": bound_text(certified)},
             conflict=self.conflict,
         )
+
+    def _certificate(self, answer: Answer, prices: Prices) -> tuple[dict[str, Any], Fraction]:
+        """The certificate, and the bound that the independent proof reckons from it; covers only where they help.
+
+        They do, unless the proof finds less of an order's best than the engine and so ends well above its bound.
+        """
+        tables, scenario = self.model.tables, self.scenario
+        certificate = {**prices.certificate_json(), **certified_stages(answer)}
+        certified = certified_bound(tables, scenario, certificate)
+        if prices.covers is None or float(certified) <= answer.bound + COVERS_LOSE * abs(answer.bound):
+            return certificate, certified
+        plain = {name: part for name, part in certificate.items() if name != "covers"}
+        other = certified_bound(tables, scenario, plain)
+        return (certificate, certified) if certified <= other else (plain, other)
 
     def without_plan(self, answer: Answer) -> RunBundle:
         """What is known about a run that ended without a plan."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from optimizer.engines.auto import OWN, RULES
 from optimizer.errors import UsageError
 from optimizer.model.build import Model, build_model
 from optimizer.model.parted import PartedModel, in_parts
+from optimizer.solution.covers import covered
 from optimizer.solution.least_change import LeastChange, LeastEffort, least_changes
 from optimizer.solution.optimize import Answer
 from optimizer.solution.prices import Prices, price_plan
@@ -35,6 +37,11 @@ def prices_of(model: Model | PartedModel, answer: Answer, stop: threading.Event)
         return price_in_parts(model, answer.plan, answer.priced)
     if answer.engine == RULES:
         return price_by_clearing(model, answer.plan)
+    return replace(_priced(model, answer, stop), covers=covered(model, answer.result))
+
+
+def _priced(model: Model, answer: Answer, stop: threading.Event) -> Prices:
+    assert answer.plan is not None
     if answer.result.row_prices is not None and model.linear.n_cols > MOST_COLUMNS and not model.stages:
         return price_large(model, answer.plan, answer.result.row_prices)
     settings = model.scenario.solve

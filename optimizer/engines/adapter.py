@@ -24,6 +24,7 @@ from optimizer.model.linear_model import MATRIX, LinearModel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 OWN, SHARED, IMPLIED = range(3)
 """What a row is: of one order alone, shared between orders, or implied by the others for whole numbers."""
 _TAIL = 8_000
@@ -57,6 +58,8 @@ class Request:
     tight: bool = False
     role: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """per row, what it is (`roles`): for engines that decompose"""
+    stock: Flags = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    """per row, whether it limits stock of which a unit serves a unit: such rows may be tightened by covers"""
 
     @property
     def left_s(self) -> float:
@@ -83,6 +86,8 @@ class Answer:
     stats: Mapping[str, float] = field(default_factory=dict)
     row_prices: Floats | None = None
     """per row: the prices from which the bound follows, of engines that have them"""
+    covers: Mapping[str, Floats] = field(default_factory=dict)
+    """a better bound than from these prices, see `optimizer.engines.result.COVERS`"""
 
 
 def look_up(table: Mapping[Any, Claim], native: Any, engine: str) -> Claim:
@@ -121,12 +126,12 @@ class Reporter:
         self.stopped = emit.stopped
         self.on_stop = emit.on_stop
 
-    def incumbent(self, values: Floats, bound: float = np.inf, row_prices: Floats | None = None) -> None:
-        """A new point, kept if it is the best so far; with the prices of rows that ``bound`` follows from, if any."""
+    def incumbent(self, values: Floats, bound: float = np.inf, proof: Mapping[str, Floats] | None = None) -> None:
+        """A new point, kept if it is the best so far; with the prices that ``bound`` follows from, if any."""
         value = float(self._linear.offset + self._linear.objective @ values)
         if value > self._value:
-            kept = {"values": values} if row_prices is None else {"values": values, "row_prices": row_prices}
-            told = {} if row_prices is None else {"bound": bound}
+            kept = {"values": values, **(proof or {})}
+            told = {} if proof is None else {"bound": bound}
             self._emit.incumbent({name: np.asarray(array, dtype=np.float64) for name, array in kept.items()}, told)
             self.progress(value, bound)
 
@@ -154,6 +159,17 @@ class Quiet:
         return self.reporter.stopped()
 
 
+STOCK_ROWS = "warehouse_stock"
+
+
+def stock_rows(linear: LinearModel) -> Flags:
+    """See `Request.stock`."""
+    found = np.zeros(linear.n_rows, dtype=bool)
+    for block in linear.row_blocks:
+        found[block.start : block.stop] = block.family == STOCK_ROWS
+    return found
+
+
 def roles(linear: LinearModel) -> Ints:
     """OWN, SHARED or IMPLIED for each row."""
     role = np.full(linear.n_rows, OWN, dtype=np.int64)
@@ -168,7 +184,7 @@ def pack(
     """Model and options as the arrays and the words that travel to the child; the inverse of ``_unpack``."""
     arrays: dict[str, Any] = dict(linear.arrays)
     if request_meta["engine"] == OURS:
-        arrays["role"] = roles(linear)
+        arrays["role"], arrays["stock"] = roles(linear), stock_rows(linear)
     words = asdict(replace(options, start=None, row_prices=None))
     begin = {"start": options.start, "row_prices": options.row_prices}
     arrays |= {name: array for name, array in begin.items() if array is not None}
@@ -181,7 +197,7 @@ def _unpack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], folder:
     begin = {name: arrays.get(name) for name in ("start", "row_prices")}
     options = SolveOptions(**{**meta["options"], **begin})
     request = Request(options, folder, meta["deadline"], meta["presolve"], meta["tight"])
-    return linear, replace(request, role=arrays["role"]) if "role" in arrays else request
+    return linear, replace(request, role=arrays["role"], stock=arrays["stock"]) if "role" in arrays else request
 
 
 def run(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], emit: Emit) -> tuple[dict[str, Floats], dict[str, Any]]:
@@ -189,8 +205,8 @@ def run(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], emit: Emit) -> tu
     linear, request = _unpack(arrays, meta, emit.folder)
     solve = importlib.import_module(f"optimizer.engines.{meta['engine']}").solve
     answer: Answer = solve(linear, request, Reporter(linear, emit))
-    found = {name: getattr(answer, name) for name in ("values", "row_prices")}
-    found = {name: np.asarray(array, dtype=np.float64) for name, array in found.items() if array is not None}
+    given = {"values": answer.values, "row_prices": answer.row_prices, **answer.covers}
+    found = {name: np.asarray(array, dtype=np.float64) for name, array in given.items() if array is not None}
     words = {name: getattr(answer, name) for name in ("native", "version", "bound", "detail", "log_tail")}
     return found, {**words, "kind": answer.claim.kind, "limit": answer.claim.limit, "stats": dict(answer.stats)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,6 +51,11 @@ class SolveOptions:
     """prices of the rows to begin from, for engines that have use for them"""
 
 
+COVERS = ("cover_row", "cover_first", "cover_column", "cover_lifted", "cover_price", "covered_prices")
+"""Flow covers and their prices, in terms of the matrix: of each cover the row and where its entries begin (and one
+more); of each entry the column and whether it was lifted into it; money of a unit of each cover, and of each row."""
+
+
 @dataclass(frozen=True)
 class SolveResult:
     """The end of one solve. ``values`` is the best point found (None if none), ``best_bound`` an upper bound.
@@ -70,6 +76,8 @@ class SolveResult:
     stats: dict[str, float] = field(default_factory=dict)
     row_prices: NDArray[np.float64] | None = None
     """per row: the prices from which the bound follows, of engines that have them"""
+    covers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """a better bound, from `COVERS`; empty if there is none"""
 
     def __post_init__(self) -> None:
         has_point = self.values is not None

@@ -47,6 +47,8 @@ class Attribution:
     """per row of `transfers`"""
     shares: Exact
     """per group of `fair_share`, then per priced level"""
+    covers: Exact
+    """per flow cover: price · what the plan leaves of it"""
     tally: Tally
     book: PriceBook
 
@@ -69,6 +71,7 @@ class Attribution:
             self.openings,
             self.transfers,
             self.shares,
+            self.covers,
         ]
 
     @property
@@ -103,6 +106,7 @@ class Attribution:
             "warehouse_open": self.openings.sum(),
             **({"transfers": self.transfers.sum()} if len(self.transfers) else {}),
             **({"fills": self.shares.sum()} if len(self.shares) else {}),
+            **({"covers": self.covers.sum()} if len(self.covers) else {}),
             "top_orders": top(self.orders, tables.orders["order_id"]),
             "top_products": top(self.by_product, tables.products["product_id"]),
             "top_warehouses": top(self.by_warehouse, tables.warehouses["warehouse_id"]),
@@ -149,7 +153,8 @@ def attribute(tally: Tally, found: Bound) -> Attribution:
     openings = found.openings - (openings_paid(facts, book) - cost * book.rates.opening) * tally.opened
     transfers = found.transfers - transfers_earned(tally, book)
     shares = found.shares - shares_earned(tally, book)
-    return Attribution(found.orders - worth, leftovers, shortfalls, openings, transfers, shares, tally, book)
+    covers = Exact.zeros(0) if book.covers is None else book.covers.price * (book.covers.room - book.covers.used(tally))
+    return Attribution(found.orders - worth, leftovers, shortfalls, openings, transfers, shares, covers, tally, book)
 
 
 def _leftover(tally: Tally, book: PriceBook, family: str) -> Exact:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.proof.facts import Facts
 from optimizer.proof.lay_out import Group, Layout
-from optimizer.proof.prices import PriceBook, read_prices
+from optimizer.proof.prices import PriceBook, read_books
 from optimizer.proof.reduced import reduce_values
 from optimizer.proof.share_blocks import share_blocks
 from optimizer.proof.tally import Tally
@@ -57,16 +57,19 @@ class Bound:
     """per order: its block was maximised over all sets of lanes, not only bounded"""
     without_plan: Ints
     book: PriceBook
+    """prices that give the bound"""
+    shown: PriceBook
+    """prices that `shadow_prices` shows: the same, unless covers give the bound"""
 
 
 def bound(tables: Tables, scenario: Scenario, certificate: Mapping[str, Any]) -> Bound:
     """The exact weak-duality bound of the prices in a parsed certificate.json."""
     facts = Facts(tables, scenario)
-    return bound_of(facts, read_prices(facts, certificate))
+    return bound_of(facts, *read_books(facts, certificate))
 
 
-def bound_of(facts: Facts, book: PriceBook) -> Bound:
-    """The same, from prices already read."""
+def bound_of(facts: Facts, book: PriceBook, shown: PriceBook | None = None) -> Bound:
+    """The same, from prices already read (`optimizer.proof.prices.read_books`)."""
     layout = Layout(facts, reduce_values(facts, book))
     ids, money = [np.zeros(0, dtype=np.int64)], [Exact.zeros(0)]
     possible, searched = np.ones(facts.n_orders, dtype=bool), np.ones(facts.n_orders, dtype=bool)
@@ -78,10 +81,10 @@ def bound_of(facts: Facts, book: PriceBook) -> Bound:
     orders = orders - left_behind(facts, book) + frozen_orders(facts, book)
     shortfalls, openings = shortfall_blocks(facts, book), opening_blocks(facts, book)
     transfers, shares = transfer_blocks(facts, book), share_blocks(facts, book)
-    blocks = sum((part.sum() for part in (orders, shortfalls, openings, transfers, shares)), Fraction(0))
+    parts = (orders, shortfalls, openings, transfers, shares)
     without = np.flatnonzero(~possible)
-    total = None if len(without) else book.priced_rhs + blocks
-    return Bound(total, book.priced_rhs, orders, shortfalls, openings, transfers, shares, searched, without, book)
+    total = None if len(without) else book.priced_rhs + sum((part.sum() for part in parts), Fraction(0))
+    return Bound(total, book.priced_rhs, *parts, searched, without, book, shown or book)
 
 
 def _searched(facts: Facts, layout: Layout) -> Iterator[tuple[Group, Exact, Flags, Flags]]:

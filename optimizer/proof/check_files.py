@@ -118,7 +118,7 @@ def _check_family(
         return
     used = _shown(tally, bound, family).take(row)
     slack = used - rhs if family in AT_LEAST else rhs - used
-    priced = bound.book[family]
+    priced = bound.shown[family]
     price = priced.price.sum_by(priced.row, int(max(row.max(initial=-1), priced.row.max(initial=-1))) + 1).take(row)
     for name, expected in (("rhs", rhs), ("used", used), ("slack", slack), ("price", price)):
         for at, (found, wanted) in enumerate(zip(part[name], expected.texts(), strict=True)):
@@ -137,7 +137,7 @@ def _shown(tally: Tally, bound: Bound, family: str) -> Exact:
 def _contract_prices(tally: Tally, bound: Bound, run_dir: Path, findings: Findings) -> RuleResult:
     """The price of a contract: that of its minimum and that of its quota together, or blank if it was not priced."""
     path, size = table_path(run_dir, "contracts"), len(tally.facts.tables.contracts)
-    price = bound.book.spread("contract_minimum", size) + bound.book.spread("contract_quota", size)
+    price = bound.shown.spread("contract_minimum", size) + bound.shown.spread("contract_quota", size)
     expected, before = price.texts(), findings.count
     for start, columns in read_rows(path):
         for at, found in enumerate(columns.get("shadow_price", [])):

@@ -14,7 +14,7 @@ from optimizer.proof.bound import Bound, bound_of
 from optimizer.proof.check_files import check_bound, check_prices, check_run, check_stages, check_tables
 from optimizer.proof.facts import Facts
 from optimizer.proof.failures import Findings
-from optimizer.proof.prices import read_prices
+from optimizer.proof.prices import read_books
 from optimizer.proof.read_plan import read_plan
 from optimizer.proof.rule_result import RuleResult
 from optimizer.proof.rules import check_rules
@@ -92,7 +92,7 @@ def _check(run_dir: Path, facts: Facts, report: Report) -> None:
     report.rules += check_rules(tally)
     report.rules += check_tables(tally, run_dir, findings)
     certificate = mapping(read_json(run_dir / "certificate.json"), "certificate.json")
-    report.bound = bound_of(facts, read_prices(facts, certificate))
+    report.bound = bound_of(facts, *read_books(facts, certificate))
     report.parts = attribute(tally, report.bound)
     report.rules += check_prices(tally, report.bound, run_dir, findings)
     report.rules += check_stages(tally, report.bound, run, findings)

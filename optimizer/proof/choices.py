@@ -45,15 +45,13 @@ class Choices:
 
 
 class Chooser:
-    """Finds the choices of cells. ``simple``: every cell has exactly one, the line's own product from its only lot."""
+    """Finds the choices of cells. ``simple``: every cell has exactly one (`Facts.is_simple`)."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         supply, customers = facts.supply, facts.tables.customers
         self.life = np.where(customers.given("min_remaining_life_days"), customers["min_remaining_life_days"], 0)
-        mortal = bool(np.any(supply.expiry < FOREVER))
-        single = len(supply.period_key) == len(supply.pool_key) == len(supply.key)
-        self.simple = facts.ways.simple and single and not mortal and not len(supply.moves.row)
+        self.simple = facts.is_simple
         self.brought = np.zeros(len(supply.key), dtype=np.int64)
         """most units that transfers may bring to each source"""
         if len(supply.moves.row):

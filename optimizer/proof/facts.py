@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact, Number
-from optimizer.proof.days import Calendar
+from optimizer.proof.days import FOREVER, Calendar
 from optimizer.proof.events import Events
 from optimizer.proof.freight import Tariffs
 from optimizer.proof.limits import MoneyLimits, Reserves
@@ -107,6 +107,14 @@ class Facts:
     def supply(self) -> Supply:
         """Where stock is, and when."""
         return Supply(self.tables, self.calendar, self.as_of)
+
+    @cached_property
+    def is_simple(self) -> bool:
+        """Whether a line can be served in one way alone from each warehouse: its own product from the only lot."""
+        supply = self.supply
+        single = len(supply.period_key) == len(supply.pool_key) == len(supply.key)
+        mortal = bool(np.any(supply.expiry < FOREVER))
+        return self.ways.simple and single and not mortal and not len(supply.moves.row)
 
     @cached_property
     def events(self) -> Events:

@@ -220,8 +220,10 @@ class Layout:
         full = (qty % step == 0) & (qty >= least) & (qty >= pinned) & ~group.impossible
         impossible = group.impossible | (qty // step * step < pinned)
         limited = tables.orders.given("max_shipments")[group.order]
-        pairs = [values.at(share) for share in shares]
-        money, unit = smallest_unit(group, pairs, values.bonus, values.prize)
+        triples = []
+        for value, fee in (values.at(share) for share in shares):
+            triples.append((value, fee.maximum(0), values.rewards(value, fee, plain)))
+        money, unit = smallest_unit(group, triples, values.bonus, values.prize)
         return OrderBlocks(
             first=group.first,
             count=group.count,

@@ -81,7 +81,8 @@ class PricedRows:
         other = self._other.get(family)
         return (*(other(keys) if other is not None else self._limits(family, keys)), nobody)
 
-    def _look(self, name: str, table: Table, columns: list[str], keys: Keys) -> Ints:
+    def look(self, name: str, table: Table, columns: list[str], keys: Keys) -> Ints:
+        """The row of a table that each key names, −1 where there is none; ``name`` tells the tables apart."""
         place = self._places.get(name)
         if place is None:
             texts = zip(*(table[column] for column in columns), strict=True)
@@ -97,7 +98,7 @@ class PricedRows:
         """Rows that exist only where the limit is given."""
         tables, unit = self.facts.tables, "capacity_" + family.rpartition("_")[2]
         if family.startswith("day_capacity_"):
-            house = self._look("warehouses", tables.warehouses, ["warehouse_id"], [(key[0],) for key in keys])
+            house = self.look("warehouses", tables.warehouses, ["warehouse_id"], [(key[0],) for key in keys])
             day = self._days(keys, 1)
             row = self.facts.calendar.row(np.maximum(house, 0), np.maximum(day, 0))
             return self._limited(tables.calendar, np.where((house >= 0) & (day >= 0), row, -1), unit)
@@ -107,7 +108,7 @@ class PricedRows:
             "budget": (tables.budgets, "limit"),
             "transfer_capacity": (tables.transfers, "capacity_units"),
         }.get(family, (tables.warehouses if family.startswith("warehouse") else tables.lanes, unit))
-        return self._limited(table, self._look(table.name, table, KEYS[family], keys), column)
+        return self._limited(table, self.look(table.name, table, KEYS[family], keys), column)
 
     @staticmethod
     def _limited(table: Table, row: Ints, column: str) -> tuple[Ints, Exact]:
@@ -118,8 +119,8 @@ class PricedRows:
     # -- stock ----------------------------------------------------------------------------------------------------
     def _pool(self, keys: Keys) -> Ints:
         tables = self.facts.tables
-        house = self._look("warehouses", tables.warehouses, ["warehouse_id"], [(key[0],) for key in keys])
-        product = self._look("products", tables.products, ["product_id"], [(key[1],) for key in keys])
+        house = self.look("warehouses", tables.warehouses, ["warehouse_id"], [(key[0],) for key in keys])
+        product = self.look("products", tables.products, ["product_id"], [(key[1],) for key in keys])
         pool = self.facts.supply.find_pool(np.maximum(house, 0), np.maximum(product, 0))
         return np.where((house >= 0) & (product >= 0), pool, -1)
 
@@ -151,7 +152,7 @@ class PricedRows:
         """What a reserve leaves for others from a day on."""
         reserves = self.facts.reserves
         table = self.facts.tables.reserves
-        which = self._look("reserves", table, ["reserve_id"], [(key[0],) for key in keys])
+        which = self.look("reserves", table, ["reserve_id"], [(key[0],) for key in keys])
         day = self._days(keys, 1)
         row = find_keys(reserves.row_reserve * DAYS + reserves.row_day, which * DAYS + day)
         row = np.where((which >= 0) & (day >= 0), row, -1)
@@ -159,7 +160,7 @@ class PricedRows:
 
     # -- contracts and floors -------------------------------------------------------------------------------------
     def _minimums(self, keys: Keys) -> tuple[Ints, Exact]:
-        row = self._look("contracts", self.facts.tables.contracts, ["contract_id"], keys)
+        row = self.look("contracts", self.facts.tables.contracts, ["contract_id"], keys)
         return row, Exact.ints(np.append(self.facts.contract_required, 0)[row])
 
     def _floors(self, keys: Keys) -> tuple[Ints, Exact]:
@@ -177,7 +178,7 @@ class PricedRows:
     # -- fair shares ----------------------------------------------------------------------------------------------
     def _party(self, keys: Keys) -> Ints:
         names = self.facts.shares.names
-        return self._look("parties", names, ["group_id", "party"], keys)
+        return self.look("parties", names, ["group_id", "party"], keys)
 
     def _shares(self, keys: Keys) -> tuple[Ints, Exact]:
         """Two rows for each party of a group that shares in proportion; right-hand side its tolerance."""
@@ -201,12 +202,12 @@ class PricedRows:
     def _openings(self, keys: Keys) -> tuple[Ints, Exact, Ints]:
         """The (order, slot) pairs of warehouses whose opening costs something; right-hand side 0."""
         tables, slots = self.facts.tables, self.facts.events.slots
-        order = self._look("orders", tables.orders, ["order_id"], [(key[0],) for key in keys])
+        order = self.look("orders", tables.orders, ["order_id"], [(key[0],) for key in keys])
         if not len(tables.orders) or not len(tables.lanes):
             return np.full(len(keys), -1, dtype=np.int64), Exact.zeros(len(keys)), order
         zone = tables.orders["zone_id"][order]
         lanes: Keys = [(key[1], str(place), key[2]) for key, place in zip(keys, zone, strict=True)]
-        lane = self._look("lanes", tables.lanes, LANE_KEY, lanes)
+        lane = self.look("lanes", tables.lanes, LANE_KEY, lanes)
         day = self._days(keys, 3)
         slot = slots.find(np.maximum(lane, 0), np.maximum(day, 0))
         costly = tables.warehouses["fixed_open_cost"][tables.lane_warehouse[lane]] > 0

@@ -6,7 +6,7 @@ Any prices of the right sign give a valid bound, so nothing here asks where they
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from optimizer.errors import VerificationError
 from optimizer.exact import Exact
+from optimizer.proof.covers import Covers, read_covers
 from optimizer.proof.facts import Facts
 from optimizer.proof.priced_rows import AT_LEAST, DATES, KEYS, PricedRows
 from optimizer.proof.rates import Rates
@@ -53,6 +54,8 @@ class PriceBook:
     """(orders, money per weighted unit served) that priced stages pay"""
     full_paid: Fraction = Fraction(0)
     """money that priced stages pay for an order in full"""
+    covers: Covers | None = None
+    """priced flow covers, if any"""
 
     def __getitem__(self, family: str) -> Priced:
         return self.families[family]
@@ -65,11 +68,25 @@ class PriceBook:
     @property
     def priced_rhs(self) -> Fraction:
         """Σ price · right-hand side."""
-        return sum(((priced.price * priced.rhs).sum() for priced in self.families.values()), Fraction(0))
+        rows = sum(((priced.price * priced.rhs).sum() for priced in self.families.values()), Fraction(0))
+        return rows if self.covers is None else rows + self.covers.priced_rhs
+
+
+def read_books(facts: Facts, certificate: Mapping[str, Any]) -> tuple[PriceBook, PriceBook]:
+    """The prices from which the bound follows, with covers if there are any, and those that `shadow_prices` shows."""
+    shown = read_prices(facts, certificate)
+    if "covers" not in certificate:
+        return shown, shown
+    covers = certificate["covers"]
+    if not isinstance(covers, Mapping) or set(covers) != {"prices", "rows"}:
+        raise VerificationError("certificate.json: covers must have 'prices' and 'rows'")
+    book = read_prices(facts, {**certificate, "prices": covers["prices"]})
+    rows = PricedRows(facts, book.stages)
+    return replace(book, covers=read_covers(facts, rows, covers["rows"], _price)), shown
 
 
 def read_prices(facts: Facts, certificate: Mapping[str, Any]) -> PriceBook:
-    """The prices of a parsed certificate.json; raises `VerificationError` for anything that is not as it must be."""
+    """The prices of rows in a parsed certificate.json; raises `VerificationError` for anything not as it must be."""
     stated = certificate.get("prices")
     if not isinstance(stated, Mapping):
         raise VerificationError("certificate.json: no 'prices'")

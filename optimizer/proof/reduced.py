@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import INT64_SAFE, Exact
+from optimizer.proof.covers import Covers
 from optimizer.proof.facts import Facts
 from optimizer.proof.prices import PriceBook
 from optimizer.proof.rates import Rates
@@ -74,6 +75,7 @@ class Reduced:
     """per slot"""
     opening_key: Ints
     opening_price: Exact
+    covers: Covers | None = None
 
     @property
     def weighs(self) -> bool:
@@ -156,4 +158,5 @@ def reduce_values(facts: Facts, book: PriceBook) -> Reduced:
         pick=rounded(at_place("lines", lanes=False), up=False),
         opening_key=key[by_key],
         opening_price=rounded(opening.price.take(by_key), up=False),
+        covers=book.covers,
     )

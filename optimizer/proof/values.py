@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+_NEVER = -(2**62)
 PARTS = 4
 """A minimum charge M is counted as t/PARTS·M + (1 − t/PARTS)·(the freight without it), for t = 0..PARTS."""
 
@@ -46,7 +47,7 @@ class Values:
         slots = group.slots.ravel()
         self.fixed, self.minimum = self._money(reduced.fixed_freight), self._money(reduced.least_freight)
         self.charged = (self.minimum > self.fixed).reshape(group.slots.shape)
-        self.shipment = (reduced.shipment_price.take(slots) + self._opening()) * parts
+        self.shipment = (reduced.shipment_price.take(slots) + self._opening() - self._cover_pay()) * parts
         self.bonus, self.prize = reduced.bonus.take(group.line) * parts, reduced.prize.take(group.order) * parts
         self.banded = facts.tariffs.banded[facts.events.slots.lane[group.slots]]
 
@@ -73,6 +74,9 @@ class Values:
         if np.any(reduced.kg_price > 0):
             kg, over = facts.ways.kg
             value = value - divided(kg.take(found.way) * reduced.kg_price.take(found.slot), over[found.way], up=False)
+        if reduced.covers is not None:
+            lane = facts.events.slots.lane[found.slot]
+            value = value - rounded(reduced.covers.unit_price(found.line, lane), up=False)
         return value
 
     def _freight(self) -> Exact:
@@ -94,6 +98,14 @@ class Values:
         place = np.minimum(np.searchsorted(reduced.opening_key, wanted), len(reduced.opening_key) - 1)
         return reduced.opening_price.take(place).where(reduced.opening_key[place] == wanted, 0)
 
+    def _cover_pay(self) -> Exact:
+        """What covers pay each (order, slot) for its shipment."""
+        group, covers = self.group, self.reduced.covers
+        if covers is None:
+            return Exact.zeros(group.slots.size)
+        order = np.repeat(group.order, group.slots.shape[1])
+        return rounded(covers.shipment_pay(order, self.facts.events.slots.lane[group.slots.ravel()]), up=True)
+
     @cached_property
     def lines(self) -> TariffLines:
         """Lines below the tariffs of slots with weight bands."""
@@ -113,6 +125,23 @@ class Values:
             value = value - divided(self.pick, self.whole_cap, up=False)
         return value, fee
 
+    def rewards(self, value: Exact, fee: Exact, plain: bool) -> Exact:
+        """What each order earns at most by shipments that covers pay more for than they cost; their fees count 0 then.
+
+        A shipment has a unit: in a ``plain`` order where none earns anything, the least loss of a unit is taken off.
+        """
+        m, s = self.group.slots.shape
+        if self.reduced.covers is None or not s:
+            return Exact.zeros(m)
+        value, fee = value.rescaled(DECIMALS), fee.rescaled(DECIMALS)
+        cells = np.where(
+            self.cap_of_cell > 0, value.num.reshape(-1, s), _NEVER if value.num.dtype == np.int64 else -(10**60)
+        )
+        best = np.maximum.reduceat(cells, self.group.first, axis=0)
+        paid = (-fee.num).reshape(m, s)
+        earned = np.where(paid > 0, paid + np.minimum(best, 0) if plain else paid, 0)
+        return Exact(np.maximum(earned, 0).sum(axis=1), DECIMALS)
+
 
 @dataclass(frozen=True)
 class BlockMoney:
@@ -125,10 +154,15 @@ class BlockMoney:
     prize: Money
 
 
-def smallest_unit(group: Group, pairs: list[tuple[Exact, Exact]], bonus: Exact, prize: Exact) -> tuple[BlockMoney, int]:
-    """All money of a group as whole multiples of one unit, machine integers if no total can overflow."""
+def smallest_unit(
+    group: Group, triples: list[tuple[Exact, Exact, Exact]], bonus: Exact, prize: Exact
+) -> tuple[BlockMoney, int]:
+    """All money of a group as whole multiples of one unit, machine integers if no total can overflow.
+
+    ``triples``: per variant the value of each cell, the fee of each slot, and what each order gets anyhow.
+    """
     n, s = group.cap.shape
-    flat: list[Any] = [item.rescaled(DECIMALS).num for pair in pairs for item in pair]
+    flat: list[Any] = [item.rescaled(DECIMALS).num for triple in triples for item in triple]
     flat += [bonus.rescaled(DECIMALS).num, prize.rescaled(DECIMALS).num]
     unit = 0
     for num in flat:
@@ -143,9 +177,10 @@ def smallest_unit(group: Group, pairs: list[tuple[Exact, Exact]], bonus: Exact, 
     total = peak * (most_units + most_lines + s + 2) * (2 * s + 2)  # of one set, and of a sum of differences of sets
     dtype = np.int64 if total < INT64_SAFE else object
     flat = [num.astype(dtype) for num in flat]
-    cells = [num.reshape(n, s) for num in flat[0:-2:2]]
-    fees = [num.reshape(len(group.order), s) for num in flat[1:-2:2]]
-    return BlockMoney(cells, fees, [_base(group, cell) for cell in cells], flat[-2], flat[-1]), unit
+    cells = [num.reshape(n, s) for num in flat[0:-2:3]]
+    fees = [num.reshape(len(group.order), s) for num in flat[1:-2:3]]
+    base = [_base(group, cell) + extra for cell, extra in zip(cells, flat[2:-2:3], strict=True)]
+    return BlockMoney(cells, fees, base, flat[-2], flat[-1]), unit
 
 
 def _peak(num: NDArray[Any]) -> int:

@@ -60,6 +60,10 @@ def priced_use(tally: Tally, book: PriceBook) -> Exact:
                 amount = tally.kg if unit == "kg" else Exact.ints(tally.units)
                 per_row = per_row + price.take(of_row) * amount
     paid = paid + per_row.sum_by(tally.order, n)
+    if book.covers is not None:
+        per_row = book.covers.unit_price(rows.line, rows.lane) * rows.qty
+        paid = paid + per_row.sum_by(tally.order, n)
+        per_shipment = per_shipment - book.covers.shipment_pay(tally.shipment_order, tally.shipment_lane)
     paid = paid + (per_shipment + opening_price(tally, book)).sum_by(tally.shipment_order, n)
     return paid + _rules_paid(tally, book) + _money_paid(tally, book)
 

@@ -66,6 +66,30 @@ class PricedRows:
 
 
 @dataclass(frozen=True)
+class CoverRow:
+    """A priced flow cover of a stock row: (order, line, service) that do not all fit, and others lifted into it."""
+
+    warehouse: str
+    product: str
+    price: str
+    cover: list[list[str]]
+    lifted: list[list[str]]
+
+    def as_json(self) -> dict[str, Any]:
+        """As `certificate.json` lists it."""
+        row = {"warehouse_id": self.warehouse, "product_id": self.product, "price": self.price}
+        return {**row, "cover": self.cover, "lifted": self.lifted}
+
+
+@dataclass(frozen=True)
+class Covered:
+    """Prices of rows that give a lower bound together with flow covers."""
+
+    certificate: Mapping[str, PricedRows]
+    rows: Sequence[CoverRow]
+
+
+@dataclass(frozen=True)
 class Prices:
     """``certificate``: by family, what anyone needs to recompute a bound. ``shadow_prices``: the table of that name.
 
@@ -76,17 +100,26 @@ class Prices:
     shadow_prices: Table
     lp_bound: float
     notes: tuple[str, ...]
+    covers: Covered | None = None
 
     def certificate_json(self) -> dict[str, Any]:
         """As in `certificate.json`, without the bound that the proof computes from it."""
-        prices = {
-            family: {
-                "keys": list(rows.keys),
-                "rows": [list(row) for row in zip(*rows.keys.values(), rows.price.texts(DECIMALS), strict=True)],
-            }
-            for family, rows in self.certificate.items()
+        found = {"schema_version": 1, "sense": "max", "prices": prices_json(self.certificate)}
+        if self.covers is None:
+            return found
+        rows = [cover.as_json() for cover in self.covers.rows]
+        return {**found, "covers": {"prices": prices_json(self.covers.certificate), "rows": rows}}
+
+
+def prices_json(certificate: Mapping[str, PricedRows]) -> dict[str, Any]:
+    """Prices by family, as `certificate.json` lists them."""
+    return {
+        family: {
+            "keys": list(rows.keys),
+            "rows": [list(row) for row in zip(*rows.keys.values(), rows.price.texts(DECIMALS), strict=True)],
         }
-        return {"schema_version": 1, "sense": "max", "prices": prices}
+        for family, rows in certificate.items()
+    }
 
 
 def price_plan(

@@ -16,7 +16,7 @@ from optimizer.model.parted import PartedModel
 from optimizer.model.ragged import expand, first_of, ranks_of
 from optimizer.solution.ledger import Ledger
 from optimizer.solution.plan import Plan
-from optimizer.solution.prices import PricedBlock, Prices, certified
+from optimizer.solution.prices import PricedBlock, PricedRows, Prices, certified
 from optimizer.solution.prices_rows import LINKS, limit_of
 from optimizer.solution.prices_stages import STAGES
 from optimizer.solution.prices_table import shadow_price_table
@@ -47,13 +47,24 @@ def price_in_parts(model: PartedModel, plan: Plan, arrays: Arrays) -> Prices:
 
 def price_large(model: Model, plan: Plan, row_prices: Floats, note: str = TOO_LARGE) -> Prices:
     """The engine's prices of the rows of a model; ``note`` says why nothing else is known of them."""
+    return _prices(model, plan, *_by_block(model, row_prices), note)
+
+
+def certificate_of(model: Model, row_prices: Floats) -> dict[str, PricedRows]:
+    """The prices of the rows of a model as the certificate lists them."""
+    blocks, price = _by_block(model, row_prices)
+    return certified([PricedBlock(model, block, _known(price), block.start) for block in blocks])
+
+
+def _by_block(model: Model, row_prices: Floats) -> tuple[list[Block], Floats]:
+    """The shared rows, renumbered, and the price of one unit of the limit of each."""
     blocks, price = list[Block](), [np.zeros(0)]
     for block in model.linear.row_blocks:
         if block.coupling and not block.redundant and block.family not in STAGES:
             start = sum(map(len, blocks))
             blocks.append(replace(block, start=start, stop=start + len(block)))
             price.append(row_prices[block.start : block.stop] * (1.0 if block.scale is None else block.scale))
-    return _prices(model, plan, blocks, np.concatenate(price), note)
+    return blocks, np.concatenate(price)
 
 
 def price_by_clearing(model: Model, plan: Plan) -> Prices:

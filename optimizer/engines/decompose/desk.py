@@ -26,10 +26,13 @@ arc of its opener · its line, counted in the block · most steps · money of a 
 of the fee of its opener · steps taken while fees are spread · arcs of one
 opener, listed"""
 _DESK_DOOR = np.dtype(
-    [("fee", "f8"), ("alone", "f8"), ("gain", "f8"), ("first_arc", "i8"), ("arcs", "i8"), ("layer", "i8")], align=True
-)
+    [("fee", "f8"), ("alone", "f8"), ("gain", "f8"), ("first_arc", "i8"), ("arcs", "i8"), ("layer", "i8"),
+     ("rewarded", "?")],
+    align=True,
+)  # fmt: skip
 """fee at the prices · what it could earn by itself, before its fee · what it would add to the open ones · its
-first arc that can pay, and how many can · the opener of each layer of the table, listed"""
+first arc that can pay, and how many can · the opener of each layer of the table, listed · whether prices pay for it to
+be opened (`optimizer.engines.decompose.dual.take_rewards`)"""
 _DESK_LINE = np.dtype([("ranked", "i8"), ("width", "i8"), ("stride", "i8")], align=True)
 """how many of its arcs can be of use at all, and so are ranked · how many states it has in the table · how far apart
 states lie that differ by one step of it"""

@@ -19,7 +19,7 @@ from optimizer.engines.decompose.choice import best_plan
 from optimizer.engines.decompose.compiled import compiled
 from optimizer.engines.decompose.desk import Desk, lay_out, make_desk
 from optimizer.engines.decompose.odd import OddPrices
-from optimizer.engines.decompose.problem import Floats, Problem, Shared
+from optimizer.engines.decompose.problem import Blocks, Floats, Problem, Shared
 
 NODES = 1_000
 """Branchings in one block; beyond, the bound of what was not looked at counts."""
@@ -27,6 +27,9 @@ FEW_NODES, EARLY = 60, 0.5
 """The same in the early part of the ascent, where the bound is far from its best anyhow."""
 FIRST_RATE, LAST_RATE = 0.1, 0.0005
 MOMENTUM, MEMORY, TINY = 0.8, 0.98, 1e-12
+NEWEST = 0.1
+"""Share of an average of plans that the newest has."""
+_NOTHING: Floats = np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,31 @@ class Pass:
     block: Floats
 
 
+class Averages:
+    """The average of the best plans of all blocks in the last passes: nearly a plan, if a fractional one."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self.shipped: Floats = np.zeros(len(blocks.arc) - 1)
+        """per arc, steps"""
+        self.opened: Floats = np.zeros(len(blocks.door) - 1)
+
+    def fade(self) -> None:
+        """Make room for another plan, which counts for `NEWEST` of the average."""
+        self.shipped *= 1.0 - NEWEST
+        self.opened *= 1.0 - NEWEST
+
+
 class Evaluator:
-    """Evaluates all blocks at given prices, in fixed parts whose results are added in a fixed order."""
+    """Evaluates all blocks at given prices, in fixed parts whose results are added in a fixed order.
+
+    With ``averages`` it keeps account of the plans that it finds, and openers may be paid for being opened.
+    """
 
     def __init__(
-        self, problem: Problem, pool: Executor, threads: int, left_s: Callable[[], float] = lambda: math.inf
-    ) -> None:
-        self.problem, self.pool = problem, pool
+        self, problem: Problem, pool: Executor, threads: int, left_s: Callable[[], float] = lambda: math.inf,
+        averages: Averages | None = None,
+    ) -> None:  # fmt: skip
+        self.problem, self.pool, self.averages = problem, pool, averages
         blocks = problem.blocks
         arcs = blocks.line["arc"][blocks.block["line"]]
         goals = np.linspace(0, arcs[-1], threads + 1)[1:-1]
@@ -64,10 +85,14 @@ class Evaluator:
         """
         blocks, shared = self.problem.blocks, self.problem.shared
         best = np.zeros(blocks.n_blocks)
+        shipped = opened = _NOTHING
+        if self.averages is not None:
+            self.averages.fade()
+            shipped, opened = self.averages.shipped, self.averages.opened
 
         def work(k: int) -> None:
             self.uses[k][:] = 0.0
-            evaluate(blocks, *self.parts[k], self.desks[k], price, self.uses[k], best, nodes)
+            evaluate(blocks, *self.parts[k], self.desks[k], price, self.uses[k], best, nodes, shipped, opened)
 
         list(self.pool.map(work, range(len(self.parts))))
         use = sum(self.uses[1:], self.uses[0].copy()) if self.uses else np.zeros(len(shared.rhs))
@@ -88,25 +113,83 @@ def soft_overrun(shared: Shared, price: Floats) -> tuple[Floats, float]:
 
 
 @compiled
-def evaluate(b, first, last, desk, price, use, best, nodes):
-    """Upper bounds of blocks ``first`` .. ``last`` into ``best``; what their best plans use is added to ``use``."""
+def evaluate(b, first, last, desk, price, use, best, nodes, shipped, opened):
+    """Upper bounds of blocks ``first`` .. ``last`` into ``best``; what their best plans use is added to ``use``.
+
+    Where ``shipped`` and ``opened`` have room, the plans are added to them too, and openers may be paid for.
+    """
     for o in range(first, last):
         lay_out(b, o, desk, price, 1.0)
+        rewards = 0.0
+        if shipped.shape[0] > 0:
+            rewards = take_rewards(b, o, desk, use, shipped, opened)
         value, upper = best_plan(b, o, desk, False, nodes)
-        best[o] = upper
+        best[o] = upper + rewards
         if value <= 0.0 and upper <= 0.0:
             continue
         zero = b.line[b.block[o].line].arc
         start = b.block[o].open
+        if shipped.shape[0] > 0:
+            _add_plan(b, o, desk, shipped, opened)
         for a in range(zero, b.line[b.block[o + 1].line].arc):
             if desk.arc[a - zero].units > 0:
                 steps = desk.arc[a - zero].units / b.arc[a].step
                 for k in range(b.arc[a].use, b.arc[a + 1].use):
                     use[b.arc_use[k].row] += steps * b.arc_use[k].use
         for y in range(start, b.block[o + 1].open):
-            if desk.best[y - start]:
+            if desk.best[y - start] and not desk.door[y - start].rewarded:
                 for k in range(b.door[y].use, b.door[y + 1].use):
                     use[b.door_use[k].row] += b.door_use[k].use
+
+
+@compiled
+def take_rewards(b, o, desk, use, shipped, opened):
+    """Open what prices pay to open, count the plan's part of it, and leave fees of 0; returns the money.
+
+    An opener without units is none: where no arc earns anything, the least loss of one step is taken off what is paid
+    (not where rules may pay for that step).
+    """
+    total, start, zero = 0.0, b.block[o].open, b.line[b.block[o].line].arc
+    for y in range(b.block[o + 1].open - start):
+        reward = -desk.door[y].fee
+        desk.door[y].rewarded = False
+        if reward <= 0.0:
+            continue
+        desk.door[y].fee = 0.0
+        most, cheapest = -np.inf, -1
+        for a in range(zero, b.line[b.block[o + 1].line].arc):
+            if b.arc[a].opener == y and b.arc[a].cap > 0:
+                money = desk.arc[a - zero].unit * b.arc[a].step
+                if money > most:
+                    most, cheapest = money, a
+        if cheapest < 0:
+            continue
+        if not b.block[o].has_rules:
+            reward += min(most, 0.0)
+        if reward <= 0.0:
+            continue
+        total += reward
+        desk.door[y].rewarded = True
+        opened[start + y] += NEWEST
+        for k in range(b.door[start + y].use, b.door[start + y + 1].use):
+            use[b.door_use[k].row] += b.door_use[k].use
+        if most <= 0.0:
+            shipped[cheapest] += NEWEST
+            for k in range(b.arc[cheapest].use, b.arc[cheapest + 1].use):
+                use[b.arc_use[k].row] += b.arc_use[k].use
+    return total
+
+
+@compiled
+def _add_plan(b, o, desk, shipped, opened):
+    """Add the plan on the desk to the average, but openers that were paid for: they are in it."""
+    zero, start = b.line[b.block[o].line].arc, b.block[o].open
+    for a in range(zero, b.line[b.block[o + 1].line].arc):
+        if desk.arc[a - zero].units > 0:
+            shipped[a] += NEWEST * desk.arc[a - zero].units / b.arc[a].step
+    for y in range(b.block[o + 1].open - start):
+        if desk.best[y] and not desk.door[y].rewarded:
+            opened[start + y] += NEWEST
 
 
 def usual_worth(problem: Problem) -> Floats:
@@ -171,14 +254,15 @@ class Ascent:
 
 def ascend(
     evaluator: Evaluator, state: Ascent, passes: int, ended: Callable[[], bool], every: int = 1,
-    first_rate: float = FIRST_RATE,
+    first_rate: float = FIRST_RATE, worth: Floats | None = None,
 ) -> Iterator[Pass]:  # fmt: skip
     """Passes with steps falling geometrically from the first rate to the last; yields each evaluation.
 
-    Odd blocks are solved in the last pass and in each ``every``-th before it.
+    Odd blocks are solved in the last pass and in each ``every``-th before it. ``worth``: the money of a unit of each
+    row in place of the usual one.
     """
     shared = evaluator.problem.shared
-    worth = usual_worth(evaluator.problem)
+    worth = usual_worth(evaluator.problem) if worth is None else worth
     found = state.best if state.passes == 0 else evaluator(state.price)
     for k in range(passes):
         rate = first_rate * (LAST_RATE / first_rate) ** (k / max(passes - 1, 1))

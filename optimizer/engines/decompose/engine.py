@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import highspy
@@ -30,22 +29,13 @@ from optimizer.engines.decompose.plan import broken_rows, columns_of, row_prices
 from optimizer.engines.decompose.problem import Floats, Ints, NoPlanError, Problem, size_words
 from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.decompose.small import PLAIN, RELAXED, SMALL, relaxed, small_parts, solve_exactly, sub_model
+from optimizer.engines.decompose.tighten import Tightener
+from optimizer.engines.decompose.work import EXACT_SHARE, Work
 from optimizer.engines.resolve_matrix import Program
 from optimizer.model.linear_model import LinearModel
 
 VERSION = f"decompose with numba {version('numba')}"
 
-ARCS_PER_SECOND = 1_200_000
-"""Nominal speed of a pass of the ascent, in arcs a second and thread."""
-OPENERS_PER_SECOND = 600
-"""Nominal speed of exact programs, in openers."""
-EXACT_SHARE = 0.4
-"""Share of the time after the prices that exact programs get."""
-STEPS_PER_SECOND = 4_000_000
-"""Nominal speed of the search, in arcs of the blocks that it moves, a second and thread."""
-FEWEST_PASSES, MOST_PASSES = 60, 250
-PASS_SHARE = 0.3
-"""Share of the work that prices get, if that is more passes than the fewest and fewer than the most."""
 STAGE_GROWTH, STAGE_MOVES = 8, 200
 """Where a gap is asked for, moves and exact programs are tried with little work first, then with so many times as much;
 the first try has so many moves a block at least. Else a batch whose gap is soon closed would take a share of the time
@@ -59,11 +49,12 @@ WARM_TURNS, WARM_MOVES, WARM_OPENERS, WARM_HEAT = 5, 0.01, 0.05, 0.02
 A few moves tell the exact programs what else might be opened. Measured from plans at the gap asked for, 1 % of the data
 changed: a third of the time that many moves and then many programs took.
 """
+WARM_TIGHT = 120
+"""Passes with covers there."""
+FEWEST_TIGHT, WORTHWHILE = 40, 0.02
+"""Fewer passes with covers are not begun; half of them must have closed such a share of the gap."""
 FIRST_LOOK = 20
 """Passes after which the first plan is made."""
-ODD_COLUMNS_PER_SECOND = 1_000
-"""Nominal speed at which odd blocks are solved, in columns a second and thread."""
-FEWEST_SOLVES = 2
 RELAXED_RATE = 0.003
 """First rate of the ascent from the prices of the linear relaxation, which are near the best already."""
 RELAXED_PASSES, RELAXED_SOLVES = 40, 2
@@ -76,34 +67,6 @@ FIRST_SHARE, LAST_SHARE = 0.15, 0.5
 """Shares of the time that HiGHS gets: for small components at once, many of which it solves, and in the end."""
 BRANCHINGS = 100_000
 """Nominal speed of HiGHS: branchings a second, times the nonzeros of its matrix."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """How much to do: counts that follow from the size and the time limit alone, so that runs repeat."""
-
-    passes: int
-    solves: int
-    """of the odd blocks, in these passes"""
-    moves: int
-    openers: int
-
-    @classmethod
-    def of(cls, problem: Problem, time_limit_s: float, threads: int) -> Work:
-        """What fits into the time at the nominal speeds; the clock only ends what is far slower."""
-        blocks = problem.blocks
-        arcs = max(len(blocks.arc) - 1, 1)
-        a_pass = arcs / (ARCS_PER_SECOND * threads)
-        passes = int(np.clip(PASS_SHARE * time_limit_s / a_pass, FEWEST_PASSES, MOST_PASSES))
-        solves, spent = passes, passes * a_pass
-        if problem.odd is not None:
-            a_solve = len(problem.odd.program.columns) / (ODD_COLUMNS_PER_SECOND * threads)
-            solves = int(np.clip(PASS_SHARE * time_limit_s / a_solve, FEWEST_SOLVES, passes))
-            spent += solves * a_solve
-        left = max(time_limit_s - spent, 0.2 * time_limit_s)
-        per_move = 5.0 * (10.0 + arcs / max(blocks.n_blocks, 1)) / (STEPS_PER_SECOND * threads)
-        moves = int((1 - EXACT_SHARE) * left / per_move)
-        return cls(passes, solves, moves, int(EXACT_SHARE * left * OPENERS_PER_SECOND))
 
 
 def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
@@ -149,7 +112,12 @@ class Run:
         """prices of the last construction"""
         self.proven = np.inf
         """bound by branching on the whole matrix, or on all of its components"""
-        self.work = Work.of(problem, request.options.time_limit_s - self.kept_s, threads)
+        stock = np.flatnonzero(request.stock[problem.shared.row]) if len(request.stock) else np.zeros(0, dtype=np.int64)
+        self.stock: Ints = stock if problem.odd is None else stock[:0]
+        """shared rows that covers are sought for"""
+        self.tightener: Tightener | None = None
+        time_s = request.options.time_limit_s - self.kept_s
+        self.work = Work.of(problem, time_s, threads, covers=len(self.stock) > 0)
         self.evaluator = Evaluator(problem, pool, threads, lambda: self.left_s)
         self.improver = Improver(problem, pool, threads, request.options.seed)
         self.loose = np.zeros(linear.n_cols)
@@ -174,6 +142,7 @@ class Run:
         for number, share in enumerate(shares):
             if self._ended():
                 break
+            self._tighten(int(share * self.work.tight))
             until_s = self.left_s * (1.0 - share / sum(shares[number:]))
             self._search(share, until_s)
             self._settle(share, until_s)
@@ -193,6 +162,8 @@ class Run:
             for found in ascend(self.evaluator, self.ascent, WARM_PASSES, self._ended, first_rate=WARM_RATE):
                 self.reporter.progress(self.value, found.bound)
             self._begin_from(values if self.values is None else self.values)
+            if not self._ended():
+                self._tighten(min(WARM_TIGHT, self.work.tight))
         for _ in range(WARM_TURNS):
             rounds = self.improver.rounds(int(WARM_MOVES * self.work.moves), lambda: self.left_s, WARM_HEAT)
             while not self._ended() and next(rounds, 0):
@@ -301,10 +272,32 @@ class Run:
                 self._keep()
                 self.log.append(f"exact, {done:,} openers: value {self.value!r}, bound {self.bound!r}")
 
+    def _tighten(self, passes: int) -> None:
+        """Lower the bound by covers; where that closes little of the gap, the rest of the time goes to the search."""
+        if passes < FEWEST_TIGHT or not len(self.stock):
+            return
+        if self.tightener is None:
+            self.tightener = Tightener(self.problem, self.pool, self.threads, self.stock, self.ascent.best_price)
+        done, before = 0, self.bound
+        for done in self.tightener.rounds(passes, self._ended):
+            self.reporter.progress(self.value, self.bound)
+            if done == passes // 2 and before - self.bound < WORTHWHILE * (before - self.value):
+                break
+        self.work = self.work.without_tight(passes - done)
+        self.log.append(f"{len(self.tightener.best.covers):,} covers, {done} passes, bound {self.bound!r}")
+
     @property
     def bound(self) -> float:
         """The best bound so far."""
-        return min(self.ascent.best.bound, self.proven)
+        tight = np.inf if self.tightener is None else self.tightener.best.bound
+        return min(self.ascent.best.bound, self.proven, tight)
+
+    @property
+    def covers(self) -> dict[str, Floats]:
+        """The covers and the prices with which they give a better bound than those of the rows alone, if any."""
+        if self.tightener is None or self.tightener.best.bound >= self.ascent.best.bound:
+            return {}
+        return self.tightener.best.arrays(self.problem, self.linear.n_rows)
 
     def _settler(self) -> Settler:
         if not self.mixed:
@@ -358,7 +351,7 @@ class Run:
         if value > self.value:
             self.value, self.values = value, values
             prices = row_prices(self.problem, self.ascent.best_price, self.linear.n_rows)
-            self.reporter.incumbent(values, self.bound, prices)
+            self.reporter.incumbent(values, self.bound, {"row_prices": prices, **self.covers})
 
     def _gap_closed(self) -> bool:
         options = self.request.options
@@ -387,6 +380,7 @@ class Run:
             log_tail="\n".join(self.log),
             stats={"passes": float(self.ascent.passes), "moves": float(self.improver.moved)},
             row_prices=row_prices(self.problem, self.ascent.best_price, self.linear.n_rows),
+            covers=self.covers,
         )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from optimizer.engines.adapter import Answer, Reporter, Request
 from optimizer.engines.child import Emit
 from optimizer.engines.decompose.dual import FEW_NODES
-from optimizer.engines.decompose.engine import EXACT_SHARE, Run
+from optimizer.engines.decompose.engine import Run
 from optimizer.engines.decompose.gather import SharedRows
 from optimizer.engines.decompose.plan import broken_rows, row_prices, value_of
 from optimizer.engines.decompose.problem import Floats, Ints, Problem
@@ -50,7 +50,7 @@ class GatheredRun(Run):
         no_matrix = assemble((), (), np.zeros(0))
         super().__init__(no_matrix, problem, request, Reporter(no_matrix, emit), pool, threads)
         self.rows, self.first_arc, self.emit = rows, np.concatenate([[0], np.cumsum(parts)]), emit
-        self.work = replace(self.work, moves=int(self.work.moves / (1 - EXACT_SHARE)))
+        self.work = replace(self.work, exact_share=0.0)
         begun = time.monotonic()
         self.evaluator(self.ascent.price, FEW_NODES)
         self._fit_passes(time.monotonic() - begun)

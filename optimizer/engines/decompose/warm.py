@@ -11,6 +11,7 @@ from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing
 from optimizer.engines.decompose.exact import Settler
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.read import read_problem
+from optimizer.engines.decompose.tighten import Tightener
 from optimizer.model.linear_model import LinearModel
 
 
@@ -50,6 +51,8 @@ def warm_up() -> None:
         evaluator = Evaluator(problem, pool, 1)
         state = Ascent.begin(evaluator, clearing_prices(problem))
         list(ascend(evaluator, state, 3, lambda: False))
+        tightener = Tightener(problem, pool, 1, np.arange(1), state.best_price)
+        list(tightener.rounds(20, lambda: False))
         improver = Improver(problem, pool, 1, 0)
         improver.construct(state.best_price, state.best.block)
         list(improver.rounds(100))

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from benchmarks.instances import Size, make_batch
-from optimizer.engines.adapter import Request, roles
+from optimizer.engines.adapter import Request, roles, stock_rows
 from optimizer.engines.base import OWN, SolveServer, solve
 from optimizer.engines.decompose import engine
-from optimizer.engines.result import SolveOptions
+from optimizer.engines.result import COVERS, SolveOptions
 from optimizer.model.build import Model, build_model
 from optimizer.proof import bound as proof_bound
+from optimizer.solution.covers import covered
 from optimizer.solution.extract import plan_from_values
 from optimizer.solution.metrics import objective_value
 from optimizer.solution.prices import price_plan
@@ -51,6 +52,7 @@ def test_its_prices_give_its_bound_in_exact_arithmetic(model: Model) -> None:
     plan = plan_from_values(model, found.values)
     assert float(objective_value(model.tables, model.scenario, plan)) == pytest.approx(found.objective, rel=1e-9)
     prices = price_plan(model, plan, time_limit_s=20, top_rows=0, row_prices=found.row_prices)
+    prices = replace(prices, covers=covered(model, found))
     exact = proof_bound.bound(model.tables, model.scenario, prices.certificate_json()).value
     assert exact is not None
     assert float(exact) == pytest.approx(found.best_bound, rel=1e-6)
@@ -60,7 +62,7 @@ def test_its_prices_give_its_bound_in_exact_arithmetic(model: Model) -> None:
 class Deaf:
     """A reporter whom nobody hears."""
 
-    def incumbent(self, values: np.ndarray, bound: float, row_prices: np.ndarray) -> None: ...
+    def incumbent(self, values: np.ndarray, bound: float, proof: dict[str, np.ndarray]) -> None: ...
     def progress(self, value: float, bound: float) -> None: ...
     def stopped(self) -> bool:
         return False
@@ -68,11 +70,16 @@ class Deaf:
 
 def test_the_same_work_gives_the_same_plan_however_fast_the_machine(model: Model, tmp_path: Path) -> None:
     """The work follows from the time limit; the clock that could cut it short is far away."""
-    request = Request(WORK, tmp_path, deadline=time.monotonic() + 3_600, role=roles(model.linear))
+    request = Request(
+        WORK, tmp_path, deadline=time.monotonic() + 3_600, role=roles(model.linear), stock=stock_rows(model.linear)
+    )
     one, two = (engine.solve(model.linear, request, Deaf()) for _ in range(2))
     assert one.native == "work done"
     np.testing.assert_array_equal(one.values, two.values)
     np.testing.assert_array_equal(one.row_prices, two.row_prices)
+    assert len(one.covers["cover_row"])
+    for name in COVERS:
+        np.testing.assert_array_equal(one.covers[name], two.covers[name])
     assert one.bound == two.bound
 
 

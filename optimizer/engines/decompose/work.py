@@ -1,0 +1,76 @@
+"""How much work a solve does: counts that follow from the size and the time limit alone, so that runs repeat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from optimizer.engines.decompose.problem import Problem
+
+ARCS_PER_SECOND = 1_200_000
+"""Nominal speed of a pass of the ascent, in arcs a second and thread."""
+OPENERS_PER_SECOND = 600
+"""Nominal speed of exact programs, in openers."""
+EXACT_SHARE = 0.4
+"""Share of the time after the prices that exact programs get."""
+STEPS_PER_SECOND = 4_000_000
+"""Nominal speed of the search, in arcs of the blocks that it moves, a second and thread."""
+FEWEST_PASSES, MOST_PASSES = 60, 250
+PASS_SHARE = 0.3
+"""Share of the work that prices get, if that is more passes than the fewest and fewer than the most."""
+ODD_COLUMNS_PER_SECOND = 1_000
+"""Nominal speed at which odd blocks are solved, in columns a second and thread."""
+FEWEST_SOLVES = 2
+TIGHT_SHARE, TIGHT_COST = 0.15, 1.5
+"""Share of the time in which covers are sought and priced, and what a pass costs with them, in passes without."""
+MOST_TIGHT = 1_200
+
+
+@dataclass(frozen=True)
+class Work:
+    """How much to do."""
+
+    passes: int
+    solves: int
+    """of the odd blocks, in these passes"""
+    tight: int
+    """passes with covers"""
+    tight_s: float
+    """nominal seconds of one of them"""
+    search_s: float
+    """nominal seconds of moves and exact programs"""
+    move_s: float
+    exact_share: float = EXACT_SHARE
+
+    @property
+    def moves(self) -> int:
+        """How many moves of ruin and recreate."""
+        return int((1 - self.exact_share) * self.search_s / self.move_s)
+
+    @property
+    def openers(self) -> int:
+        """How many openers exact programs may hold together."""
+        return int(self.exact_share * self.search_s * OPENERS_PER_SECOND)
+
+    def without_tight(self, passes: int) -> Work:
+        """So many passes with covers fewer, and their time for the search."""
+        return replace(self, tight=self.tight - passes, search_s=self.search_s + passes * self.tight_s)
+
+    @classmethod
+    def of(cls, problem: Problem, time_limit_s: float, threads: int, *, covers: bool) -> Work:
+        """What fits into the time at the nominal speeds; the clock only ends what is far slower."""
+        blocks = problem.blocks
+        arcs = max(len(blocks.arc) - 1, 1)
+        a_pass = arcs / (ARCS_PER_SECOND * threads)
+        passes = int(np.clip(PASS_SHARE * time_limit_s / a_pass, FEWEST_PASSES, MOST_PASSES))
+        solves, spent = passes, passes * a_pass
+        if problem.odd is not None:
+            a_solve = len(problem.odd.program.columns) / (ODD_COLUMNS_PER_SECOND * threads)
+            solves = int(np.clip(PASS_SHARE * time_limit_s / a_solve, FEWEST_SOLVES, passes))
+            spent += solves * a_solve
+        tight_s = TIGHT_COST * a_pass
+        tight = min(int(TIGHT_SHARE * time_limit_s / tight_s), MOST_TIGHT) if covers else 0
+        left = max(time_limit_s - spent - tight * tight_s, 0.2 * time_limit_s)
+        move_s = 5.0 * (10.0 + arcs / max(blocks.n_blocks, 1)) / (STEPS_PER_SECOND * threads)
+        return cls(passes, solves, tight, tight_s, left, move_s)
