@@ -51,8 +51,8 @@ changed: a third of the time that many moves and then many programs took.
 """
 WARM_TIGHT = 120
 """Passes with covers there."""
-FEWEST_TIGHT, WORTHWHILE = 40, 0.02
-"""Fewer passes with covers are not begun; half of them must have closed such a share of the gap."""
+FEWEST_TIGHT, WORTHWHILE, COVERS_CLOSE = 60, 1e-4, 0.005
+"""Fewest passes with covers; the share of the bound that half of them must have closed, and that all may close."""
 FIRST_LOOK = 20
 """Passes after which the first plan is made."""
 RELAXED_RATE = 0.003
@@ -116,6 +116,8 @@ class Run:
         self.stock: Ints = stock if problem.odd is None else stock[:0]
         """shared rows that covers are sought for"""
         self.tightener: Tightener | None = None
+        self.tight = 0
+        """passes with covers so far"""
         time_s = request.options.time_limit_s - self.kept_s
         self.work = Work.of(problem, time_s, threads, covers=len(self.stock) > 0)
         self.evaluator = Evaluator(problem, pool, threads, lambda: self.left_s)
@@ -142,7 +144,8 @@ class Run:
         for number, share in enumerate(shares):
             if self._ended():
                 break
-            self._tighten(int(share * self.work.tight))
+            if number == len(shares) - 1 or self._is_near():
+                self._tighten(int(sum(shares[: number + 1]) * self.work.tight) - self.tight)
             until_s = self.left_s * (1.0 - share / sum(shares[number:]))
             self._search(share, until_s)
             self._settle(share, until_s)
@@ -163,7 +166,7 @@ class Run:
                 self.reporter.progress(self.value, found.bound)
             self._begin_from(values if self.values is None else self.values)
             if not self._ended():
-                self._tighten(min(WARM_TIGHT, self.work.tight))
+                self._tighten(WARM_TIGHT)
         for _ in range(WARM_TURNS):
             rounds = self.improver.rounds(int(WARM_MOVES * self.work.moves), lambda: self.left_s, WARM_HEAT)
             while not self._ended() and next(rounds, 0):
@@ -272,17 +275,22 @@ class Run:
                 self._keep()
                 self.log.append(f"exact, {done:,} openers: value {self.value!r}, bound {self.bound!r}")
 
+    def _is_near(self) -> bool:
+        """Whether covers may close what is missing to the gap asked for."""
+        return self.bound - self.value <= (self.request.options.gap + COVERS_CLOSE) * abs(self.value)
+
     def _tighten(self, passes: int) -> None:
-        """Lower the bound by covers; where that closes little of the gap, the rest of the time goes to the search."""
-        if passes < FEWEST_TIGHT or not len(self.stock):
+        """Lower the bound by covers; where that closes next to nothing, the rest of the time goes to the search."""
+        if not len(self.stock) or not self.work.tight:
             return
+        passes, done, before = max(passes, FEWEST_TIGHT), 0, self.bound
         if self.tightener is None:
             self.tightener = Tightener(self.problem, self.pool, self.threads, self.stock, self.ascent.best_price)
-        done, before = 0, self.bound
         for done in self.tightener.rounds(passes, self._ended):
             self.reporter.progress(self.value, self.bound)
-            if done == passes // 2 and before - self.bound < WORTHWHILE * (before - self.value):
+            if done == passes // 2 and before - self.bound < WORTHWHILE * abs(before):
                 break
+        self.tight += done
         self.work = self.work.without_tight(passes - done)
         self.log.append(f"{len(self.tightener.best.covers):,} covers, {done} passes, bound {self.bound!r}")
 

@@ -13,9 +13,9 @@ from optimizer.engines.decompose.dual import Ascent, Averages, Evaluator, ascend
 from optimizer.engines.decompose.plan import row_prices
 from optimizer.engines.decompose.problem import Floats, Ints, Problem
 
-ROUNDS = 5
-"""How often covers are sought."""
-FIRST_RATE = 0.02
+A_ROUND, MOST_ROUNDS = 60, 9
+"""Passes for which covers are sought once, at most so often; twice at least."""
+FIRST_RATE = 0.04
 """First rate of the ascent in each round: prices of rows give way to those of covers."""
 UNPRICED = 1e-7
 """Money of a unit at which a cover is let go."""
@@ -58,16 +58,17 @@ class Tightener:
         """``passes`` in all, from the best so far; yields how many are done."""
         if not len(self.arcs.row):
             return
-        each, done = max(passes // (ROUNDS + 1), 1), 0
+        rounds = min(max(passes // A_ROUND, 2), MOST_ROUNDS)
+        each, done = max(passes // (rounds + 1), 1), 0
         covers, price, cover_price = self.best.covers, self.best.price, self.best.cover_price
-        for number in range(ROUNDS + 1):
+        for number in range(rounds + 1):
             evaluator, state = self._begin(covers, np.concatenate([price, cover_price]))
             worth = np.concatenate([self.worth, self.worth[covers.row]])
             for _ in ascend(evaluator, state, each, ended, first_rate=FIRST_RATE, worth=worth):
                 self._keep(state, covers)
                 done += 1
                 yield done
-            if number == ROUNDS or ended():
+            if number == rounds or ended():
                 return
             rows = len(self.problem.shared.rhs)
             price, cover_price = state.best_price[:rows], state.best_price[rows:]

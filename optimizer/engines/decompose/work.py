@@ -22,8 +22,10 @@ PASS_SHARE = 0.3
 ODD_COLUMNS_PER_SECOND = 1_000
 """Nominal speed at which odd blocks are solved, in columns a second and thread."""
 FEWEST_SOLVES = 2
-TIGHT_SHARE, TIGHT_COST = 0.15, 1.5
-"""Share of the time in which covers are sought and priced, and what a pass costs with them, in passes without."""
+TIGHT_SHARE, TIGHT_COST, PASSES_BEFORE = 0.2, 1.5, 100
+"""Share of the time in which covers are sought and priced; what a pass costs with them, in passes without; how many of
+these are enough before.
+"""
 MOST_TIGHT = 1_200
 
 
@@ -64,6 +66,7 @@ class Work:
         arcs = max(len(blocks.arc) - 1, 1)
         a_pass = arcs / (ARCS_PER_SECOND * threads)
         passes = int(np.clip(PASS_SHARE * time_limit_s / a_pass, FEWEST_PASSES, MOST_PASSES))
+        passes = min(passes, PASSES_BEFORE) if covers else passes
         solves, spent = passes, passes * a_pass
         if problem.odd is not None:
             a_solve = len(problem.odd.program.columns) / (ODD_COLUMNS_PER_SECOND * threads)
