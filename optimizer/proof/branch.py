@@ -19,7 +19,7 @@ from optimizer.proof.scope import ranges
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-MOST_NODES = 1000
+MOST_NODES = 4096
 """Most nodes that are looked at for one order; beyond, what the open ones could be worth counts."""
 FREE, OPEN, SHUT = range(3)
 """What a node has decided about a lane."""

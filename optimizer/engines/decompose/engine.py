@@ -49,8 +49,6 @@ WARM_TURNS, WARM_MOVES, WARM_OPENERS, WARM_HEAT = 5, 0.01, 0.05, 0.02
 A few moves tell the exact programs what else might be opened. Measured from plans at the gap asked for, 1 % of the data
 changed: a third of the time that many moves and then many programs took.
 """
-WARM_TIGHT = 120
-"""Passes with covers there."""
 FEWEST_TIGHT, WORTHWHILE, COVERS_CLOSE = 60, 1e-4, 0.005
 """Fewest passes with covers; the share of the bound that half of them must have closed, and that all may close."""
 FIRST_LOOK = 20
@@ -161,12 +159,12 @@ class Run:
             warm = Ascent.begin(self.evaluator, shared_prices(self.problem, prices))
             self.ascent = warm if warm.best.bound < self.ascent.best.bound else self.ascent
         self._begin_from(values)
+        if not self._ended() and self._is_near():
+            self._tighten(FEWEST_TIGHT)
         if not self._ended():
             for found in ascend(self.evaluator, self.ascent, WARM_PASSES, self._ended, first_rate=WARM_RATE):
                 self.reporter.progress(self.value, found.bound)
             self._begin_from(values if self.values is None else self.values)
-            if not self._ended():
-                self._tighten(WARM_TIGHT)
         for _ in range(WARM_TURNS):
             rounds = self.improver.rounds(int(WARM_MOVES * self.work.moves), lambda: self.left_s, WARM_HEAT)
             while not self._ended() and next(rounds, 0):
@@ -386,7 +384,7 @@ class Run:
             values=self.values,
             bound=max(self.bound, self.value),
             log_tail="\n".join(self.log),
-            stats={"passes": float(self.ascent.passes), "moves": float(self.improver.moved)},
+            stats={"passes": float(self.ascent.passes + self.tight), "moves": float(self.improver.moved)},
             row_prices=row_prices(self.problem, self.ascent.best_price, self.linear.n_rows),
             covers=self.covers,
         )
