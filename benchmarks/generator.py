@@ -28,6 +28,9 @@ from optimizer.tables.schema import TABLES
 from optimizer.tables.tables import Table, Tables
 
 INSTANCES: dict[str, Size] = {
+    "300-fragmented": Size(300, warehouses=5, products=54, zones=20),
+    "300-deep": Size(300, warehouses=5, products=3),
+    "1k-deep": Size(1_000, warehouses=10, products=5),
     "1k-fragmented": Size(1_000, warehouses=5, products=180, zones=20),
     "10k-fragmented": Size(10_000, warehouses=10, products=1_000),
     "10k-deep": Size(10_000, warehouses=10, products=55),
