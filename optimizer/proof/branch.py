@@ -21,6 +21,8 @@ Flags = NDArray[np.bool_]
 
 MOST_NODES = 4096
 """Most nodes that are looked at for one order; beyond, what the open ones could be worth counts."""
+FEW_NODES = 60
+"""So many are looked at first: enough for most orders, and cheaper than a table over their units."""
 FREE, OPEN, SHUT = range(3)
 """What a node has decided about a lane."""
 
@@ -49,8 +51,8 @@ class Looked(NamedTuple):
 class Branching:
     """The search over one plain block. ``best`` of each order in the end is at least the value of every set."""
 
-    def __init__(self, blocks: OrderBlocks) -> None:
-        self.blocks = blocks
+    def __init__(self, blocks: OrderBlocks, most_nodes: int = MOST_NODES) -> None:
+        self.blocks, self.most_nodes = blocks, most_nodes
         self.most = np.minimum(blocks.cap, blocks.room[:, None])
         self.best = blocks.base[0].copy()
         for base in blocks.base[1:]:
@@ -71,7 +73,7 @@ class Branching:
         np.maximum.at(self.best, order[found.is_plan], found.value[found.is_plan])
         np.add.at(self.looked_at, order, 1)
         alive = np.asarray(found.upper > self.best[order], dtype=bool)
-        tired = alive & (self.looked_at > MOST_NODES)[order]
+        tired = alive & (self.looked_at > self.most_nodes)[order]
         np.maximum.at(self.best, order[tired], found.upper[tired])
         self.searched[order[tired]] = False
         alive &= ~tired

@@ -7,7 +7,7 @@ can overflow and Python integers otherwise; the same code runs on both.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,24 @@ class OrderBlocks:
     @property
     def size(self) -> int:
         return len(self.first)
+
+    def of(self, chosen: Flags) -> OrderBlocks:
+        """Some of the orders, with all their lanes."""
+        if chosen.all():
+            return self
+        count, line = self.count[chosen], np.repeat(chosen, self.count)
+        by_line = ("cap", "room", "missing", "least", "forced", "bonus")
+        by_order = ("prize", "policy", "limit", "required")
+        return replace(
+            self,
+            first=np.cumsum(count) - count,
+            count=count,
+            values=[value[line] for value in self.values],
+            fees=[fee[chosen] for fee in self.fees],
+            base=[base[chosen] for base in self.base],
+            **{name: getattr(self, name)[line] for name in by_line},
+            **{name: getattr(self, name)[chosen] for name in by_order},
+        )
 
     def fill(self, order: Ints, lanes: Ints) -> tuple[list[Money], Flags]:
         """What each order earns if it may use ``lanes`` (k of them per candidate), per variant and without the fees.

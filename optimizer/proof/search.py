@@ -1,7 +1,8 @@
 """Which lanes an order should open: by branch and bound, or sets of growing size, each bounded before it is looked at.
 
 For an order that may go in part (a *plain* block) the fill is submodular: what a lane adds shrinks as the set grows.
-Those are narrowed and branched on (`narrow.py`, `branch.py`). In every other block all that is known is that no set
+Those are narrowed (`narrow.py`), and solved by table where they have few units (`unit_table.py`), else branched on
+(`branch.py`). In every other block all that is known is that no set
 earns more than all lanes together, less the fees of the set.
 """
 
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.proof.branch import Branching
+from optimizer.proof.branch import FEW_NODES, Branching
 from optimizer.proof.narrow import narrowed
 from optimizer.proof.order_blocks import Money, OrderBlocks
+from optimizer.proof.unit_table import best_by_table, fits_table
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -81,10 +83,26 @@ def best_values(blocks: OrderBlocks) -> Best:
     value, searched = _least(blocks.base), np.ones(blocks.size, dtype=bool)
     for order, part in narrowed(blocks):
         if part.lanes:
-            search = Branching(part)
-            search.run()
-            value[order], searched[order] = search.best, search.searched
+            value[order], searched[order] = _branched(part)
     return Best(value, np.ones(blocks.size, dtype=bool), searched)
+
+
+def _branched(blocks: OrderBlocks) -> tuple[Money, Flags]:
+    """Best values of a plain block: by a little branching, else by table, else by a lot of branching."""
+    search = Branching(blocks, FEW_NODES)
+    search.run()
+    value, searched = search.best, search.searched
+    hard = np.flatnonzero(~searched)
+    if len(hard):
+        rest = blocks.of(~searched)
+        by_table = fits_table(rest)
+        if by_table.any():
+            value[hard[by_table]], searched[hard[by_table]] = best_by_table(rest.of(by_table)), True
+        if not by_table.all():
+            search = Branching(rest.of(~by_table))
+            search.run()
+            value[hard[~by_table]], searched[hard[~by_table]] = search.best, search.searched
+    return value, searched
 
 
 def _searched(blocks: OrderBlocks) -> Best:
