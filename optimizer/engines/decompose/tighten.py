@@ -32,7 +32,7 @@ class Tightened:
     cover_price: Floats
 
     def arrays(self, problem: Problem, rows: int) -> dict[str, Floats]:
-        """The same in terms of the matrix, as it travels to the parent (`optimizer.engines.result.Covers`)."""
+        """The same in terms of the matrix, as it travels to the parent (`optimizer.engines.result.COVERS`)."""
         kept = self.covers.those(self.cover_price > UNPRICED)
         return {
             "cover_row": problem.shared.row[kept.row].astype(np.float64),

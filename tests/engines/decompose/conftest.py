@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMPILE = "from optimizer.engines.decompose import compile_engine; compile_engine({}, {}, None)"
+from tests.conftest import COMPILE
 
 
 @pytest.fixture(scope="session", autouse=True)
