@@ -6,6 +6,7 @@ least the value of every plan. Order blocks are independent: each is maximised e
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 
 from optimizer.exact import Exact
 from optimizer.proof.facts import Facts
-from optimizer.proof.lay_out import Group, Layout
+from optimizer.proof.lay_out import Layout
+from optimizer.proof.pool import Found, Pool
 from optimizer.proof.prices import PriceBook, read_books
-from optimizer.proof.reduced import reduce_values
+from optimizer.proof.reduced import DECIMALS, reduce_values
 from optimizer.proof.share_blocks import share_blocks
 from optimizer.proof.tally import Tally
 from optimizer.proof.transfer_blocks import transfer_blocks
@@ -73,10 +75,10 @@ def bound_of(facts: Facts, book: PriceBook, shown: PriceBook | None = None) -> B
     layout = Layout(facts, reduce_values(facts, book))
     ids, money = [np.zeros(0, dtype=np.int64)], [Exact.zeros(0)]
     possible, searched = np.ones(facts.n_orders, dtype=bool), np.ones(facts.n_orders, dtype=bool)
-    for part, value, can, exact in _searched(facts, layout):
-        ids.append(part.order)
-        money.append(value)
-        possible[part.order], searched[part.order] = can, exact
+    for order, best, unit in _found(facts, layout):
+        ids.append(order)
+        money.append(Exact((Exact(best.value, 0) * unit).num, DECIMALS + 2))
+        possible[order], searched[order] = best.possible, best.searched
     orders = Exact.concat(money).sum_by(np.concatenate(ids), facts.n_orders)
     orders = orders - left_behind(facts, book) + frozen_orders(facts, book)
     shortfalls, openings = shortfall_blocks(facts, book), opening_blocks(facts, book)
@@ -87,19 +89,19 @@ def bound_of(facts: Facts, book: PriceBook, shown: PriceBook | None = None) -> B
     return Bound(total, book.priced_rhs, *parts, searched, without, book, shown or book)
 
 
-def _searched(facts: Facts, layout: Layout) -> Iterator[tuple[Group, Exact, Flags, Flags]]:
-    """`Layout.best` of all orders, piece by piece, on two threads: numpy works on long arrays without a lock."""
+def _found(facts: Facts, layout: Layout) -> Iterator[Found]:
+    """The best of all orders, on two threads: numpy works on long arrays without a lock."""
 
-    def best(chunk: Ints) -> list[tuple[Group, Exact, Flags, Flags]]:
-        return [found for group in layout.groups(chunk) for found in layout.best(group)]
+    def best(chunks: list[Ints]) -> list[Found]:
+        pool = Pool()
+        groups = itertools.chain.from_iterable(layout.groups(chunk) for chunk in chunks)
+        parts = itertools.chain.from_iterable(layout.parts(group) for group in groups)
+        return [*itertools.chain.from_iterable(pool.add(part) for part in parts), *pool.rest()]
 
     chunks = list(_chunks(facts))
-    if len(chunks) < FEW_CHUNKS:
-        for chunk in chunks:
-            yield from best(chunk)
-        return
-    with ThreadPoolExecutor(THREADS) as pool:
-        for found in pool.map(best, chunks):
+    threads = THREADS if len(chunks) >= FEW_CHUNKS else 1
+    with ThreadPoolExecutor(threads) as executor:
+        for found in executor.map(best, [chunks[thread::threads] for thread in range(threads)]):
             yield from found
 
 

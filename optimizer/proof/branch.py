@@ -51,7 +51,7 @@ class Looked(NamedTuple):
 class Branching:
     """The search over one plain block. ``best`` of each order in the end is at least the value of every set."""
 
-    def __init__(self, blocks: OrderBlocks, most_nodes: int = MOST_NODES) -> None:
+    def __init__(self, blocks: OrderBlocks, most_nodes: int) -> None:
         self.blocks, self.most_nodes = blocks, most_nodes
         self.most = np.minimum(blocks.cap, blocks.room[:, None])
         self.best = blocks.base[0].copy()

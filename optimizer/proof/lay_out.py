@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.exact import INT64_SAFE, Exact
+from optimizer.exact import INT64_SAFE
 from optimizer.proof.choices import Chooser
 from optimizer.proof.facts import LINE_COMPLETE, ORDER_COMPLETE, PARTIAL, Facts
 from optimizer.proof.order_blocks import OrderBlocks
 from optimizer.proof.pins import PinBook, PinnedCells
-from optimizer.proof.reduced import DECIMALS, Reduced
+from optimizer.proof.pool import Part
+from optimizer.proof.reduced import Reduced
 from optimizer.proof.scope import ranges
-from optimizer.proof.search import best_values
 from optimizer.proof.values import PARTS, Values, smallest_unit
 from optimizer.proof.weights import Weights, one_shipment
 
@@ -173,8 +173,8 @@ class Layout:
             yield group.part(chosen, first_busy[chosen][:, : int(lanes_each)])
 
     # -- what it is worth -------------------------------------------------------------------------------------------
-    def best(self, group: Group) -> Iterator[tuple[Group, Exact, Flags, Flags]]:
-        """For parts of the group: the best value of each order in money, whether a plan exists, whether it is exact."""
+    def parts(self, group: Group) -> Iterator[Part]:
+        """Parts of the group with what their orders are worth; units at DECIMALS + 2 decimals."""
         slots = group.slots
         least, fixed = self.reduced.least_freight.take(slots), self.reduced.fixed_freight.take(slots)
         charged = (least > fixed) | self.facts.tariffs.banded[self.facts.events.slots.lane[slots]]
@@ -184,7 +184,7 @@ class Layout:
             for has_minimum in (True, False):
                 chosen = (simple == is_plain) & (minimum == has_minimum)
                 if chosen.any():
-                    yield from self._solve(group.part(chosen), is_plain, has_minimum)
+                    yield self._part(group.part(chosen), is_plain, has_minimum)
 
     def _is_plain(self, group: Group) -> Flags:
         """Orders that may go in part, with nothing pinned, no least quantity and no bonus for completeness."""
@@ -196,7 +196,7 @@ class Layout:
         odd_order = np.logical_or.reduceat(odd, group.first) | (reduced.prize.take(group.order) > 0)
         return np.asarray(partial & ~odd_order, dtype=bool)
 
-    def _solve(self, group: Group, plain: bool, minimum: bool) -> Iterator[tuple[Group, Exact, Flags, Flags]]:
+    def _part(self, group: Group, plain: bool, minimum: bool) -> Part:
         values = Values(self.facts, self.reduced, group, self.chooser, PARTS if minimum else 1)
         if minimum:
             every = [np.full(group.slots.shape, t, dtype=np.int64) for t in range(PARTS + 1)]
@@ -206,9 +206,7 @@ class Layout:
         else:
             shares = [np.zeros(group.slots.shape, dtype=np.int64)]
         blocks, unit = self._blocks(group, values, shares, plain)
-        found = best_values(blocks)
-        money = Exact(found.value, 0) * unit * (100 // values.parts)
-        yield group, Exact(money.num, DECIMALS + 2), found.possible, found.searched
+        return Part(group.order, blocks, unit * (100 // values.parts))
 
     def _blocks(self, group: Group, values: Values, shares: list[Ints], plain: bool) -> tuple[OrderBlocks, int]:
         tables, line = self.facts.tables, group.line

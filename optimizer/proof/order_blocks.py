@@ -7,7 +7,7 @@ can overflow and Python integers otherwise; the same code runs on both.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Money = NDArray[Any]
 
-CELLS_AT_ONCE = 4_000_000
+CELLS_AT_ONCE = 1_000_000
 """Most (line, lane) cells that one vectorised step may touch: bounds its memory."""
 
 
@@ -72,6 +72,25 @@ class OrderBlocks:
     @property
     def size(self) -> int:
         return len(self.first)
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether all money fits machine integers."""
+        return all(money.dtype == np.int64 for money in (*self.values, *self.fees, *self.base))
+
+    @classmethod
+    def joined(cls, parts: list[OrderBlocks]) -> OrderBlocks:
+        """Blocks with as many lanes and variants each as one; units of money may differ, orders share none."""
+        if len(parts) == 1:
+            return parts[0]
+        plain = all(part.plain for part in parts)
+        joined: dict[str, Any] = {name: _joined([getattr(part, name) for part in parts]) for name in cls._arrays()}
+        first = np.cumsum(joined["count"]) - joined["count"]
+        return cls(**{**joined, "first": first, "plain": plain})
+
+    @classmethod
+    def _arrays(cls) -> list[str]:
+        return [field.name for field in fields(cls) if field.name not in ("first", "plain")]
 
     def of(self, chosen: Flags) -> OrderBlocks:
         """Some of the orders, with all their lanes."""
@@ -147,6 +166,12 @@ class OrderBlocks:
         nothing = np.where(together, 0, loose)  # order_complete: all lines full, or no line at all
         can_nothing = np.where(together, _every(~forced, start), can_loose)
         return _better(whole, can_whole, nothing, can_nothing)
+
+
+def _joined(arrays: list[Any]) -> Any:
+    if isinstance(arrays[0], list):  # one for each variant
+        return [np.concatenate(variant) for variant in zip(*arrays, strict=True)]
+    return np.concatenate(arrays)
 
 
 def _best_first(value: Money, cap: Ints) -> tuple[Money, Ints]:

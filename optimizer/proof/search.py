@@ -1,9 +1,6 @@
-"""Which lanes an order should open: by branch and bound, or sets of growing size, each bounded before it is looked at.
+"""Which lanes an order with any rules should open: sets of growing size, each bounded before it is looked at.
 
-For an order that may go in part (a *plain* block) the fill is submodular: what a lane adds shrinks as the set grows.
-Those are narrowed (`narrow.py`), and solved by table where they have few units (`unit_table.py`), else branched on
-(`branch.py`). In every other block all that is known is that no set
-earns more than all lanes together, less the fees of the set.
+All that is known is that no set earns more than all lanes together, less the fees of the set.
 """
 
 from __future__ import annotations
@@ -13,10 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.proof.branch import FEW_NODES, Branching
-from optimizer.proof.narrow import narrowed
 from optimizer.proof.order_blocks import Money, OrderBlocks
-from optimizer.proof.unit_table import best_by_table, fits_table
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -43,11 +37,11 @@ class _Search:
         self.searched = np.ones(blocks.size, dtype=bool)
         none = np.zeros((blocks.size, 0), dtype=np.int64)
         money, self.known = blocks.fill(self.every, none)
-        self.best = _least(money)
+        self.best = least_of(money)
         all_lanes = np.broadcast_to(np.arange(blocks.lanes), (blocks.size, blocks.lanes))
         self.ceiling, can_all = blocks.fill(self.every, all_lanes)
         fits = can_all & (blocks.limit >= blocks.lanes)
-        self.offer(self.every[fits], _least([top - fee.sum(axis=1) for top, fee in self._each()])[fits])
+        self.offer(self.every[fits], least_of([top - fee.sum(axis=1) for top, fee in self._each()])[fits])
         self.hopeful = can_all
         self.sorted_fees = [np.cumsum(np.sort(fee, axis=1), axis=1) for fee in blocks.fees]
 
@@ -63,7 +57,7 @@ class _Search:
 
     def upper(self, size: int) -> Money:
         """No set of ``size`` or more lanes earns more than this."""
-        return _least([top - fees[:, size - 1] for top, fees in zip(self.ceiling, self.sorted_fees, strict=True)])
+        return least_of([top - fees[:, size - 1] for top, fees in zip(self.ceiling, self.sorted_fees, strict=True)])
 
     def open_orders(self, size: int) -> Flags:
         """Orders for which a set of ``size`` or more lanes might still win."""
@@ -76,36 +70,8 @@ class _Search:
         self.searched[order] = False
 
 
-def best_values(blocks: OrderBlocks) -> Best:
+def best_by_sets(blocks: OrderBlocks) -> Best:
     """The best value of each order over all sets of lanes that it may open."""
-    if not (blocks.plain and blocks.lanes):
-        return _searched(blocks)
-    value, searched = _least(blocks.base), np.ones(blocks.size, dtype=bool)
-    for order, part in narrowed(blocks):
-        if part.lanes:
-            value[order], searched[order] = _branched(part)
-    return Best(value, np.ones(blocks.size, dtype=bool), searched)
-
-
-def _branched(blocks: OrderBlocks) -> tuple[Money, Flags]:
-    """Best values of a plain block: by a little branching, else by table, else by a lot of branching."""
-    search = Branching(blocks, FEW_NODES)
-    search.run()
-    value, searched = search.best, search.searched
-    hard = np.flatnonzero(~searched)
-    if len(hard):
-        rest = blocks.of(~searched)
-        by_table = fits_table(rest)
-        if by_table.any():
-            value[hard[by_table]], searched[hard[by_table]] = best_by_table(rest.of(by_table)), True
-        if not by_table.all():
-            search = Branching(rest.of(~by_table))
-            search.run()
-            value[hard[~by_table]], searched[hard[~by_table]] = search.best, search.searched
-    return value, searched
-
-
-def _searched(blocks: OrderBlocks) -> Best:
     state = _Search(blocks)
     if blocks.lanes:
         _grow(state)
@@ -122,14 +88,14 @@ def _grow(state: _Search) -> None:
             return
         money, possible = blocks.fill(order, sets)
         net = [earned - _fees(fee, order, sets) for earned, fee in zip(money, blocks.fees, strict=True)]
-        state.offer(order[possible], _least(net)[possible])
+        state.offer(order[possible], least_of(net)[possible])
         if size < lanes:
             order, sets = _extended(state, order, sets)
 
 
 def _promising(state: _Search, order: Ints, sets: Ints) -> tuple[Ints, Ints]:
     """The sets that could beat the best plan found so far if they earned as much as all lanes together."""
-    bound = _least([top[order] - _fees(fee, order, sets) for top, fee in state._each()])
+    bound = least_of([top[order] - _fees(fee, order, sets) for top, fee in state._each()])
     might = ~state.known[order] | np.asarray(bound > state.best[order], dtype=bool)
     return order[might], sets[might]
 
@@ -156,7 +122,8 @@ def _fees(fee: Money, order: Ints, sets: Ints) -> Money:
     return total
 
 
-def _least(money: list[Money]) -> Money:
+def least_of(money: list[Money]) -> Money:
+    """Per order the least of its variants: each of them bounds it from above."""
     least = money[0].copy()
     for other in money[1:]:
         least = np.minimum(least, other)
