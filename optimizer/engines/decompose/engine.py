@@ -278,18 +278,21 @@ class Run:
         return self.bound - self.value <= (self.request.options.gap + COVERS_CLOSE) * abs(self.value)
 
     def _tighten(self, passes: int) -> None:
-        """Lower the bound by covers; where that closes next to nothing, the rest of the time goes to the search."""
-        if not len(self.stock) or not self.work.tight:
+        """Lower the bound by covers; where that closes next to nothing, the rest of their time goes to the search."""
+        if passes <= 0 or self.tight >= self.work.tight:
             return
         passes, done, before = max(passes, FEWEST_TIGHT), 0, self.bound
         if self.tightener is None:
             self.tightener = Tightener(self.problem, self.pool, self.threads, self.stock, self.ascent.best_price)
+        is_worthwhile = self.tightener.finds_any
         for done in self.tightener.rounds(passes, self._ended):
             self.reporter.progress(self.value, self.bound)
             if done == passes // 2 and before - self.bound < WORTHWHILE * abs(before):
+                is_worthwhile = False
                 break
         self.tight += done
-        self.work = self.work.without_tight(passes - done)
+        if not is_worthwhile:
+            self.work = self.work.without_more_tight(self.tight)
         self.log.append(f"{len(self.tightener.best.covers):,} covers, {done} passes, bound {self.bound!r}")
 
     @property

@@ -54,9 +54,14 @@ class Tightener:
         self.averages = Averages(problem.blocks)
         self.best = Tightened(np.inf, price, Covers.none(), np.zeros(0))
 
+    @property
+    def finds_any(self) -> bool:
+        """Whether there is any arc that covers could hold."""
+        return len(self.arcs.row) > 0
+
     def rounds(self, passes: int, ended: Callable[[], bool]) -> Iterator[int]:
         """``passes`` in all, from the best so far; yields how many are done."""
-        if not len(self.arcs.row):
+        if not self.finds_any:
             return
         rounds = min(max(passes // A_ROUND, 2), MOST_ROUNDS)
         each, done = max(passes // (rounds + 1), 1), 0

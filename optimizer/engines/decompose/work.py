@@ -55,9 +55,10 @@ class Work:
         """How many openers exact programs may hold together."""
         return int(self.exact_share * self.search_s * OPENERS_PER_SECOND)
 
-    def without_tight(self, passes: int) -> Work:
-        """So many passes with covers fewer, and their time for the search."""
-        return replace(self, tight=self.tight - passes, search_s=self.search_s + passes * self.tight_s)
+    def without_more_tight(self, done: int) -> Work:
+        """No passes with covers beyond those ``done``, and their time for the search."""
+        unused = max(self.tight - done, 0)
+        return replace(self, tight=self.tight - unused, search_s=self.search_s + unused * self.tight_s)
 
     @classmethod
     def of(cls, problem: Problem, time_limit_s: float, threads: int, *, covers: bool) -> Work:

@@ -120,3 +120,21 @@ def test_rules_that_cannot_hold_are_called_so() -> None:
     m.own.append(({one: 1.0, two: 1.0}, 5.0, np.inf))
     m.shared.append(({one: 1.0, two: 1.0}, -np.inf, 9.0))
     assert solve(m.model(), OWN, WORK).termination.reason == "INFEASIBLE"
+
+
+def test_covers_that_close_nothing_are_given_up_for_good(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a gap asked for, stages of the work ask for them again; their time is given to the search once."""
+    for name in ("WORTHWHILE", "COVERS_CLOSE", "STAGE_MOVES"):
+        monkeypatch.setattr(engine, name, 1.0)
+    request = Request(
+        replace(WORK, gap=1e-6),
+        tmp_path,
+        deadline=time.monotonic() + 3_600,
+        role=roles(model.linear),
+        stock=stock_rows(model.linear),
+    )
+    log = engine.solve(model.linear, request, Deaf()).log_tail.splitlines()
+    assert sum(" covers, " in words for words in log) == 1
+    assert sum(words.startswith("round 1:") for words in log) >= 3
