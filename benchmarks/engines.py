@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.engines --instance 10k-fragmented --seeds 0 1 2 --engines decompose highs scip cpsat cbc
 --time 60`` runs each engine in a process of its own, one after the other. An instance is a name of
-`benchmarks.generator`, ``planted:NAME`` (the same size with a known optimum) or ``fulfilment``; ``--set charge=3``
-changes a factor. It prints for every seed, and as medians over the seeds:
+`benchmarks.generator`, ``planted:NAME`` (the same size with a known optimum), ``every-policy:NAME`` (about its size,
+every table has rows and every family of rows stands) or ``fulfilment``; ``--set charge=3`` changes a factor. It prints for every seed, and as medians over the seeds:
 
 - value: of the plan, recomputed exactly from the tables; ratio: value over the best value that anybody found.
 - bound: what the engine claims that no plan exceeds; gap: (bound − value) / value.
@@ -32,6 +32,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
+from benchmarks.every_policy import kept_stages, make_batch_of_all
 from benchmarks.fulfilment import arrivals
 from benchmarks.generator import FACTORS, INSTANCES, instance, sized
 from benchmarks.history import HISTORY, append
@@ -41,6 +42,7 @@ from optimizer.engines.base import solve
 from optimizer.engines.result import SolveOptions
 from optimizer.errors import UsageError
 from optimizer.model.build import build_model
+from optimizer.model.goals import StageRow
 from optimizer.scenario.schema import Scenario
 from optimizer.solution.extract import plan_from_values
 from optimizer.solution.metrics import objective_value
@@ -49,6 +51,8 @@ from optimizer.tables.tables import Tables
 DEFAULT_ENGINES = ("decompose", "highs", "scip", "cpsat", "cbc")
 EVERY_S = 0.05
 """How often memory is looked at."""
+KINDS = ("", "planted", "every-policy")
+"""What may be made of a named size."""
 NOT_AVAILABLE = "not available"
 COLUMNS = ("engine", "value", "ratio", "bound", "gap", "to best bound", "s", "peak MB", "ended")
 
@@ -85,17 +89,20 @@ class Outcome:
         return (bound - self.value) / max(abs(self.value), 1e-9)
 
 
-def batch_of(job: Job) -> tuple[Tables, Scenario]:
-    """The batch of a job's instance."""
+def batch_of(job: Job) -> tuple[Tables, Scenario, tuple[StageRow, ...]]:
+    """The batch of a job's instance, and the rows of its goals."""
     changes = dict(job.changes)
     if job.instance == "fulfilment":
         made = arrivals(job.seed)
-        return made.tables, made.scenario
+        return made.tables, made.scenario, ()
     kind, _, name = job.instance.rpartition(":")
     if kind == "planted":
         planted = plant(sized(name, **changes), job.seed)
-        return planted.tables, planted.scenario
-    return instance(name, job.seed, **changes)
+        return planted.tables, planted.scenario, ()
+    if kind == "every-policy":
+        tables, scenario = make_batch_of_all(sized(name, **changes), job.seed).read()
+        return tables, scenario, kept_stages(scenario)
+    return *instance(name, job.seed, **changes), ()
 
 
 class PeakMemory:
@@ -134,7 +141,7 @@ def _peak_kb(pid: int) -> int:
 
 def run_here(job: Job) -> Outcome:
     """One job in this process (an engine still gets one of its own)."""
-    tables, scenario = batch_of(job)
+    tables, scenario, stages = batch_of(job)
     if job.engine in POLICIES:
         begun = time.monotonic()
         plan = follow(job.engine, tables, scenario)
@@ -142,7 +149,7 @@ def run_here(job: Job) -> Outcome:
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return Outcome(job.engine, "done", float(objective_value(tables, scenario, plan)), None, seconds, peak_mb)
     begun = time.monotonic()
-    model = build_model(tables, scenario)
+    model = build_model(tables, scenario, stages=stages)
     build_s = time.monotonic() - begun
     options = SolveOptions(time_limit_s=job.seconds, gap=1e-6, threads=job.threads, seed=job.seed)
     try:
@@ -235,8 +242,9 @@ def _change(words: str) -> tuple[str, float]:
 
 
 def _known(name: str) -> str:
-    if name != "fulfilment" and name.removeprefix("planted:") not in INSTANCES:
-        raise argparse.ArgumentTypeError(f"fulfilment, or [planted:] one of {', '.join(INSTANCES)}")
+    kind, _, plain = name.rpartition(":")
+    if name != "fulfilment" and (kind not in KINDS or plain not in INSTANCES):
+        raise argparse.ArgumentTypeError(f"fulfilment, or [planted:|every-policy:] one of {', '.join(INSTANCES)}")
     return name
 
 

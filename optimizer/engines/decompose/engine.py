@@ -30,7 +30,7 @@ from optimizer.engines.decompose.problem import Floats, Ints, NoPlanError, Probl
 from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.decompose.small import PLAIN, RELAXED, SMALL, relaxed, small_parts, solve_exactly, sub_model
 from optimizer.engines.decompose.tighten import Tightener
-from optimizer.engines.decompose.work import EXACT_SHARE, Work
+from optimizer.engines.decompose.work import Work
 from optimizer.engines.resolve_matrix import Program
 from optimizer.model.linear_model import LinearModel
 
@@ -55,8 +55,6 @@ FIRST_LOOK = 20
 """Passes after which the first plan is made."""
 RELAXED_RATE = 0.003
 """First rate of the ascent from the prices of the linear relaxation, which are near the best already."""
-RELAXED_PASSES, RELAXED_SOLVES = 40, 2
-"""Passes from those prices, and how many of them solve the odd blocks: little is left to find."""
 RELAXED_SHARE = 0.3
 """Share of the time that the relaxation gets at most."""
 WHOLE = 12_000
@@ -84,8 +82,6 @@ def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
 
 class Run:
     """One solve: the best plan and the best bound so far."""
-
-    exact_share = EXACT_SHARE
 
     def __init__(
         self, linear: LinearModel, problem: Problem, request: Request, reporter: Reporter, pool: ThreadPoolExecutor,
@@ -116,14 +112,16 @@ class Run:
         self.tightener: Tightener | None = None
         self.tight = 0
         """passes with covers so far"""
-        time_s = request.options.time_limit_s - self.kept_s
-        self.work = Work.of(problem, time_s, threads, covers=len(self.stock) > 0)
         self.evaluator = Evaluator(problem, pool, threads, lambda: self.left_s)
         self.improver = Improver(problem, pool, threads, request.options.seed)
         self.loose = np.zeros(linear.n_cols)
         """values to begin with for odd columns that no own row holds"""
         self.ascent: Ascent
         self._begin()
+        self.work = Work.of(
+            problem, request.options.time_limit_s - self.kept_s, threads, covers=len(self.stock) > 0,
+            relaxed=linear.n_nonzeros * self.is_relaxed,
+        )  # fmt: skip
 
     def answer(self) -> Answer:
         """Price, construct, improve; small components, and small batches with odd blocks, by HiGHS too.
@@ -241,7 +239,7 @@ class Run:
     def _stages(self) -> list[float]:
         """Shares of the work, small to large, that moves and exact programs get by turns; they add up to 1."""
         shares, moves = [1.0], self.work.moves / STAGE_GROWTH
-        while self.request.options.gap > 0 and moves >= STAGE_MOVES * self.problem.blocks.n_blocks:
+        while self.request.options.gap > 0 and moves >= STAGE_MOVES * max(self.problem.blocks.n_blocks, 1):
             shares, moves = [shares[0] / STAGE_GROWTH, *shares], moves / STAGE_GROWTH
         return [share / sum(shares) for share in shares]
 
@@ -249,7 +247,7 @@ class Run:
         """Moves, this share of all. They leave time for exact programs before ``until_s`` seconds are left."""
         if not self.improver.problem.movable.any():
             return
-        rest = until_s + self.exact_share * max(self.left_s - until_s, 0.0)
+        rest = until_s + self.work.exact_share * max(self.left_s - until_s, 0.0)
         rounds = self.improver.rounds(int(share * self.work.moves), lambda: self.left_s - rest - RESERVE_S)
         for number, moved in enumerate(rounds, start=1):
             self._keep()
@@ -261,17 +259,17 @@ class Run:
         """Exact programs over all blocks, sweep after sweep: a share of them, or until ``until_s`` seconds are left."""
         highspy.Highs.resetGlobalScheduler(True)  # other threads than before
         settler = self._settler()
-        done = 0
+        done = 0.0
         for allowed, parts in settler.sweeps():
             if not parts:  # nothing can be moved, in no sweep
                 return
             for part in parts:
                 seconds = self.left_s - until_s - RESERVE_S
-                if done >= share * self.work.openers or seconds <= 0 or self._ended():
+                if done >= share * self.work.exact_s or seconds <= 0 or self._ended():
                     return
                 done += settler.better(part, allowed, self.threads, seconds)
                 self._keep()
-                self.log.append(f"exact, {done:,} openers: value {self.value!r}, bound {self.bound!r}")
+                self.log.append(f"exact, {done:,.1f} s of work: value {self.value!r}, bound {self.bound!r}")
 
     def _is_near(self) -> bool:
         """Whether covers may close what is missing to the gap asked for."""
@@ -316,8 +314,6 @@ class Run:
 
     def _price(self) -> None:
         passes, solves = self.work.passes, self.work.solves
-        if self.is_relaxed:
-            passes, solves = min(passes, RELAXED_PASSES), min(solves, RELAXED_SOLVES)
         rate = RELAXED_RATE if self.is_relaxed else FIRST_RATE
         for found in ascend(self.evaluator, self.ascent, passes, self._ended, -(-passes // solves), rate):
             self.reporter.progress(self.value, found.bound)

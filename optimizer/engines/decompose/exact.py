@@ -16,6 +16,7 @@ from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.moves import State, rebuild
 from optimizer.engines.decompose.plan import broken_rows, columns_of, value_of
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, Problem
+from optimizer.engines.decompose.work import OPENERS_PER_SECOND
 from optimizer.engines.resolve_matrix import Program
 from optimizer.model.linear_model import LinearModel
 
@@ -70,20 +71,23 @@ class Settler:
         number = 1 + int(weight[-1] // size) if len(weight) else 0
         return [part for part in np.array_split(order, number) if len(part)] if number else []
 
-    def better(self, part: Ints, allowed: Flags, threads: int, time_limit_s: float) -> int:
-        """Solve the program of some blocks, all others as they are; keep what is better. Returns its openers."""
+    def better(self, part: Ints, allowed: Flags, threads: int, time_limit_s: float) -> float:
+        """Solve the program of some blocks, all others as they are; keep what is better.
+
+        Returns its work in nominal seconds, which follow from its size alone.
+        """
         state = self.improver.state
         point = columns_of(self.problem, state, len(self.program.columns))
         program = replace(self.program, values=point).part(self._columns(part, allowed))
-        values = bettered(program, threads, time_limit_s)
-        size = int(np.count_nonzero(allowed & np.isin(self.block_of_door, part)))
+        values, _ = bettered(program, threads, time_limit_s)
+        work_s = np.count_nonzero(allowed & np.isin(self.block_of_door, part)) / OPENERS_PER_SECOND
         if values is None:
-            return size
+            return work_s
         point[program.columns] = np.rint(values)
         found = self._state(point)
         if found is not None and value_of(self.problem, found) > value_of(self.problem, state):
             self.improver.state = found
-        return size
+        return work_s
 
     def _columns(self, part: Ints, allowed: Flags) -> Ints:
         """Columns of the matrix that the program of these blocks may change."""
@@ -119,8 +123,11 @@ class Settler:
         return found if keeps and not broken_rows(problem, found) else None
 
 
-def bettered(program: Program, threads: int, time_limit_s: float) -> Floats | None:
-    """Values of a better point than the program's own, or of that; None if there is none within the branchings."""
+def bettered(program: Program, threads: int, time_limit_s: float) -> tuple[Floats | None, int]:
+    """(values of a better point than the program's own, or of that, iterations of its linear programs).
+
+    There are no values if there is no point within the branchings.
+    """
     engine = program.highs(
         mixed=True, threads=threads, time_limit=max(time_limit_s, 0.1), mip_rel_gap=GAP, mip_max_nodes=NODES
     )
@@ -131,5 +138,5 @@ def bettered(program: Program, threads: int, time_limit_s: float) -> Floats | No
     if not engine.getInfo().simplex_iteration_count:  # version 1.13 can take a start for the optimum unseen
         engine.clearSolver()
         engine.run()
-    solution = engine.getSolution()
-    return np.array(solution.col_value) if solution.value_valid else None
+    solution, iterations = engine.getSolution(), int(engine.getInfo().simplex_iteration_count)
+    return np.array(solution.col_value) if solution.value_valid else None, iterations

@@ -20,10 +20,12 @@ from optimizer.engines.decompose.problem import Flags, Floats, Ints, NoPlanError
 from optimizer.engines.resolve_matrix import Program
 from optimizer.model.linear_model import LinearModel
 
-COLUMNS = 500
-"""Columns of odd blocks in one exact program at most: they are free to change altogether."""
-WORK, FREE_WORK = 1, 3
-"""Work of a column of theirs, in openers of simple blocks: of those met in plans so far, and of any."""
+COLUMNS = 1_000
+"""Columns of odd blocks in one exact program at first: they are free to change altogether."""
+EASY_S, HARD_S = 0.2, 2.0
+"""Nominal seconds of a program, in the mean of a sweep, beyond which the next one has twice or half as many columns."""
+NONZERO_S, ITERATION_S = 2e-6, 3e-4
+"""Nominal seconds of a program: for each nonzero of its matrix, and for each iteration of its linear programs."""
 AT_PRICES = 0.95
 """Share of the prices at which plans are made: at all of them much is as good as nothing, and would be left out."""
 PATIENCE = 0.2
@@ -110,6 +112,9 @@ class MixedSettler(Settler):
         self.n_simple = blocks.n_blocks
         self.met = met
         self.every = False
+        self.columns = COLUMNS
+        self.spent_s: list[float] = []
+        """nominal seconds of the programs of this sweep"""
         self.dear = DEAR * float(np.abs(linear.objective).max(initial=1.0))
         arc = problem.arc_column[np.isin(self.block_of_arc, np.flatnonzero(~problem.movable))]
         door = problem.open_column[np.isin(self.block_of_door, np.flatnonzero(~problem.movable))]
@@ -121,10 +126,16 @@ class MixedSettler(Settler):
         self.gives[gives] = True
 
     def sweeps(self) -> Iterator[tuple[Flags, list[Ints]]]:
-        """As in `Settler`; the columns of odd blocks that no known plan uses join after the first sweep."""
+        """As in `Settler`; the columns of odd blocks that no known plan uses join after the first sweep.
+
+        Programs grow as long as they are easy: batches differ much in how hard their odd blocks are.
+        """
         for number, sweep in enumerate(super().sweeps()):
-            self.every = number > 0
+            self.every, self.spent_s = number > 0, []
             yield sweep
+            usual = float(np.mean(self.spent_s)) if self.spent_s else HARD_S
+            self.columns = self.columns * 2 if usual < EASY_S else self.columns // 2 if usual > HARD_S else self.columns
+            self.columns = max(self.columns, COLUMNS)
 
     def parts(self, allowed: Flags, size: int) -> list[Ints]:
         """All blocks of both kinds, those together that share rows."""
@@ -140,23 +151,24 @@ class MixedSettler(Settler):
             of_odd = np.full(count, rows, dtype=np.int64)
             np.minimum.at(of_odd, odd.block[odd.use_column], rank[odd.use_row])
             place = np.concatenate([place, of_odd])
-            weight = np.concatenate([weight, np.diff(odd.first_column) / COLUMNS])
+            weight = np.concatenate([weight, np.diff(odd.first_column) / self.columns])
         order = np.argsort(place, kind="stable")
         total = np.cumsum(weight[order])
         if not len(total) or not total[-1]:
             return []
         return [part for part in np.array_split(order, 1 + int(total[-1])) if len(part)]
 
-    def better(self, part: Ints, allowed: Flags, threads: int, time_limit_s: float) -> int:
-        """Solve the program of some blocks, all others as they are; keep what is better. Returns its size."""
+    def better(self, part: Ints, allowed: Flags, threads: int, time_limit_s: float) -> float:
+        """Solve the program of some blocks, all others as they are; keep what is better. Returns nominal seconds."""
         point = columns_of(self.improver.problem, self.improver.state, len(self.program.columns))
         program = replace(self.program, values=point).part(self._columns(part, allowed))
-        values = bettered(with_overruns(program, self.dear), threads, PATIENCE * time_limit_s)
-        size = (FREE_WORK if self.every else WORK) * int(program.integral.sum())
+        values, iterations = bettered(with_overruns(program, self.dear), threads, PATIENCE * time_limit_s)
+        work_s = NONZERO_S * len(program.value) + ITERATION_S * iterations
+        self.spent_s.append(work_s)
         if values is not None:
             point[program.columns] = program.exact(values[: len(program.columns)])
             self.adopt(point)
-        return size
+        return work_s
 
     def adopt(self, point: Floats) -> bool:
         """Take the plan of a point of the matrix if it keeps the rules of blocks and is better than the one at hand."""

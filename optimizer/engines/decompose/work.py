@@ -11,17 +11,21 @@ from optimizer.engines.decompose.problem import Problem
 ARCS_PER_SECOND = 1_200_000
 """Nominal speed of a pass of the ascent, in arcs a second and thread."""
 OPENERS_PER_SECOND = 600
-"""Nominal speed of exact programs, in openers."""
+"""Nominal speed of exact programs over simple blocks, in openers."""
 EXACT_SHARE = 0.4
-"""Share of the time after the prices that exact programs get."""
+"""Share of the time after the prices that exact programs get, where there is anything to move."""
 STEPS_PER_SECOND = 4_000_000
 """Nominal speed of the search, in arcs of the blocks that it moves, a second and thread."""
 FEWEST_PASSES, MOST_PASSES = 60, 250
 PASS_SHARE = 0.3
 """Share of the work that prices get, if that is more passes than the fewest and fewer than the most."""
-ODD_COLUMNS_PER_SECOND = 1_000
+ODD_COLUMNS_PER_SECOND = 4_000
 """Nominal speed at which odd blocks are solved, in columns a second and thread."""
 FEWEST_SOLVES = 2
+RELAXED_PASSES, RELAXED_SOLVES = 40, 1
+"""Most passes from the prices of the linear relaxation, and solves of the odd blocks in them: little is left to find."""
+RELAXED_PER_SECOND = 100_000
+"""Nominal speed of that relaxation, in nonzeros of the matrix a second."""
 TIGHT_SHARE, TIGHT_COST, PASSES_BEFORE = 0.2, 1.5, 100
 """Share of the time in which covers are sought and priced; what a pass costs with them, in passes without; how many of
 these are enough before.
@@ -51,9 +55,9 @@ class Work:
         return int((1 - self.exact_share) * self.search_s / self.move_s)
 
     @property
-    def openers(self) -> int:
-        """How many openers exact programs may hold together."""
-        return int(self.exact_share * self.search_s * OPENERS_PER_SECOND)
+    def exact_s(self) -> float:
+        """Nominal seconds of exact programs."""
+        return self.exact_share * self.search_s
 
     def without_more_tight(self, done: int) -> Work:
         """No passes with covers beyond those ``done``, and their time for the search."""
@@ -61,20 +65,26 @@ class Work:
         return replace(self, tight=self.tight - unused, search_s=self.search_s + unused * self.tight_s)
 
     @classmethod
-    def of(cls, problem: Problem, time_limit_s: float, threads: int, *, covers: bool) -> Work:
-        """What fits into the time at the nominal speeds; the clock only ends what is far slower."""
+    def of(cls, problem: Problem, time_limit_s: float, threads: int, *, covers: bool, relaxed: int = 0) -> Work:
+        """What fits into the time at the nominal speeds; the clock only ends what is far slower.
+
+        ``relaxed``: nonzeros of the linear relaxation that prices begin from, if they do.
+        """
         blocks = problem.blocks
         arcs = max(len(blocks.arc) - 1, 1)
         a_pass = arcs / (ARCS_PER_SECOND * threads)
         passes = int(np.clip(PASS_SHARE * time_limit_s / a_pass, FEWEST_PASSES, MOST_PASSES))
         passes = min(passes, PASSES_BEFORE) if covers else passes
-        solves, spent = passes, passes * a_pass
+        passes = min(passes, RELAXED_PASSES) if relaxed else passes
+        solves, spent = passes, passes * a_pass + relaxed / RELAXED_PER_SECOND
         if problem.odd is not None:
             a_solve = len(problem.odd.program.columns) / (ODD_COLUMNS_PER_SECOND * threads)
             solves = int(np.clip(PASS_SHARE * time_limit_s / a_solve, FEWEST_SOLVES, passes))
+            solves = min(solves, RELAXED_SOLVES) if relaxed else solves
             spent += solves * a_solve
         tight_s = TIGHT_COST * a_pass
         tight = min(int(TIGHT_SHARE * time_limit_s / tight_s), MOST_TIGHT) if covers else 0
         left = max(time_limit_s - spent - tight * tight_s, 0.2 * time_limit_s)
         move_s = 5.0 * (10.0 + arcs / max(blocks.n_blocks, 1)) / (STEPS_PER_SECOND * threads)
-        return cls(passes, solves, tight, tight_s, left, move_s)
+        exact_share = EXACT_SHARE if problem.movable.any() else 1.0
+        return cls(passes, solves, tight, tight_s, left, move_s, exact_share)

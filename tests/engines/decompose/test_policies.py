@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.engines.base import OWN, SolveServer
+from benchmarks.every_policy import kept_stages, make_batch_of_all
+from benchmarks.instances import Size
+from optimizer.engines.base import OWN, SolveServer, solve
 from optimizer.engines.result import SolveOptions
 from optimizer.errors import LIMIT_WITH_PLAN, OK
 from optimizer.model.build import build_model
@@ -69,6 +71,16 @@ def test_tiny_batches_of_every_policy_are_solved_and_judged(tmp_path: Path) -> N
 @pytest.mark.timeout(3600)
 def test_many_tiny_batches_are_solved_and_judged(tmp_path: Path) -> None:
     assert judged(range(1000, 1300), tmp_path) >= 200
+
+
+def test_a_batch_with_every_family_of_rows_gets_a_plan() -> None:
+    """Hard rows that odd blocks share are broken by the first plan, and mended by exact programs."""
+    tables, scenario = make_batch_of_all(Size(lines=200, warehouses=4, products=40, zones=6)).read()
+    model = build_model(tables, scenario, stages=kept_stages(scenario))
+    found = solve(model.linear, OWN, SolveOptions(time_limit_s=30.0, gap=0.2, threads=2))
+    assert found.values is not None
+    assert found.objective <= found.best_bound + 1e-6
+    assert found.termination.reason == "OPTIMAL"
 
 
 def solves(name: str, seconds: float, folder: Path) -> None:
