@@ -25,7 +25,7 @@ from optimizer.errors import INTERRUPTED_INT, LIMIT_WITH_PLAN, OK, Issue
 from optimizer.exact import decimal_text, money_text
 from optimizer.model.build import Model, build_model
 from optimizer.model.parted import PartedModel
-from optimizer.proof import bound_text, certified_bound
+from optimizer.proof import bound_text, reckon
 from optimizer.report.bundle import SCHEMA_VERSION, RunBundle
 from optimizer.report.words import share_words
 from optimizer.solution.contract_prices import priced
@@ -45,6 +45,7 @@ from optimizer.solution.stage_reasons import with_goals
 from optimizer.tables.soften import soften, soften_log
 
 if TYPE_CHECKING:
+    from optimizer.proof.bound import Reckoned
     from optimizer.scenario.load import LoadedScenario
     from optimizer.scenario.schema import Scenario
     from optimizer.tables.tables import Tables
@@ -114,7 +115,8 @@ class Story:
         """Everything about a run that has a plan; the bound is recomputed from the prices by the independent proof."""
         assert answer.plan is not None
         tables, scenario = self.model.tables, self.scenario
-        certificate, certified = self._certificate(answer, prices)
+        reckoned = self._reckoned(answer, prices)
+        certified = reckoned.value
         ledger = Ledger(tables, scenario, answer.plan)
         figures = kpis_of(ledger)
         run = {
@@ -144,23 +146,23 @@ class Story:
             scenario=scenario,
             plan=answer.plan,
             tables=outputs,
-            certificate={**certificate, "certified_bound": bound_text(certified)},
+            certificate={**reckoned.certificate, "certified_bound": bound_text(certified)},
+            reckoned=reckoned,
             conflict=self.conflict,
         )
 
-    def _certificate(self, answer: Answer, prices: Prices) -> tuple[dict[str, Any], Fraction]:
-        """The certificate, and the bound that the independent proof reckons from it; covers only where they help.
+    def _reckoned(self, answer: Answer, prices: Prices) -> Reckoned:
+        """The certificate, with the bound that the independent proof reckons from it; covers only where they help.
 
         They do, unless the proof finds less of an order's best than the engine and so ends well above its bound.
         """
         tables, scenario = self.model.tables, self.scenario
         certificate = {**prices.certificate_json(), **certified_stages(answer)}
-        certified = certified_bound(tables, scenario, certificate)
-        if prices.covers is None or float(certified) <= answer.bound + COVERS_LOSE * abs(answer.bound):
-            return certificate, certified
-        plain = {name: part for name, part in certificate.items() if name != "covers"}
-        other = certified_bound(tables, scenario, plain)
-        return (certificate, certified) if certified <= other else (plain, other)
+        found = reckon(tables, scenario, certificate)
+        if prices.covers is None or float(found.value) <= answer.bound + COVERS_LOSE * abs(answer.bound):
+            return found
+        plain = reckon(tables, scenario, {name: part for name, part in certificate.items() if name != "covers"})
+        return found if found.value <= plain.value else plain
 
     def without_plan(self, answer: Answer) -> RunBundle:
         """What is known about a run that ended without a plan."""

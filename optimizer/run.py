@@ -177,7 +177,7 @@ def publish(
         verification = None
         if bundle.has_plan:
             with phases("verify"):
-                verification = verify_staged(staged.path, bundle.inputs, bundle.scenario)
+                verification = verify_staged(staged.path, bundle.inputs, bundle.scenario, bundle.reckoned)
                 verification |= {"softened": softened} if (softened := bundle.run.get("softened")) else {}
             if not verification["passed"]:
                 staged.discard()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,29 @@ class Bound:
     """prices that give the bound"""
     shown: PriceBook
     """prices that `shadow_prices` shows: the same, unless covers give the bound"""
+
+
+class Reckoned(NamedTuple):
+    """A certificate as it was stated (without a bound), and what it proves."""
+
+    certificate: Mapping[str, Any]
+    bound: Bound
+    value: Fraction
+
+    def proves(self, certificate: Mapping[str, Any]) -> bool:
+        """Whether another one, which may state its bound, says the same."""
+        return _says_the_same({**certificate, "certified_bound": ""}, {**self.certificate, "certified_bound": ""})
+
+
+def _says_the_same(one: Any, other: Any) -> bool:
+    """Equal but for numbers that stand as text, as they are read from files."""
+    if one == other:
+        return True
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_says_the_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_says_the_same, one, other))
+    return not isinstance(one, Mapping | list) and not isinstance(other, Mapping | list) and str(one) == str(other)
 
 
 def bound(tables: Tables, scenario: Scenario, certificate: Mapping[str, Any]) -> Bound:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.errors import VerificationError
 from optimizer.proof.attribution import Attribution, attribute
-from optimizer.proof.bound import Bound, bound_of
+from optimizer.proof.bound import Bound, Reckoned, bound_of
 from optimizer.proof.check_files import check_bound, check_prices, check_run, check_stages, check_tables
 from optimizer.proof.facts import Facts
 from optimizer.proof.failures import Findings
@@ -68,17 +68,20 @@ class Report:
         return {"searched_completely": searched, "bounded_from_above": len(bound.searched) - searched}
 
 
-def check_folder(run_dir: Path, tables: Tables, scenario: Scenario) -> Report:
-    """Verify the plan, the figures and the certificate of a run folder against the input tables."""
+def check_folder(run_dir: Path, tables: Tables, scenario: Scenario, reckoned: Reckoned | None = None) -> Report:
+    """Verify the plan, the figures and the certificate of a run folder against the input tables.
+
+    ``reckoned``: the bound of a certificate, from these tables; it counts where that of the folder says the same.
+    """
     report = Report()
     try:
-        _check(run_dir, Facts(tables, scenario), report)
+        _check(run_dir, Facts(tables, scenario), report, reckoned)
     except VerificationError as error:
         report.findings.add(str(error).partition(":")[0], None, "", str(error), "a file as the run wrote it")
     return report
 
 
-def _check(run_dir: Path, facts: Facts, report: Report) -> None:
+def _check(run_dir: Path, facts: Facts, report: Report, reckoned: Reckoned | None) -> None:
     findings = report.findings
     run, certificate = mapping(read_json(run_dir / "run.json"), "run.json"), None
     rows = read_plan(facts, run_dir, findings)
@@ -92,7 +95,8 @@ def _check(run_dir: Path, facts: Facts, report: Report) -> None:
     report.rules += check_rules(tally)
     report.rules += check_tables(tally, run_dir, findings)
     certificate = mapping(read_json(run_dir / "certificate.json"), "certificate.json")
-    report.bound = bound_of(facts, *read_books(facts, certificate))
+    same = reckoned is not None and reckoned.proves(certificate)
+    report.bound = reckoned.bound if reckoned and same else bound_of(facts, *read_books(facts, certificate))
     report.parts = attribute(tally, report.bound)
     report.rules += check_prices(tally, report.bound, run_dir, findings)
     report.rules += check_stages(tally, report.bound, run, findings)

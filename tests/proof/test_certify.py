@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from copy import deepcopy
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from optimizer.errors import BAD_INPUT, OK, VERIFICATION_FAILED, InputError, UsageError
-from optimizer.proof import certify
+from optimizer.proof import bound as proof_bound
+from optimizer.proof import certify, checker, reckon
+from optimizer.proof.bound import bound_of
+from optimizer.proof.checker import check_folder
+from optimizer.proof.verdict import read_inputs
 from optimizer.run import run
 from tests.builders import write_case
 
@@ -192,3 +198,37 @@ def test_bundled_inputs_are_enough(home: Path) -> None:
 def test_not_a_run_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         certify(tmp_path)
+
+
+def test_a_run_reckons_its_bound_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in the folder says the same as what was reckoned before it was written."""
+    calls = []
+
+    def counted(*books: Any) -> Any:
+        calls.append(books)
+        return bound_of(*books)
+
+    for module in (proof_bound, checker):
+        monkeypatch.setattr(module, "bound_of", counted)
+    outcome = run(write_case(tmp_path / "case", TABLES, SETTINGS), out=tmp_path / "run")
+    assert outcome.exit_code == OK
+    assert len(calls) == 1
+    assert certify(tmp_path / "run").passed
+    assert len(calls) == 2
+
+
+def test_a_bound_reckoned_before_counts_for_the_same_certificate_alone(solved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(solved / "run", folder)
+    _, tables, scenario = read_inputs(folder)
+    stated = json.loads((folder / "certificate.json").read_text())
+    said = stated.pop("certified_bound")
+    known = reckon(tables, scenario, deepcopy(stated))
+    assert check_folder(folder, tables, scenario, known).bound is known.bound
+    family = next(iter(stated["prices"].values()))
+    family["rows"][0][-1] = str(Decimal(family["rows"][0][-1]) + 1)
+    (folder / "certificate.json").write_text(json.dumps({**stated, "certified_bound": said}))
+    report = check_folder(folder, tables, scenario, known)
+    assert report.bound is not known.bound
+    assert report.bound.value == reckon(tables, scenario, stated).value != known.value
+    assert not report.passed
