@@ -12,8 +12,8 @@ OWN = "decompose"
 RULES = "rules"
 """No engine at all: orders in their turn (`optimizer.solution.rule_plan`). Only ever taken when asked for."""
 KNOWN = ("auto", *ENGINES, OWN)
-SMALL = 10_000
-"""Up to so many whole columns HiGHS finds and proves most (measured: docs/engines.md)."""
+SMALL, LARGE = 1_500, 10_000
+"""Up to so many whole columns HiGHS finds and proves most: of models that suit our own engine, and of any."""
 SCIP_PER_SECOND = 500
 """Above that SCIP finds better plans, but only if it gets through its first relaxation: whole columns a second."""
 
@@ -42,6 +42,11 @@ def decomposes(linear: LinearModel) -> bool:
     return "ship_qty" in columns and columns <= COLUMNS and own <= ROWS
 
 
+def ships(linear: LinearModel) -> bool:
+    """Whether this is a model of orders, and not any program."""
+    return len(linear.columns("ship_qty")) > 0
+
+
 def choose_engine(
     linear: LinearModel | None, requested: str = "auto", time_limit_s: float = 60.0, *, to_the_end: bool = False
 ) -> tuple[str, str]:
@@ -54,14 +59,16 @@ def choose_engine(
     if requested != "auto" or linear is None:
         raise UsageError(f"there is no engine {requested!r}; the engines are {', '.join(KNOWN)}")
     whole = int(linear.integral.sum())
-    if whole > SMALL and not to_the_end and decomposes(linear):
-        return OWN, f"{OWN}: {linear.n_rows:,} rows, {whole:,} integers: above {SMALL:,}, in orders that share few rows"
     size = f"{linear.n_rows:,} rows, {whole:,} integers"
+    if not to_the_end and whole > SMALL and decomposes(linear):
+        return OWN, f"{OWN}: {size}: above {SMALL:,}, in orders that share few rows"
+    if not to_the_end and whole > LARGE and ships(linear):
+        return OWN, f"{OWN}: {size}: above {LARGE:,}, where it finds better plans whatever the rules"
     if not whole:
         return "highs", f"highs: {size}: a linear program"
-    if whole <= SMALL:
-        return "highs", f"highs: {size}: at most {SMALL:,}, where it finds and proves most"
+    if whole <= LARGE:
+        return "highs", f"highs: {size}: at most {LARGE:,}, where it finds and proves most"
     most = int(SCIP_PER_SECOND * time_limit_s)
     if whole <= most:
-        return "scip", f"scip: {size}: above {SMALL:,}, where it finds better plans"
+        return "scip", f"scip: {size}: above {LARGE:,}, where it finds better plans"
     return "highs", f"highs: {size}: above {most:,}, too many for scip within {time_limit_s:g} s"

@@ -23,7 +23,7 @@ ODD_COLUMNS_PER_SECOND = 4_000
 """Nominal speed at which odd blocks are solved, in columns a second and thread."""
 FEWEST_SOLVES = 2
 RELAXED_PASSES, RELAXED_SOLVES = 40, 1
-"""Most passes from the prices of the linear relaxation, and solves of the odd blocks in them: little is left to find."""
+"""Most passes from the prices of the linear relaxation, and solves of odd blocks in them: little is left to find."""
 RELAXED_PER_SECOND = 100_000
 """Nominal speed of that relaxation, in nonzeros of the matrix a second."""
 TIGHT_SHARE, TIGHT_COST, PASSES_BEFORE = 0.2, 1.5, 100
