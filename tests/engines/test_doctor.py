@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.every_policy import kept_stages, make_batch_of_all
 from benchmarks.instances import Size, make_batch
+from optimizer.engines.auto import decomposes
 from optimizer.engines.base import ENGINES, OWN, choose_engine
 from optimizer.engines.doctor import dense_model, examine
 from optimizer.errors import UsageError
@@ -83,5 +85,15 @@ def test_auto_takes_our_own_engine_for_many_plain_orders_and_for_no_stages() -> 
     linear = build_model(*make_batch(Size(2_500, warehouses=5, products=200))).linear
     chosen, why = choose_engine(linear)
     assert chosen == OWN
-    assert "orders that share few rows" in why
+    assert "above 1,500, in orders that share few rows" in why
     assert choose_engine(linear, to_the_end=True)[0] != OWN
+    assert choose_engine(build_model(*make_batch(Size(100, warehouses=5, products=20))).linear)[0] == "highs"
+
+
+def test_auto_takes_our_own_engine_for_large_models_whatever_the_rules() -> None:
+    tables, scenario = make_batch_of_all(Size(lines=300, warehouses=4, products=60, zones=6)).read()
+    linear = build_model(tables, scenario, stages=kept_stages(scenario)).linear
+    assert not decomposes(linear)
+    chosen, why = choose_engine(linear)
+    assert chosen == OWN
+    assert "above 10,000, where it finds better plans whatever the rules" in why
