@@ -2,7 +2,8 @@
 
 For an order that may go in part (a *plain* block) the fill is submodular: what a lane adds shrinks as the set grows.
 So it is narrowed to the lanes that can pay (`narrow.py`). Blocks of the same width then wait for each other, and are
-solved by tables where their orders have few units (`unit_table.py`), else branched on (`branch.py`).
+solved by tables where their orders have few units (`unit_table.py`), else branched on (`branch.py`). Where that takes
+too long they are bounded line by line (`by_line.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.proof.branch import FEW_NODES, MOST_NODES, Branching
+from optimizer.proof.by_line import bound_by_line, fits_by_line
 from optimizer.proof.narrow import narrowed
 from optimizer.proof.order_blocks import Money, OrderBlocks
 from optimizer.proof.search import Best, best_by_sets, least_of
@@ -82,19 +84,31 @@ class Pool:
 
 
 def best_of_plain(blocks: OrderBlocks) -> tuple[Money, Flags]:
-    """(best values, whether they are exact): small tables, a little branching, large tables, last a lot of branching.
+    """(best values, whether they are exact; where not, they are bounded from above).
 
-    What is not exact is bounded from above.
+    Small tables, a little branching, large tables; last a bound line by line, or a lot of branching.
     """
     value, searched = least_of(blocks.base), np.zeros(blocks.size, dtype=bool)
     steps = table_steps(blocks)
-    for most_steps, most_nodes in ((FEW_STEPS, FEW_NODES), (MOST_STEPS, MOST_NODES)):
-        by_table = ~searched & (steps <= most_steps)
-        if by_table.any():
-            value[by_table], searched[by_table] = best_by_table(blocks.of(by_table)), True
-        left = ~searched
-        if left.any():
-            search = Branching(blocks.of(left), most_nodes)
-            search.run()
-            value[left], searched[left] = search.best, search.searched
+    _by_table(blocks, steps <= FEW_STEPS, value, searched)
+    _by_branching(blocks, ~searched, FEW_NODES, value, searched)
+    _by_table(blocks, ~searched & (steps <= MOST_STEPS), value, searched)
+    by_line = ~searched
+    if by_line.any():
+        by_line[by_line] = fits_by_line(blocks.of(by_line))
+        _by_branching(blocks, ~searched & ~by_line, MOST_NODES, value, searched)
+    if by_line.any():
+        value[by_line] = np.minimum(value[by_line], bound_by_line(blocks.of(by_line)))
     return value, searched
+
+
+def _by_table(blocks: OrderBlocks, chosen: Flags, value: Money, searched: Flags) -> None:
+    if chosen.any():
+        value[chosen], searched[chosen] = best_by_table(blocks.of(chosen)), True
+
+
+def _by_branching(blocks: OrderBlocks, chosen: Flags, nodes: int, value: Money, searched: Flags) -> None:
+    if chosen.any():
+        search = Branching(blocks.of(chosen), nodes)
+        search.run()
+        value[chosen], searched[chosen] = search.best, search.searched

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from optimizer.proof import pool, unit_table
+from optimizer.proof import by_line, pool, unit_table
 from optimizer.proof.branch import MOST_NODES, Branching
 from optimizer.proof.facts import PARTIAL
 from optimizer.proof.order_blocks import OrderBlocks
@@ -37,6 +37,11 @@ def random_blocks(seed: int, orders: int = 60, lanes: int = 5) -> OrderBlocks:
         required=np.zeros((orders, lanes), dtype=bool),
         plain=True,
     )
+
+
+def in_cents(blocks: OrderBlocks) -> OrderBlocks:
+    """The same money in small units, of which shares lose a part."""
+    return replace(blocks, values=[value * 100 for value in blocks.values], fees=[fee * 100 for fee in blocks.fees])
 
 
 def by_every_set(blocks: OrderBlocks) -> np.ndarray:
@@ -73,6 +78,40 @@ def test_what_does_not_fit_is_branched_on(monkeypatch: pytest.MonkeyPatch) -> No
     fits = unit_table.table_steps(blocks) <= 300
     assert 0 < fits.sum() < blocks.size
     assert unit_table.best_by_table(blocks.of(fits)).tolist() == expected[fits].tolist()
+
+
+@pytest.mark.parametrize("cells", [1, 10**6])
+def test_bounds_by_line_are_bounds_and_near(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_line, "CELLS_AT_ONCE", cells)
+    best, bounds, exact = 0, 0, 0
+    for seed in range(20, 26):
+        blocks = in_cents(random_blocks(seed, orders=60, lanes=6))
+        expected = by_every_set(blocks)
+        found = by_line.bound_by_line(blocks)
+        assert (found >= expected).all()
+        best, bounds, exact = best + expected.sum(), bounds + found.sum(), exact + (found == expected).sum()
+        values = [*blocks.values, blocks.values[0] + 5]
+        dear = replace(blocks, values=values, fees=blocks.fees * 2, base=blocks.base * 2)
+        assert by_line.bound_by_line(dear).tolist() == found.tolist()
+    assert bounds < 1.002 * best
+    assert exact > 20
+
+
+def test_bounds_by_line_of_orders_that_nothing_else_settles(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = in_cents(random_blocks(7, orders=200, lanes=7))
+    expected = by_every_set(blocks)
+    for name in ("FEW_STEPS", "MOST_STEPS", "FEW_NODES"):
+        monkeypatch.setattr(pool, name, 1)
+    value, searched = best_of_plain(blocks)
+    assert 0 < searched.sum() < blocks.size
+    assert value[searched].tolist() == expected[searched].tolist()
+    assert (value >= expected).all()
+    assert value.sum() < 1.01 * expected.sum()
+    large = replace(blocks, values=[blocks.values[0].astype(object)])
+    many = replace(blocks, room=blocks.room + 200, cap=blocks.cap + 200)
+    for other in (large, many):  # these are branched on
+        assert not by_line.fits_by_line(other).any()
+        assert best_of_plain(other)[0].tolist() == by_every_set(other).tolist()
 
 
 def test_what_the_table_does_not_hold() -> None:
