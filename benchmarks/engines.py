@@ -3,7 +3,8 @@
 ``python -m benchmarks.engines --instance 10k-fragmented --seeds 0 1 2 --engines decompose highs scip cpsat cbc
 --time 60`` runs each engine in a process of its own, one after the other. An instance is a name of
 `benchmarks.generator`, ``planted:NAME`` (the same size with a known optimum), ``every-policy:NAME`` (about its size,
-every table has rows and every family of rows stands) or ``fulfilment``; ``--set charge=3`` changes a factor. It prints for every seed, and as medians over the seeds:
+every table has rows and every family of rows stands) or ``fulfilment``; ``--set charge=3`` changes a factor. It prints
+for every seed, and as medians over the seeds:
 
 - value: of the plan, recomputed exactly from the tables; ratio: value over the best value that anybody found.
 - bound: what the engine claims that no plan exceeds; gap: (bound − value) / value.

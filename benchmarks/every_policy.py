@@ -322,6 +322,7 @@ def _rules(d: Draw) -> dict[str, dict[str, Any]]:
     """Who may serve what, what is promised, held back, pinned and shared."""
     calm = d.calm_lines
     pinned = calm[~frozen_orders(d)[d.line_order[calm]]][::2]
+    anyone = np.delete(d.house, 1)  # that one is for some tiers only
     modes = np.resize(["exactly", "at_least", "at_most", "forbid"], len(pinned))
     quotas = family(np.arange(16, 20))
     by_family = np.bincount(d.line_product % FAMILIES, d.qty, FAMILIES).astype(np.int64)
@@ -347,7 +348,7 @@ def _rules(d: Draw) -> dict[str, dict[str, Any]]:
         "pins": {
             "order_id": d.order[d.line_order[pinned]],
             "line_id": d.line[pinned],
-            "warehouse_id": d.house[pinned % d.size.warehouses],
+            "warehouse_id": anyone[pinned % len(anyone)],
             "mode": modes,
             "qty": where(modes != "forbid", 1),
         },

@@ -11,7 +11,6 @@ from optimizer.solution.plan import Plan
 from optimizer.tables.tables import Table, Tables
 
 if TYPE_CHECKING:
-    from optimizer.proof.bound import Reckoned
     from optimizer.scenario.schema import Scenario
 
 SCHEMA_VERSION = 1
@@ -55,8 +54,8 @@ class RunBundle:
     tables: Mapping[str, Table] = field(default_factory=dict)
     verification: Mapping[str, Any] | None = None
     certificate: Mapping[str, Any] | None = None
-    reckoned: Reckoned | None = None
-    """what the proof reckoned from the certificate; not written"""
+    reckoned: Any = None
+    """what the proof reckoned from the certificate (`optimizer.proof.bound.Reckoned`); not written"""
     conflict: Mapping[str, Any] | None = None
     copies: Mapping[str, Path | bytes] = field(default_factory=dict)
 
