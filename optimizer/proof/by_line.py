@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.proof.order_blocks import CELLS_AT_ONCE, Money, OrderBlocks
+from optimizer.proof.order_blocks import CELLS_AT_ONCE, NEVER, Money, OrderBlocks
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -23,14 +23,13 @@ PASSES, FIRST_STEP, SHRINK = 60, 1.0, 0.93
 """How often shares move, by which part of a fee at first, and how that shrinks: all of it for the least bound."""
 MOST_UNITS = 100
 """Most units of a line: its best is a table over them."""
-NEVER = -(2**62)
 
 
 def fits_by_line(blocks: OrderBlocks) -> Flags:
     """Orders whose lines are few enough units; none where money does not fit machine integers."""
     if not blocks.is_machine:
         return np.zeros(blocks.size, dtype=bool)
-    fits: Flags = np.maximum.reduceat(_units(blocks), blocks.first) <= MOST_UNITS
+    fits: Flags = np.maximum.reduceat(blocks.units, blocks.first) <= MOST_UNITS
     return fits
 
 
@@ -44,15 +43,9 @@ def bound_by_line(blocks: OrderBlocks) -> Money:
     return upper
 
 
-def _units(blocks: OrderBlocks) -> Ints:
-    """How many units each line can have: its room, or what all lanes carry."""
-    total: Ints = np.minimum(blocks.room, np.minimum(blocks.cap, blocks.room[:, None]).sum(axis=1))
-    return total
-
-
 def _pieces(blocks: OrderBlocks) -> Iterator[Flags]:
     """Orders with about as many units in their largest line, so many that their tables fit the memory."""
-    most = np.maximum.reduceat(_units(blocks), blocks.first)
+    most = np.maximum.reduceat(blocks.units, blocks.first)
     order = np.argsort(most, kind="stable")
     cells = np.cumsum(blocks.count[order] * (most[order] + 1) * blocks.lanes)
     for piece in np.split(order, np.flatnonzero(np.diff(cells // CELLS_AT_ONCE)) + 1):

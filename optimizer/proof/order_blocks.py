@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Money = NDArray[Any]
 
+NEVER = -(2**62)
+"""Money of what cannot be, as a machine integer: far from any sum, and nothing overflows that is added to it once."""
 CELLS_AT_ONCE = 1_000_000
 """Most (line, lane) cells that one vectorised step may touch: bounds its memory."""
 
@@ -77,6 +79,12 @@ class OrderBlocks:
     def is_machine(self) -> bool:
         """Whether all money fits machine integers."""
         return all(money.dtype == np.int64 for money in (*self.values, *self.fees, *self.base))
+
+    @property
+    def units(self) -> Ints:
+        """n: how many units each line can have: its room, or what all lanes carry."""
+        total: Ints = np.minimum(self.room, np.minimum(self.cap, self.room[:, None]).sum(axis=1))
+        return total
 
     @classmethod
     def joined(cls, parts: list[OrderBlocks]) -> OrderBlocks:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.proof.narrow import rounded_width
-from optimizer.proof.order_blocks import CELLS_AT_ONCE, Money, OrderBlocks
+from optimizer.proof.order_blocks import CELLS_AT_ONCE, NEVER, Money, OrderBlocks
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -25,7 +25,6 @@ FEW_STEPS, MOST_STEPS = 20_000, 20_000_000
 """Work for one order, in `table_steps`: the table is cheaper than branching; branching is cheaper, if not exact."""
 FEWEST_LANES = 3
 """Fewer are looked at sooner by branching."""
-NEVER = -(2**62)
 
 
 def table_steps(blocks: OrderBlocks) -> Floats:
@@ -35,7 +34,7 @@ def table_steps(blocks: OrderBlocks) -> Floats:
     """
     if blocks.lanes < FEWEST_LANES or len(blocks.values) > 1 or not blocks.is_machine:
         return np.full(blocks.size, np.inf)
-    sizes = rounded_width(_units(blocks))
+    sizes = rounded_width(blocks.units)
     states = np.multiply.reduceat((sizes + 1).astype(np.float64), blocks.first)
     steps = states * (1 + np.add.reduceat(sizes, blocks.first)) * blocks.lanes
     found: Floats = np.where(blocks.limit >= blocks.lanes, steps, np.inf)
@@ -44,7 +43,7 @@ def table_steps(blocks: OrderBlocks) -> Floats:
 
 def best_by_table(blocks: OrderBlocks) -> Money:
     """The best value of each order of a block with finite `table_steps`."""
-    value, units = blocks.base[0].copy(), _units(blocks)
+    value, units = blocks.base[0].copy(), blocks.units
     for order, lines, sizes in _alike(blocks, units):
         piece = max(CELLS_AT_ONCE // int(np.prod(np.add(sizes, 1))), 1)
         for start in range(0, len(order), piece):
@@ -52,12 +51,6 @@ def best_by_table(blocks: OrderBlocks) -> Money:
             best = _table(blocks, mine, own, sizes)
             value[mine] += best[(*units[own].T, np.arange(len(mine)))]
     return value
-
-
-def _units(blocks: OrderBlocks) -> Ints:
-    """How many units each line can have: its room, or what all lanes carry."""
-    total: Ints = np.minimum(blocks.room, np.minimum(blocks.cap, blocks.room[:, None]).sum(axis=1))
-    return total
 
 
 def _alike(blocks: OrderBlocks, units: Ints) -> Iterator[tuple[Ints, Ints, tuple[int, ...]]]:

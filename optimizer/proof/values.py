@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.proof.choices import Chooser, best_of, own_costs, stock_cost
 from optimizer.proof.facts import Facts
-from optimizer.proof.order_blocks import Money
+from optimizer.proof.order_blocks import NEVER, Money
 from optimizer.proof.reduced import DECIMALS, Reduced, divided, rounded
 from optimizer.proof.weights import TariffLines
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-_NEVER = -(2**62)
 PARTS = 4
 """A minimum charge M is counted as t/PARTS·M + (1 − t/PARTS)·(the freight without it), for t = 0..PARTS."""
 
@@ -135,7 +134,7 @@ class Values:
             return Exact.zeros(m)
         value, fee = value.rescaled(DECIMALS), fee.rescaled(DECIMALS)
         cells = np.where(
-            self.cap_of_cell > 0, value.num.reshape(-1, s), _NEVER if value.num.dtype == np.int64 else -(10**60)
+            self.cap_of_cell > 0, value.num.reshape(-1, s), NEVER if value.num.dtype == np.int64 else -(10**60)
         )
         best = np.maximum.reduceat(cells, self.group.first, axis=0)
         paid = (-fee.num).reshape(m, s)
