@@ -86,19 +86,18 @@ class Pool:
 def best_of_plain(blocks: OrderBlocks) -> tuple[Money, Flags]:
     """(best values, whether they are exact; where not, they are bounded from above).
 
-    Small tables, a little branching, large tables; last a bound line by line, or a lot of branching.
+    Small tables, a little branching, large tables; a lot of branching, but for orders that are only too large for a
+    table: they have many lines, and a bound line by line is nearer. Others have that bound too where branching fails.
     """
     value, searched = least_of(blocks.base), np.zeros(blocks.size, dtype=bool)
     steps = table_steps(blocks)
     _by_table(blocks, steps <= FEW_STEPS, value, searched)
     _by_branching(blocks, ~searched, FEW_NODES, value, searched)
     _by_table(blocks, ~searched & (steps <= MOST_STEPS), value, searched)
-    by_line = ~searched
-    if by_line.any():
-        by_line[by_line] = fits_by_line(blocks.of(by_line))
-        _by_branching(blocks, ~searched & ~by_line, MOST_NODES, value, searched)
-    if by_line.any():
-        value[by_line] = np.minimum(value[by_line], bound_by_line(blocks.of(by_line)))
+    if not searched.all():
+        fits = fits_by_line(blocks)
+        _by_branching(blocks, ~searched & ~(fits & np.isfinite(steps)), MOST_NODES, value, searched)
+        _by_line(blocks, ~searched & fits, value)
     return value, searched
 
 
@@ -112,3 +111,8 @@ def _by_branching(blocks: OrderBlocks, chosen: Flags, nodes: int, value: Money, 
         search = Branching(blocks.of(chosen), nodes)
         search.run()
         value[chosen], searched[chosen] = search.best, search.searched
+
+
+def _by_line(blocks: OrderBlocks, chosen: Flags, value: Money) -> None:
+    if chosen.any():
+        value[chosen] = np.minimum(value[chosen], bound_by_line(blocks.of(chosen)))

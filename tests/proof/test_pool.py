@@ -49,7 +49,8 @@ def by_every_set(blocks: OrderBlocks) -> np.ndarray:
     for chosen in range(1, 2**blocks.lanes):
         lanes = np.flatnonzero([chosen >> lane & 1 for lane in range(blocks.lanes)])
         money, _ = blocks.fill(every, np.broadcast_to(lanes, (blocks.size, len(lanes))))
-        best = np.maximum(best, money[0] - blocks.fees[0][:, lanes].sum(axis=1))
+        earned = money[0] - blocks.fees[0][:, lanes].sum(axis=1)
+        best = np.where(len(lanes) <= blocks.limit, np.maximum(best, earned), best)
     return best
 
 
@@ -112,6 +113,17 @@ def test_bounds_by_line_of_orders_that_nothing_else_settles(monkeypatch: pytest.
     for other in (large, many):  # these are branched on
         assert not by_line.fits_by_line(other).any()
         assert best_of_plain(other)[0].tolist() == by_every_set(other).tolist()
+    limited = replace(blocks, limit=blocks.limit - 5)
+    varied = replace(blocks, values=blocks.values * 2, fees=blocks.fees * 2, base=blocks.base * 2)
+    for other in (limited, varied):  # and these, of which no table knows enough: only then line by line
+        value, searched = best_of_plain(other)
+        assert searched.all()
+        assert value.tolist() == by_every_set(other).tolist()
+        monkeypatch.setattr(pool, "MOST_NODES", 1)
+        value, searched = best_of_plain(other)
+        monkeypatch.setattr(pool, "MOST_NODES", MOST_NODES)
+        assert not searched.all()
+        assert (value >= by_every_set(other)).all()
 
 
 def test_what_the_table_does_not_hold() -> None:
