@@ -32,6 +32,11 @@ UNSUITED = frozenset(
 """Families of shared rows for which its search has no moves, or that ask for more than a small gap."""
 
 
+def ships(linear: LinearModel) -> bool:
+    """Whether this is a model of orders, and not any program."""
+    return len(linear.columns("ship_qty")) > 0
+
+
 def decomposes(linear: LinearModel) -> bool:
     """Whether our own engine takes this program and is good at it, as its families say."""
     shared = {block.family for block in linear.row_blocks if block.coupling}
@@ -39,12 +44,7 @@ def decomposes(linear: LinearModel) -> bool:
         return False
     own = {block.family for block in linear.row_blocks if not block.coupling and not block.redundant}
     columns = {block.family for block in linear.column_blocks}
-    return "ship_qty" in columns and columns <= COLUMNS and own <= ROWS
-
-
-def ships(linear: LinearModel) -> bool:
-    """Whether this is a model of orders, and not any program."""
-    return len(linear.columns("ship_qty")) > 0
+    return ships(linear) and columns <= COLUMNS and own <= ROWS
 
 
 def choose_engine(

@@ -95,8 +95,10 @@ def _check(run_dir: Path, facts: Facts, report: Report, reckoned: Reckoned | Non
     report.rules += check_rules(tally)
     report.rules += check_tables(tally, run_dir, findings)
     certificate = mapping(read_json(run_dir / "certificate.json"), "certificate.json")
-    same = reckoned is not None and reckoned.proves(certificate)
-    report.bound = reckoned.bound if reckoned and same else bound_of(facts, *read_books(facts, certificate))
+    if reckoned is not None and reckoned.proves(certificate):
+        report.bound = reckoned.bound
+    else:
+        report.bound = bound_of(facts, *read_books(facts, certificate))
     report.parts = attribute(tally, report.bound)
     report.rules += check_prices(tally, report.bound, run_dir, findings)
     report.rules += check_stages(tally, report.bound, run, findings)
