@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,9 @@ from optimizer.errors import LOCKED, AllotError, naming
 
 FILE = ".allot-nightly.lock"
 """Stays where it is: removing a lock file lets two processes hold two files of one name."""
+PATIENCE_S = 5.0
+"""How long a lock may outlive its owner. A night that is killed while it starts another process leaves that one holding
+the lock until it has become the other program: milliseconds, but a restart may come sooner."""
 
 
 class LockedError(AllotError):
@@ -33,11 +37,11 @@ class NightLock:
         with naming("open", self._path):
             self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take()
         except BlockingIOError:
-            owner = os.pread(self._handle, 500, 0)
+            owner = _owner_words(self._note())
             os.close(self._handle)
-            raise LockedError(f"another run holds {self._path}{_owner_words(owner)}; nothing was done") from None
+            raise LockedError(f"another run holds {self._path}{owner}; nothing was done") from None
         except OSError as error:
             os.close(self._handle)
             raise AllotError(
@@ -48,6 +52,20 @@ class NightLock:
             os.ftruncate(self._handle, 0)
             os.pwrite(self._handle, json.dumps(note).encode(), 0)
         return self
+
+    def _take(self) -> None:
+        """At once, or within `PATIENCE_S` where its owner is dead; else `BlockingIOError`."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if _lives(self._note()) or time.monotonic() > until:
+                    raise
+            time.sleep(0.02)
+
+    def _note(self) -> bytes:
+        return os.pread(self._handle, 500, 0)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -62,3 +80,14 @@ def _owner_words(note: bytes) -> str:
         return f" (process {int(stated['pid'])}, since {datetime.fromisoformat(stated['since'])})"
     except (ValueError, KeyError, TypeError):
         return ""
+
+
+def _lives(note: bytes) -> bool:
+    """Whether the owner that wrote the note is a process of this machine."""
+    try:
+        os.kill(int(json.loads(note)["pid"]), 0)
+    except (ValueError, KeyError, TypeError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
