@@ -196,11 +196,12 @@ def hindsight_model(made: Fulfilment) -> LinearModel:
     none = np.full(n_arcs, -np.inf)
     starts = np.searchsorted(line, np.arange(n_lines + 1))
     rows = [
-        Rows("line_demand", {"line": np.arange(n_lines)}, starts, arcs, np.ones(n_arcs), times[group], times[group]),
-        Rows("shipment_link", {"arc": arcs}, 2 * np.arange(n_arcs + 1), np.stack([arcs, parcel]).T.ravel(),
-             np.tile([1.0, -1.0], n_arcs), none, np.zeros(n_arcs)),
+        Rows("line_demand", {"line": np.arange(n_lines)}, starts, [arcs], [np.ones(n_arcs)],
+             times[group], times[group]),
+        Rows("shipment_link", {"arc": arcs}, 2 * np.arange(n_arcs + 1), [np.stack([arcs, parcel]).T.ravel()],
+             [np.tile([1.0, -1.0], n_arcs)], none, np.zeros(n_arcs)),
         Rows("warehouse_stock", {"pool": pools[:-1]}, np.searchsorted(row, pools),
-             by_stock, np.ones(n_arcs), np.full(made.stock.size, -np.inf), made.stock.ravel().astype(np.float64)),
+             [by_stock], [np.ones(n_arcs)], np.full(made.stock.size, -np.inf), made.stock.ravel().astype(np.float64)),
     ]  # fmt: skip
     columns = [
         Columns("ship_qty", {"arc": arcs}, times[arc_group], integral=False),

@@ -115,20 +115,23 @@ class Columns:
 class Rows:
     """One family of rows before assembly, compressed by rows: row i holds entries ``indptr[i]:indptr[i+1]``.
 
-    ``dropped`` counts rows left out because they can never bind, whatever the other rows say.
+    The entries are the parts of ``column`` and ``value`` end to end, taken in ``order`` (None: as they stand); nothing
+    is copied before they are written into the matrix. ``dropped`` counts rows left out because they can never bind,
+    whatever the other rows say.
     """
 
     family: str
     keys: Mapping[str, Ints]
     indptr: Ints
-    column: Ints | NDArray[np.int32]
-    value: Floats
+    column: Sequence[NDArray[Any]]
+    value: Sequence[NDArray[Any]]
     lower: Floats
     upper: Floats
     coupling: bool = False
     redundant: bool = False
     scale: Floats | None = None
     dropped: int = 0
+    order: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.lower)
@@ -153,8 +156,8 @@ def assemble(
             continue
         blocks.append(_row_block(family, len(lower)))
         indptr.add(family.indptr[1:] + len(data))
-        indices.add(family.column)
-        data.add(family.value)
+        indices.add_all(family.column, family.order)
+        data.add_all(family.value, family.order)
         lower.add(family.lower)
         top.add(family.upper)
     return LinearModel(
@@ -185,13 +188,24 @@ class Growing:
         return self.size
 
     def add(self, part: NDArray[Any]) -> None:
-        size = self.size + len(part)
+        self._room(len(part))[:] = part
+
+    def add_all(self, parts: Sequence[NDArray[Any]], order: Ints | None) -> None:
+        """The parts end to end, in that order."""
+        if order is None:
+            for part in parts:
+                self.add(part)
+        else:
+            np.take(_joined(parts, self.array.dtype), order, out=self._room(len(order)), mode="clip")  # raise: a copy
+
+    def _room(self, count: int) -> NDArray[Any]:
+        size = self.size + count
         if size > len(self.array):
             larger = np.empty(max(size, 2 * len(self.array)), dtype=self.array.dtype)
             larger[: self.size] = self.array[: self.size]
             self.array = larger
-        self.array[self.size : size] = part
         self.size = size
+        return self.array[size - count : size]
 
     def whole(self) -> NDArray[Any]:
         """All of it; nothing can be added any more."""
@@ -203,7 +217,10 @@ def _granularity(block: Columns) -> Floats:
     return np.full(len(block), float(block.integral)) if block.granularity is None else block.granularity
 
 
-def _joined(parts: Sequence[Any], dtype: type) -> NDArray[Any]:
+def _joined(parts: Sequence[NDArray[Any]], dtype: type | np.dtype[Any]) -> NDArray[Any]:
+    """One array of that type."""
+    if len(parts) == 1:
+        return parts[0].astype(dtype, copy=False)
     return np.concatenate([np.zeros(0, dtype=dtype), *parts], dtype=dtype, casting="unsafe")
 
 

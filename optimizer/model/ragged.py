@@ -42,6 +42,11 @@ def starts_of(owner: Ints, size: int) -> Ints:
     return np.searchsorted(owner, np.arange(size + 1))
 
 
+def ends_of(owner: Ints, size: int) -> Ints:
+    """The same where the elements are in any order and would be sorted."""
+    return np.append(0, np.cumsum(np.bincount(owner, minlength=size)))
+
+
 def ranks_of(*keys: Ints) -> tuple[Ints, int]:
     """For each position its place among the distinct rows of the keys, in lexicographic order; how many there are."""
     code = joint_code(*keys)

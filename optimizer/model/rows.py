@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.model.linear_model import Rows
-from optimizer.model.ragged import distinct_codes, sorting, starts_of
+from optimizer.model.ragged import distinct_codes, ends_of, joined, sorting, starts_of
 from optimizer.model.terms import Ratio
 
 if TYPE_CHECKING:
@@ -45,26 +45,18 @@ def make_rows(
 
     Entries that are 0 are left out.
     """
-    row = entries[0][0] if len(entries) == 1 else np.concatenate([entry[0] for entry in entries])
-    column = _joined([entry[1] for entry in entries], np.int32)  # as the matrix keeps them: half the memory to move
-    value = _joined([entry[2] for entry in entries], np.float64)
-    if not value.all():
-        stated = np.flatnonzero(value)
-        row, column, value = row[stated], column[stated], value[stated]
-    by_row = sorting(row)
-    if by_row is None:
-        indptr = starts_of(row, len(lower))
-    else:
-        column, value = column[by_row], value[by_row]
-        indptr = np.append(0, np.cumsum(np.bincount(row, minlength=len(lower))))
-    return Rows(family, keys, indptr, column, value, lower, upper, coupling, redundant, scale, dropped)
+    if not all(value.all() for _, _, value in entries):
+        entries = [_stated(*entry) for entry in entries]
+    row = joined([entry[0] for entry in entries])
+    order = sorting(row)
+    indptr = starts_of(row, len(lower)) if order is None else ends_of(row, len(lower))
+    column, value = [entry[1] for entry in entries], [entry[2] for entry in entries]
+    return Rows(family, keys, indptr, column, value, lower, upper, coupling, redundant, scale, dropped, order)
 
 
-def _joined(parts: Sequence[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
-    """One array of that type; each part is written where it belongs, and nowhere before."""
-    if len(parts) == 1:
-        return parts[0].astype(dtype, copy=False)
-    return np.concatenate(parts, dtype=dtype, casting="unsafe")
+def _stated(row: Ints, column: NDArray[Any], value: NDArray[Any]) -> tuple[Ints, NDArray[Any], NDArray[Any]]:
+    stated = np.flatnonzero(value)
+    return row[stated], column[stated], value[stated]
 
 
 def no_rows(family: str) -> Rows:

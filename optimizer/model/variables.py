@@ -19,6 +19,7 @@ from optimizer.model.batch import Batch
 from optimizer.model.budgets import freight_counts
 from optimizer.model.charges import Charges
 from optimizer.model.goals import goals
+from optimizer.model.keys import Gathered
 from optimizer.model.linear_model import Columns
 from optimizer.model.policies import COLUMNS, Opened
 from optimizer.model.ragged import first_of, totals
@@ -105,7 +106,7 @@ class Stack:
         self.size = 0
 
     def add(
-        self, family: str, keys: dict[str, Ints], upper: NDArray[np.generic], granularity: Floats | None = None
+        self, family: str, keys: Mapping[str, Ints], upper: NDArray[np.generic], granularity: Floats | None = None
     ) -> Ints:
         """Whole columns, or continuous ones of that granularity; their numbers."""
         block = Columns(family, keys, upper.astype(np.float64), granularity is None, granularity)
@@ -141,15 +142,15 @@ def _open_shipment(batch: Batch, arcs: Arcs, resources: Resources, stack: Stack)
 ARC_KEYS = ("line", "lane", "day", "product", "source")
 
 
-def arc_keys(arcs: Arcs, arc: Ints) -> dict[str, Ints]:
-    """What names an arc."""
-    return {name: getattr(arcs, name)[arc] for name in ARC_KEYS}
+def arc_keys(arcs: Arcs, arc: Ints, *further: str) -> Gathered:
+    """What names an arc; ``further`` arrays of it come first."""
+    return Gathered({name: getattr(arcs, name) for name in (*further, *ARC_KEYS)}, arc)
 
 
-def shipment_keys(arcs: Arcs, shipment: Ints) -> dict[str, Ints]:
+def shipment_keys(arcs: Arcs, shipment: Ints) -> Gathered:
     """What names a shipment."""
-    order, lane, day = arcs.shipment_order, arcs.shipment_lane, arcs.shipment_day
-    return {"order": order[shipment], "lane": lane[shipment], "day": day[shipment]}
+    named = {"order": arcs.shipment_order, "lane": arcs.shipment_lane, "day": arcs.shipment_day}
+    return Gathered(named, shipment)
 
 
 def _counted_by_day(arcs: Arcs, resources: Resources, unit: str) -> Flags:

@@ -84,9 +84,10 @@ def test_entries_are_sorted_by_row_and_zeros_left_out() -> None:
         (np.array([0]), np.array([3]), np.array([5])),
     ]
     rows = make_rows("f", {}, entries, np.zeros(3), np.ones(3))
-    assert rows.indptr.tolist() == [0, 2, 3, 3]
-    assert rows.column.tolist() == [1, 3, 0]
-    assert rows.value.tolist() == [2.0, 5.0, 1.0]
+    linear = assemble([Columns("x", {}, np.ones(4))], [rows], np.zeros(4))
+    assert linear.indptr.tolist() == [0, 2, 3, 3]
+    assert linear.indices.tolist() == [1, 3, 0]
+    assert linear.data.tolist() == [2.0, 5.0, 1.0]
 
 
 def test_families_are_stacked_in_their_order_and_empty_ones_leave_no_block() -> None:
@@ -96,7 +97,7 @@ def test_families_are_stacked_in_their_order_and_empty_ones_leave_no_block() -> 
         Columns("t", {}, np.ones(1), False),
     ]
     none = np.zeros(0)
-    nothing = Rows("none", {}, np.zeros(1, dtype=np.int64), none.astype(int), none, none, none)
+    nothing = Rows("none", {}, np.zeros(1, dtype=np.int64), [none.astype(int)], [none], none, none)
     first = make_rows("a", {}, [(np.array([0]), np.array([2]), np.array([7]))], np.zeros(1), np.ones(1), coupling=True)
     second = make_rows("b", {}, [(np.array([1]), np.array([0]), np.array([8]))], np.zeros(2), np.ones(2))
     linear = assemble(columns, [first, nothing, second], np.arange(3.0), 1.5)

@@ -12,7 +12,7 @@ from optimizer.exact import Exact
 from optimizer.model.formulation import Formulation
 from optimizer.model.freight import arc_kg
 from optimizer.model.linear_model import Rows
-from optimizer.model.ragged import expand
+from optimizer.model.ragged import ends_of, expand, sorting
 from optimizer.model.rows import make_rows, scaled
 from optimizer.model.terms import Ratio
 from optimizer.tables.tables import Table
@@ -50,11 +50,12 @@ def cumulative_rows(f: Formulation, family: str, keys: Mapping[str, Ints], limit
     start, stop = ranges(flows.source, flows.day)
     place, row = expand(kept_before[start], kept_before[stop])
     del start, stop
-    column, units = flows.column.astype(np.int32)[place], flows.units.astype(np.float64)[place]
-    del place
+    by_row = sorting(row)
+    order = place if by_row is None else place[by_row]
     lower, upper = _sides(limit[keep].astype(np.float64), "<=")
     dropped = f.resources.dropped.get(family, 0)
-    return make_rows(family, keys, [(row, column, units)], lower, upper, coupling=True, dropped=dropped)
+    ends, entries = ends_of(row, len(lower)), ([flows.column], [flows.units])
+    return Rows(family, keys, ends, *entries, lower, upper, coupling=True, dropped=dropped, order=order)
 
 
 def _sides(limit: Floats, sense: Sense) -> tuple[Floats, Floats]:

@@ -25,6 +25,6 @@ def line_pick(f: Formulation) -> Rows:
         (picked >= 0) & (picked != f.variables.opened[arcs.shipment]) & (picked != np.arange(len(arcs)))
     )
     row = np.arange(len(arc))
-    keys = {"order": arcs.order[arc], **arc_keys(arcs, arc)}
+    keys = arc_keys(arcs, arc, "order")
     entries = [(row, arc, np.ones(len(arc))), (row, picked[arc], -arcs.upper[arc])]
     return make_rows("line_pick", keys, entries, np.full(len(arc), -np.inf), np.zeros(len(arc)))

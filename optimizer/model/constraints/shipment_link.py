@@ -26,7 +26,7 @@ def shipment_link(f: Formulation) -> Rows:
     column[:, 0], column[:, 1] = arc, v.opened[shipment]
     value[:, 0] = 1
     np.negative(arcs.upper[arc], out=value[:, 1], casting="unsafe")
-    keys = {"order": arcs.order[arc], **arc_keys(arcs, arc)}
+    keys = arc_keys(arcs, arc, "order")
     indptr = np.arange(0, column.size + 1, 2)
     lower, upper = np.full(len(arc), -np.inf), np.zeros(len(arc))
-    return Rows("shipment_link", keys, indptr, column.ravel(), value.ravel(), lower, upper)
+    return Rows("shipment_link", keys, indptr, [column.ravel()], [value.ravel()], lower, upper)
