@@ -153,7 +153,7 @@ class Exact:
 
     def take(self, positions: NDArray[Any]) -> Exact:
         cheap = self.num.dtype == np.int64 and len(self) <= len(positions)  # to look here rather than at what is taken
-        return Exact(self.num[positions], self.scale, self.most if cheap else self._most)
+        return Exact(self.num.take(positions), self.scale, self.most if cheap else self._most)
 
     def put(self, positions: NDArray[Any], other: Exact) -> Exact:
         """These values, others at some positions."""

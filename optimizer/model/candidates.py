@@ -53,7 +53,7 @@ class Candidates:
     def __getitem__(self, name: str) -> Ints:
         followed = self._followed[name]
         if followed < len(self._thinnings):
-            self[name] = self._arrays[name][self._positions(followed)]
+            self[name] = self._arrays[name].take(self._positions(followed))
         return self._arrays[name]
 
     def __setitem__(self, name: str, array: Ints) -> None:
@@ -99,7 +99,7 @@ class Candidates:
         """Where what is left stood after so many thinnings."""
         done, where = self._since.get(followed, (followed + 1, self._thinnings[followed]))
         for thinning in self._thinnings[done:]:
-            where = where[thinning]
+            where = where.take(thinning)
         self._since[followed] = len(self._thinnings), where
         return where
 

@@ -94,10 +94,12 @@ class Formulation:
     @cached_property
     def grid(self) -> NDArray[np.float64]:
         """Of what each column is a multiple: 1 for whole ones, 0 for those of any value."""
-        steps = (
-            np.ones(len(block)) if block.granularity is None else block.granularity for block in self.variables.blocks
-        )
-        return np.concatenate([np.zeros(0), *steps])
+        grid, start = np.ones(self.n_cols), 0
+        for block in self.variables.blocks:
+            if block.granularity is not None:
+                grid[start : start + len(block)] = block.granularity
+            start += len(block)
+        return grid
 
     @cached_property
     def order_of_column(self) -> Ints:

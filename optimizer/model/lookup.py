@@ -43,5 +43,5 @@ def by_day(ask: Callable[[Ints, Ints], Ints], owner: Ints, size: int, day: Ints)
     pair = np.arange(size * span)
     code = owner * span
     code += day - least if least else day
-    answer: Ints = ask(pair // span, least + pair % span)[code]
+    answer: Ints = ask(pair // span, least + pair % span).take(code)
     return answer

@@ -134,7 +134,7 @@ def added(parts: list[tuple[Term, Decimal]], n_cols: int) -> Ratio:
     """Σ weight · term by column. A column's ratios share one divisor, or are whole; a term names a column once."""
     bottom = np.ones(n_cols, dtype=np.int64)
     places = [_place(column) for (column, _), _ in parts]
-    whole = [bool((ratio.bottom == 1).all()) for (_, ratio), _ in parts]
+    whole = [ratio.decimal or bool((ratio.bottom == 1).all()) for (_, ratio), _ in parts]
     for place, ((_, ratio), _), is_whole in zip(places, parts, whole, strict=True):
         if not is_whole:
             bottom[place] = np.maximum(bottom[place], ratio.bottom)

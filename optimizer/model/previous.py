@@ -140,6 +140,14 @@ class FrozenRows:
         found[asked] = np.append(place, NONE)[find_sorted(codes[: len(place)], codes[len(place) :])]
         return found
 
+    def taken(self, arcs: Arcs, arc: Ints, source: Ints) -> tuple[Ints, Ints]:
+        """Of what arcs take from sources: the positions of what these are, and which of these."""
+        asked = np.flatnonzero(among(arcs.line, self.line).take(arc))  # few lines are frozen
+        of = arc[asked]
+        found = self.find(arcs.line[of], arcs.lane[of], arcs.day[of], source[asked])
+        there = np.flatnonzero(found >= 0)
+        return asked[there], found[there]
+
     def ships_kit(self, batch: Batch, line: Ints, lane: Ints, day: Ints, product: Ints) -> Flags:
         """Whether every component of a kit is kept for each (line, lane, day)."""
         supply = batch.supply

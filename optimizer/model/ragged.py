@@ -21,13 +21,14 @@ def expand(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
     np.maximum(count, 0, out=count)
     if count.max(initial=0) <= 1:
         owner = np.flatnonzero(count)
-        return owner, start[owner]
+        return owner, start.take(owner)
     end = np.cumsum(count)
-    size = int(end[-1]) if len(end) else 0
-    owner = np.cumsum(np.bincount(end[:-1], minlength=size)[:size])  # how many ranges have ended: faster than repeating
-    shift = start - end
+    size = int(end[-1])
+    owner = np.bincount(end[:-1], minlength=size)[:size]
+    np.cumsum(owner, out=owner)  # how many ranges have ended: faster than repeating
+    shift = np.subtract(start, end, out=end)
     shift += count
-    place = shift[owner]
+    place = shift.take(owner)
     place += np.arange(size)
     return owner, place
 
@@ -53,7 +54,7 @@ def ranks_of(*keys: Ints) -> tuple[Ints, int]:
     order = _order(keys, code)
     starts = np.zeros(len(order), dtype=bool)
     for key in keys if code is None else (code,):
-        by_order = key[order]
+        by_order = key.take(order)
         starts[1:] |= by_order[1:] != by_order[:-1]
     starts[:1] = True
     rank = np.empty(len(order), dtype=np.int64)
@@ -121,7 +122,12 @@ def renumbered(group: Ints) -> tuple[Ints, int]:
 
 
 def distinct_codes(code: Ints) -> Ints:
-    """The different values, sorted; numpy's own way, a table of hashes, takes many times as long for a million."""
+    """The different values ≥ 0, sorted; numpy's own way, a table of hashes, takes many times as long for a million."""
+    size = int(code.max(initial=-1)) + 1
+    if size <= len(code):
+        there = np.zeros(size, dtype=bool)
+        there[code] = True
+        return np.flatnonzero(there)
     in_order = np.sort(code)
     starts = np.ones(len(code), dtype=bool)
     starts[1:] = in_order[1:] != in_order[:-1]

@@ -78,7 +78,7 @@ def made_whole(row: Ints, coefficient: Ratio, n_rows: int) -> tuple[Ints, NDArra
     num, den = _parts(coefficient)
     scale = np.ones(n_rows, dtype=np.int64)
     _join(scale, row[::SAMPLE], num[::SAMPLE], den[::SAMPLE])
-    value = (Exact(num) * scale[row]).num
+    value = (Exact(num) * scale.take(row)).num
     quotient = value // den
     left = np.flatnonzero(quotient * den != value)
     if len(left):

@@ -38,7 +38,14 @@ class Ratio:
         return cls(whole, np.broadcast_to(np.int64(1), (len(whole),)))  # which takes no memory
 
     def take(self, positions: Ints) -> Ratio:
-        return Ratio(self.top.take(positions), self.bottom[positions])
+        if self.decimal:
+            return Ratio.of(self.top.take(positions))
+        return Ratio(self.top.take(positions), self.bottom.take(positions))
+
+    @property
+    def decimal(self) -> bool:
+        """Whether it was made of decimals as they are."""
+        return self.bottom.strides == (0,)
 
     def times(self, factor: Exact | Ints) -> Ratio:
         return Ratio(self.top * factor, self.bottom)

@@ -58,16 +58,16 @@ def _held(free: Model, kept: FrozenRows, frozen: NDArray[np.bool_]) -> Thawed:
     tables, arcs = free.tables, free.arcs
     draws, needs = arcs.draws, arcs.needs
     chosen = needs.arc[needs.option]
-    of_draw = kept.find(arcs.line[draws.arc], arcs.lane[draws.arc], arcs.day[draws.arc], draws.source)
-    of_need = kept.find(arcs.line[chosen], arcs.lane[chosen], arcs.day[chosen], needs.source)
+    draw, of_draw = kept.taken(arcs, draws.arc, draws.source)
+    need, of_need = kept.taken(arcs, chosen, needs.source)
     order_of_arc = tables.line_order[arcs.line]
-    unkept = frozen[order_of_arc] & ~np.isin(np.arange(len(arcs)), draws.arc[of_draw >= 0])
-    unkept &= ~np.isin(np.arange(len(arcs)), chosen[of_need >= 0])
+    unkept = frozen[order_of_arc] & ~np.isin(np.arange(len(arcs)), draws.arc[draw])
+    unkept &= ~np.isin(np.arange(len(arcs)), chosen[need])
     other = np.flatnonzero(unkept)
     size = len(kept)
-    row = np.concatenate([of_draw[of_draw >= 0], of_need[of_need >= 0], size + np.arange(len(other))])
-    column = np.concatenate([draws.arc[of_draw >= 0], free.variables.kit_draw[of_need >= 0], other])
-    value = np.concatenate([draws.units[of_draw >= 0], np.ones(int((of_need >= 0).sum())), np.ones(len(other))])
+    row = np.concatenate([of_draw, of_need, size + np.arange(len(other))])
+    column = np.concatenate([draws.arc[draw], free.variables.kit_draw[need], other])
+    value = np.concatenate([draws.units[draw], np.ones(len(need)), np.ones(len(other))])
     units = np.concatenate([kept.units, np.zeros(len(other))]).astype(np.float64)
     order = np.concatenate([tables.line_order[kept.line], order_of_arc[other]])
     most = np.zeros(len(units))

@@ -25,13 +25,11 @@ def frozen(f: Formulation) -> Rows:
     tables, arcs = f.tables, f.arcs
     kept = FrozenRows.of(f.batch)
     draws, needs = arcs.draws, arcs.needs
-    by_choice = needs.arc[needs.option]
-    drawn = kept.find(arcs.line[draws.arc], arcs.lane[draws.arc], arcs.day[draws.arc], draws.source)
-    chosen = kept.find(arcs.line[by_choice], arcs.lane[by_choice], arcs.day[by_choice], needs.source)
-    taken, picked = np.flatnonzero(drawn >= 0), np.flatnonzero(chosen >= 0)
+    taken, row = kept.taken(arcs, draws.arc, draws.source)
+    picked, row_of_kit = kept.taken(arcs, needs.arc[needs.option], needs.source)
     entries = [
-        (drawn[taken], draws.arc[taken], draws.units[taken]),
-        (chosen[picked], f.variables.kit_draw[picked], np.ones(len(picked))),
+        (row, draws.arc[taken], draws.units[taken]),
+        (row_of_kit, f.variables.kit_draw[picked], np.ones(len(picked))),
     ]
     served = FrozenServed.of(f.batch)
     if len(served):  # a kit and the same parts apart take the same, but do not serve the same

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.model.formulation import Formulation
+from optimizer.model.keys import Gathered
 from optimizer.model.linear_model import Rows
 from optimizer.model.ragged import totals
 from optimizer.model.rows import make_rows, no_rows
+from optimizer.model.variables import NONE
 
 
 def line_link(f: Formulation) -> Rows:
@@ -23,14 +25,15 @@ def line_link(f: Formulation) -> Rows:
     arcs, first = f.arcs, f.arcs.pick_first
     if len(first) == len(arcs):
         return no_rows("line_link")
-    qty = f.tables.order_lines["qty"][arcs.line[first]]
-    several = np.bincount(arcs.pick, minlength=len(first)) > 1
-    kept = several & f.variables.own_open[arcs.shipment[first]] & (totals(arcs.pick, arcs.cap, len(first)) > qty)
-    pick = np.flatnonzero(kept)
-    arc = np.flatnonzero(kept[arcs.pick])
-    row = (np.cumsum(kept) - 1)[arcs.pick[arc]]
-    opened = f.variables.opened[arcs.shipment[first[pick]]]
-    entries = [(row, arc, arcs.step[arc]), (np.arange(len(pick)), opened, -qty[pick])]
-    names = ("order", "line", "lane", "day")
-    keys = {name: getattr(arcs, name)[first[pick]] for name in names}
-    return make_rows("line_link", keys, entries, np.full(len(pick), -np.inf), np.zeros(len(pick)))
+    several = np.flatnonzero(np.bincount(arcs.pick, minlength=len(first)) > 1)
+    head = first[several]
+    together, qty = totals(arcs.pick, arcs.cap, len(first))[several], f.tables.order_lines["qty"][arcs.line[head]]
+    linked = np.flatnonzero(f.variables.own_open[arcs.shipment[head]] & (together > qty))
+    head, qty, row_of = head[linked], qty[linked], np.full(len(first), NONE)
+    row_of[several[linked]] = np.arange(len(linked))
+    row = row_of[arcs.pick]
+    arc = np.flatnonzero(row != NONE)
+    opened = f.variables.opened[arcs.shipment[head]]
+    entries = [(row[arc], arc, arcs.step[arc]), (np.arange(len(head)), opened, -qty)]
+    keys = Gathered({name: getattr(arcs, name) for name in ("order", "line", "lane", "day")}, head)
+    return make_rows("line_link", keys, entries, np.full(len(head), -np.inf), np.zeros(len(head)))
