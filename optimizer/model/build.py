@@ -26,7 +26,7 @@ from optimizer.tables.tables import Tables
 
 FEW_LINES = 5_000
 """Models of so few lines are built in memory that the process has anyway; parts of a batch are built by the hundred."""
-NONZEROS_PER_COLUMN = 16
+ROWS_PER_COLUMN, NONZEROS_PER_COLUMN = 2, 16
 """Room for the matrix to begin with: about what it takes with every policy. What is not used costs no memory."""
 
 
@@ -94,8 +94,8 @@ def build_model(
         formulation = Formulation.of(tables, scenario, headroom, stages, part, goal[0])
         pruned = {f"arcs.{reason}": count for reason, count in formulation.arcs.pruned.items() if count}
         rows = _families(formulation, pruned)
-        room = NONZEROS_PER_COLUMN * formulation.n_cols
-        linear = assemble(formulation.variables.blocks, rows, _objective(formulation, *goal), nonzeros=room)
+        room = ROWS_PER_COLUMN * formulation.n_cols, NONZEROS_PER_COLUMN * formulation.n_cols
+        linear = assemble(formulation.variables.blocks, rows, _objective(formulation, *goal), room=room)
         unused = transfer_columns(formulation).unused
         pruned |= {"moves.unused": unused} if unused else {}
         batch = Batch.of(tables, scenario)

@@ -138,16 +138,21 @@ class Rows:
 
 
 def assemble(
-    columns: Sequence[Columns], rows: Iterable[Rows], objective: Floats, offset: float = 0.0, nonzeros: int = 0
+    columns: Sequence[Columns],
+    rows: Iterable[Rows],
+    objective: Floats,
+    offset: float = 0.0,
+    room: tuple[int, int] = (0, 0),
 ) -> LinearModel:
     """Stack the families, in their order; families without a single row or column leave no block.
 
     Each family of rows is copied as it comes and not kept, so that the matrix never stands in memory twice.
-    ``nonzeros``: about how many there will be, where that is known.
+    ``room``: about how many rows and nonzeros there will be, where that is known.
     """
     columns = [block for block in columns if len(block)]
     upper = _joined([block.upper for block in columns], np.float64)
-    indptr, lower, top = (Growing(dtype) for dtype in (np.int64, np.float64, np.float64))
+    n_rows, nonzeros = room
+    indptr, lower, top = (Growing(dtype, n_rows) for dtype in (np.int64, np.float64, np.float64))
     indices, data = Growing(np.int32, nonzeros), Growing(np.float64, nonzeros)
     indptr.add(np.zeros(1, dtype=np.int64))
     blocks = []

@@ -50,10 +50,10 @@ class TariffColumns:
             arcs.upper[arc],
         )
         of = tariffs.shipment[tariffs.pair_row]
-        every = np.arange(len(of))
-        used = stack.add("band_used", pair_keys(arcs, tariffs, every), np.ones(len(of)))
+        keys = pair_keys(arcs, tariffs, np.arange(len(of)))
+        used = stack.add("band_used", keys, np.ones(len(of)))
         whole = tariffs.whole[tariffs.pair_row].astype(np.float64)
-        weight = stack.add("band_weight", pair_keys(arcs, tariffs, every), tariffs.high, whole)
+        weight = stack.add("band_weight", keys, tariffs.high, whole)
         topped = np.flatnonzero((tariffs.rise > 0) & freight_counts(batch)[arcs.shipment_order[of]])
         topup = np.full(len(of), NONE, dtype=np.int64)
         keys, rise = pair_keys(arcs, tariffs, topped), tariffs.rise.take(topped).floats()
