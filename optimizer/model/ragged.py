@@ -33,6 +33,11 @@ def expand(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
     return owner, place
 
 
+def same(value: float, size: int) -> NDArray[np.float64]:
+    """The same number everywhere, which takes no memory."""
+    return np.broadcast_to(np.float64(value), (size,))
+
+
 def joined(parts: list[Ints]) -> Ints:
     """All of them end to end; a single one as it is."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -54,7 +54,7 @@ class Ratio:
         """Nearest doubles, each by one correctly rounded division."""
         num, scale = self.top.num, 10**self.top.scale
         if num.dtype == np.int64 and self.bottom.max(initial=1) * scale < FLOAT_EXACT and _below(num, FLOAT_EXACT):
-            return cast("Floats", num / (self.bottom * scale).astype(np.float64))
+            return cast("Floats", num / np.multiply(self.bottom, scale, dtype=np.float64))
         # Python divides whole numbers of any size with one correct rounding
         return cast("Floats", (num.astype(object) / (self.bottom.astype(object) * scale)).astype(np.float64))
 

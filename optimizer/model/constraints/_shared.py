@@ -12,7 +12,7 @@ from optimizer.exact import Exact
 from optimizer.model.formulation import Formulation
 from optimizer.model.freight import arc_kg
 from optimizer.model.linear_model import Rows
-from optimizer.model.ragged import ends_of, expand, sorting
+from optimizer.model.ragged import ends_of, expand, same, sorting
 from optimizer.model.rows import make_rows, scaled
 from optimizer.model.terms import Ratio
 from optimizer.tables.tables import Table
@@ -59,7 +59,7 @@ def cumulative_rows(f: Formulation, family: str, keys: Mapping[str, Ints], limit
 
 
 def _sides(limit: Floats, sense: Sense) -> tuple[Floats, Floats]:
-    endless = np.full(len(limit), np.inf)
+    endless = same(np.inf, len(limit))
     return (-endless, limit) if sense == "<=" else (limit, endless)
 
 

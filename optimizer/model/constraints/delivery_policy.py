@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.variables import NONE
 
@@ -25,5 +26,5 @@ def delivery_policy(f: Formulation) -> Rows:
     position, arc = f.arcs_of(line)
     qty = tables.order_lines["qty"][line]
     entries = [(position, arc, f.arcs.step[arc]), (np.arange(len(line)), full[line], -qty)]
-    zero = np.zeros(len(line))
+    zero = same(0, len(line))
     return make_rows("delivery_policy", {"order": tables.line_order[line], "line": line}, entries, zero, zero)

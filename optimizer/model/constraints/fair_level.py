@@ -7,6 +7,7 @@ import numpy as np
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 from optimizer.model.lookup import expand_matches
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.shares import party_arcs, row_factors, share_columns
 
@@ -33,5 +34,5 @@ def fair_level(f: Formulation) -> Rows:
         (every, columns.fill[columns.which], -part[columns.party]),
     ]
     keys = {"party": columns.party, "level": columns.level[columns.which]}
-    none, scale = np.zeros(len(every)), unit[columns.party].astype(np.float64)
-    return make_rows("fair_level", keys, entries, none, np.full(len(every), np.inf), coupling=True, scale=scale)
+    none, scale = same(0, len(every)), unit[columns.party].astype(np.float64)
+    return make_rows("fair_level", keys, entries, none, same(np.inf, len(every)), coupling=True, scale=scale)

@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.shares import party_arcs, row_factors, share_columns
 
@@ -38,5 +39,5 @@ def fair_share(f: Formulation) -> Rows:
     sides, scale = np.repeat(members, 2), np.repeat(unit[members], 2)
     upper = (table["tolerance"][shares.group[sides]] * scale).astype(np.float64)
     keys = {"party": sides, "off": np.tile([0, 1], len(members))}
-    lower = np.full(len(sides), -np.inf)
+    lower = same(-np.inf, len(sides))
     return make_rows("fair_share", keys, entries, lower, upper, coupling=True, scale=scale.astype(np.float64))

@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.variables import arc_keys
 
@@ -24,5 +25,5 @@ def kit_draw(f: Formulation) -> Rows:
     row = np.arange(len(needs.arc))
     entries = [(needs.option, draws, np.ones(len(draws))), (row, needs.arc, -needs.units)]
     keys = {**arc_keys(f.arcs, needs.arc, "order"), "component": needs.component}
-    zero = np.zeros(len(row))
+    zero = same(0, len(row))
     return make_rows("kit_draw", keys, entries, zero, zero)

@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.variables import NONE
 
@@ -32,5 +33,5 @@ def line_demand(f: Formulation) -> Rows:
     upper = f.tables.order_lines["qty"][line].astype(np.float64)
     dropped = int(np.count_nonzero(reached & ~said & ~kept))
     return make_rows(
-        "line_demand", keys, [(position, arc, arcs.step[arc])], np.full(len(line), -np.inf), upper, dropped=dropped
+        "line_demand", keys, [(position, arc, arcs.step[arc])], same(-np.inf, len(line)), upper, dropped=dropped
     )

@@ -7,7 +7,7 @@ import numpy as np
 from optimizer.model.formulation import Formulation
 from optimizer.model.keys import Gathered
 from optimizer.model.linear_model import Rows
-from optimizer.model.ragged import totals
+from optimizer.model.ragged import same, totals
 from optimizer.model.rows import make_rows, no_rows
 from optimizer.model.variables import NONE
 
@@ -36,4 +36,4 @@ def line_link(f: Formulation) -> Rows:
     opened = f.variables.opened[arcs.shipment[head]]
     entries = [(row[arc], arc, arcs.step[arc]), (np.arange(len(head)), opened, -qty)]
     keys = Gathered({name: getattr(arcs, name) for name in ("order", "line", "lane", "day")}, head)
-    return make_rows("line_link", keys, entries, np.full(len(head), -np.inf), np.zeros(len(head)))
+    return make_rows("line_link", keys, entries, same(-np.inf, len(head)), same(0, len(head)))

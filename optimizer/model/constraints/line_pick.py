@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.variables import arc_keys
 
@@ -27,4 +28,4 @@ def line_pick(f: Formulation) -> Rows:
     row = np.arange(len(arc))
     keys = arc_keys(arcs, arc, "order")
     entries = [(row, arc, np.ones(len(arc))), (row, picked[arc], -arcs.upper[arc])]
-    return make_rows("line_pick", keys, entries, np.full(len(arc), -np.inf), np.zeros(len(arc)))
+    return make_rows("line_pick", keys, entries, same(-np.inf, len(arc)), same(0, len(arc)))

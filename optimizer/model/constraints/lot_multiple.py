@@ -6,7 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
-from optimizer.model.ragged import first_of
+from optimizer.model.ragged import first_of, same
 from optimizer.model.rows import make_rows
 from optimizer.model.variables import NONE
 
@@ -28,5 +28,5 @@ def lot_multiple(f: Formulation) -> Rows:
     multiple = f.batch.offers.multiple[arcs.offer[first]]
     entries = [(row, arc, arcs.step[arc]), (np.arange(len(group)), lots[group], -multiple)]
     keys = {name: getattr(arcs, name)[first] for name in ("order", "line", "warehouse", "day", "product", "source")}
-    zero = np.zeros(len(group))
+    zero = same(0, len(group))
     return make_rows("lot_multiple", keys, entries, zero, zero)

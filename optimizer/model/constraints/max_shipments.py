@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 
 
@@ -25,4 +26,4 @@ def max_shipments(f: Formulation) -> Rows:
     row = (np.cumsum(splits) - 1)[f.arcs.shipment_order[shipment]]
     upper = f.tables.orders["max_shipments"][order].astype(np.float64)
     entries = [(row, f.variables.opened[shipment], np.ones(len(shipment)))]
-    return make_rows("max_shipments", {"order": order}, entries, np.full(len(order), -np.inf), upper)
+    return make_rows("max_shipments", {"order": order}, entries, same(-np.inf, len(order)), upper)

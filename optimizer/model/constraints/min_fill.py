@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.variables import NONE
 
@@ -33,7 +34,7 @@ def min_fill(f: Formulation) -> Rows:
         (position * 2 + 1, arc, step),
         (row + 1, v.line_used[line], -most),
     ]
-    endless, zero = np.full(len(line), np.inf), np.zeros(len(line))
+    endless, zero = same(np.inf, len(line)), same(0, len(line))
     lower, upper = np.stack([zero, -endless], axis=1).ravel(), np.stack([endless, zero], axis=1).ravel()
     twice = np.repeat(line, 2)
     keys = {"order": f.tables.line_order[twice], "line": twice, "side": np.tile([0, 1], len(line))}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 from optimizer.model.offers import Recipes
-from optimizer.model.ragged import expand, first_of, ranks_of, totals
+from optimizer.model.ragged import expand, first_of, ranks_of, same, totals
 from optimizer.model.reserves import Reserves
 from optimizer.model.rows import make_rows, no_rows
 
@@ -44,7 +44,7 @@ def reserve(f: Formulation) -> Rows:
     entries = [_added(*taking) if in_parts else taking]
     keys = {"reserve": rows.reserve[place], "day": rows.day[place]}
     upper, dropped = rows.limit[place].astype(np.float64), int(np.count_nonzero(asked & ~kept))
-    return make_rows("reserve", keys, entries, np.full(len(place), -np.inf), upper, coupling=True, dropped=dropped)
+    return make_rows("reserve", keys, entries, same(-np.inf, len(place)), upper, coupling=True, dropped=dropped)
 
 
 def _added(row: Ints, arc: Ints, units: Ints) -> tuple[Ints, Ints, Ints]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.variables import NONE
 
@@ -25,4 +26,4 @@ def service_full(f: Formulation) -> Rows:
     position, arc = f.arcs_of(line)
     entries = [(position, arc, f.arcs.step[arc]), (np.arange(len(line)), full[line], -tables.order_lines["qty"][line])]
     keys = {"order": tables.line_order[line], "line": line}
-    return make_rows("service_full", keys, entries, np.zeros(len(line)), np.full(len(line), np.inf))
+    return make_rows("service_full", keys, entries, same(0, len(line)), same(np.inf, len(line)))

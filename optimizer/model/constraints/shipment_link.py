@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.variables import arc_keys
 
 
@@ -28,5 +29,5 @@ def shipment_link(f: Formulation) -> Rows:
     np.negative(arcs.upper[arc], out=value[:, 1], casting="unsafe")
     keys = arc_keys(arcs, arc, "order")
     indptr = np.arange(0, column.size + 1, 2)
-    lower, upper = np.full(len(arc), -np.inf), np.zeros(len(arc))
+    lower, upper = same(-np.inf, len(arc)), same(0, len(arc))
     return Rows("shipment_link", keys, indptr, [column.ravel()], [value.ravel()], lower, upper)

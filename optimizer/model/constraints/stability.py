@@ -7,6 +7,7 @@ import numpy as np
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 from optimizer.model.previous import moved_columns
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 
 
@@ -26,4 +27,4 @@ def stability(f: Formulation) -> Rows:
     row, arc = row[there], arc[there]
     entries = [(np.arange(len(moved)), moved.column, np.ones(len(moved))), (row, arc, arcs.step[arc])]
     keys = {"order": tables.line_order[moved.line], "line": moved.line, "lane": moved.lane}
-    return make_rows("stability", keys, entries, moved.units.astype(np.float64), np.full(len(moved), np.inf))
+    return make_rows("stability", keys, entries, moved.units.astype(np.float64), same(np.inf, len(moved)))

@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.tariff_columns import tariff_columns
 from optimizer.model.variables import shipment_keys
@@ -28,5 +29,5 @@ def tariff_band(f: Formulation) -> Rows:
         (tariffs.pair_row, columns.used, np.ones(len(tariffs.pair_row))),
         (own, f.variables.opened[shipment], -np.ones(len(own))),
     ]
-    zero = np.zeros(len(own))
+    zero = same(0, len(own))
     return make_rows("tariff_band", shipment_keys(f.arcs, shipment), entries, zero, zero)

@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.tariff_columns import tariff_columns
 from optimizer.model.terms import Ratio
@@ -29,5 +30,5 @@ def tariff_weight(f: Formulation) -> Rows:
         (tariffs.pair_row, columns.weight, np.ones(len(tariffs.pair_row))),
         (tariffs.row, tariffs.arc, weight),
     ]
-    zero = np.zeros(len(tariffs))
+    zero = same(0, len(tariffs))
     return make_rows("tariff_weight", shipment_keys(f.arcs, tariffs.shipment), entries, zero, zero)

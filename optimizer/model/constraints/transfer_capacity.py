@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.transfers import transfer_columns
 
@@ -28,5 +29,5 @@ def transfer_capacity(f: Formulation) -> Rows:
     row, chosen = np.flatnonzero(kept), np.flatnonzero(kept[of_move])
     entries = [((np.cumsum(kept) - 1)[of_move[chosen]], transfers.column[chosen], np.ones(len(chosen)))]
     upper, dropped = table["capacity_units"][row].astype(np.float64), int(np.count_nonzero(stated & ~kept))
-    lower = np.full(len(row), -np.inf)
+    lower = same(-np.inf, len(row))
     return make_rows("transfer_capacity", {"transfer": row}, entries, lower, upper, coupling=True, dropped=dropped)

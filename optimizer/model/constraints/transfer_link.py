@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.transfers import move_keys, transfer_columns
 from optimizer.model.variables import NONE
@@ -27,4 +28,4 @@ def transfer_link(f: Formulation) -> Rows:
     used = transfers.used[transfers.departure[chosen]]
     entries = [(row, transfers.column[chosen], np.ones(len(row))), (row, used, -transfers.most[chosen])]
     keys = move_keys(f.batch.supply, move)
-    return make_rows("transfer_link", keys, entries, np.full(len(row), -np.inf), np.zeros(len(row)))
+    return make_rows("transfer_link", keys, entries, same(-np.inf, len(row)), same(0, len(row)))

@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 from optimizer.model.transfers import transfer_columns
 
@@ -38,6 +39,4 @@ def transfer_source(f: Formulation) -> Rows:
         "period": row,
     }
     upper, dropped = supply.period_atp[row].astype(np.float64), int(np.count_nonzero(asked & ~kept))
-    return make_rows(
-        "transfer_source", keys, entries, np.full(len(row), -np.inf), upper, coupling=True, dropped=dropped
-    )
+    return make_rows("transfer_source", keys, entries, same(-np.inf, len(row)), upper, coupling=True, dropped=dropped)

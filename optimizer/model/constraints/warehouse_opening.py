@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
+from optimizer.model.ragged import same
 from optimizer.model.rows import make_rows
 
 
@@ -33,4 +34,4 @@ def warehouse_opening(f: Formulation) -> Rows:
         "service": f.tables.lane_service[lane],
         "day": f.arcs.shipment_day[shipment],
     }
-    return make_rows("warehouse_opening", keys, entries, np.full(len(row), -np.inf), np.zeros(len(row)), coupling=True)
+    return make_rows("warehouse_opening", keys, entries, same(-np.inf, len(row)), same(0, len(row)), coupling=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
-from optimizer.model.ragged import totals
+from optimizer.model.ragged import same, totals
 from optimizer.model.rows import make_rows
 
 
@@ -32,6 +32,6 @@ def warehouse_opening_units(f: Formulation) -> Rows:
     arc = np.flatnonzero(kept[arcs.warehouse])
     row = (np.cumsum(kept) - 1)[arcs.warehouse[arc]]
     entries = [(row, arc, arcs.units[arc]), (np.arange(len(house)), f.variables.open_warehouse[house], -most[house])]
-    upper = np.zeros(len(house))
+    upper = same(0, len(house))
     keys = {"warehouse": house}
-    return make_rows("warehouse_opening_units", keys, entries, np.full(len(house), -np.inf), upper, redundant=True)
+    return make_rows("warehouse_opening_units", keys, entries, same(-np.inf, len(house)), upper, redundant=True)
