@@ -50,3 +50,9 @@ def test_what_is_known_of_the_size_never_lies_below_the_numbers() -> None:
     assert doubled.num.dtype == np.int64
     assert doubled.num.tolist() == [4, 4, 4]
     assert (Exact.ints(np.array([2**61])) * 4).num.tolist() == [2**63]
+
+
+def test_flags_take_what_they_flag() -> None:
+    vector = Exact.of([3, 5, 8])
+    assert vector.take(np.array([False, True, True])).fractions() == [5, 8]
+    assert vector.take(np.array([1, 1, 0])).fractions() == [5, 5, 3]

@@ -40,7 +40,7 @@ class Ratio:
     def take(self, positions: Ints) -> Ratio:
         if self.decimal:
             return Ratio.of(self.top.take(positions))
-        return Ratio(self.top.take(positions), self.bottom.take(positions))
+        return Ratio(self.top.take(positions), self.bottom[positions])
 
     @property
     def decimal(self) -> bool:

@@ -167,12 +167,10 @@ def stock_cost(facts: Facts, reduced: Reduced, found: Choices, simple: bool) -> 
     stock, ways, day = reduced.stock, facts.ways, facts.events.slots.day
     part_line, part_day = found.line[found.part_choice], day[found.slot[found.part_choice]]
     if simple:
-        price = Exact.concat([stock.pool_price, Exact.zeros(1)]).take(found.part_pool)
-        holding = Exact.concat([facts.supply.holding(), Exact.zeros(1)]).take(found.part_pool)
-        price = price - holding * reduced.rates.holding if np.any(holding.num != 0) else price
+        price = stock.simple.take(found.part_pool)
     else:
         lots = stock.leaving(found.draw_source, part_day[found.draw_part])
-        lots = lots - facts.supply.holding().take(found.draw_source) * reduced.rates.holding
+        lots = lots - facts.supply.holding.take(found.draw_source) * reduced.rates.holding
         starts = np.searchsorted(found.draw_part, np.arange(len(found.part_choice)))
         price = Exact(np.minimum.reduceat(lots.num, starts), lots.scale) if len(starts) else lots
     if stock.book["reserve"].row.size:
@@ -199,14 +197,12 @@ def _value_priced(facts: Facts, reduced: Reduced, found: Choices, line: Ints) ->
 
 def own_costs(facts: Facts, reduced: Reduced, found: Choices, order: Ints) -> Exact:
     """Lateness and substitution of an ordered unit of each choice, less what keeping the previous plan saves."""
-    lines, slots = facts.tables.order_lines, facts.events.slots
-    penalty: Exact = lines["late_penalty_per_unit_day"]
+    slots = facts.events.slots
     cost = Exact.zeros(len(found))
-    if np.any(penalty.num != 0):
+    if reduced.delays:
         arrive = facts.events.arrival(slots.lane[found.slot], slots.day[found.slot])
         late = facts.events.days_late(order, arrive)
-        rate = penalty.where(lines.given("late_penalty_per_unit_day"), 0) * reduced.rates.lateness
-        cost = cost + rate.take(found.line) * late
+        cost = cost + reduced.late.take(found.line) * late
     if len(facts.tables.substitutions):
         cost = cost + facts.ways.penalty.take(found.way) * reduced.rates.substitution
     saved = reduced.rates.stability * facts.previous.cost

@@ -7,6 +7,7 @@ favour: gains up, costs down. (Quotients such as weight_kg / qty are the usual r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,8 @@ class Reduced:
 
     rates: Rates
     gain: Exact
+    late: Exact
+    """per line: what an ordered unit costs for each day of delay"""
     bonus: Exact
     prize: Exact
     unit_cost: Exact
@@ -77,10 +80,20 @@ class Reduced:
     opening_price: Exact
     covers: Covers | None = None
 
-    @property
-    def weighs(self) -> bool:
-        """Whether weight costs anything at all."""
-        return bool(np.any(self.kg_price > 0) or np.any(self.kg_freight > 0))
+    @cached_property
+    def delays(self) -> bool:
+        """Whether a delay costs anything at all."""
+        return bool(np.any(self.late.num != 0))
+
+    @cached_property
+    def kg_is_priced(self) -> bool:
+        """Whether a capacity in kg has a price."""
+        return bool(np.any(self.kg_price > 0))
+
+    @cached_property
+    def kg_pays_freight(self) -> bool:
+        """Whether a lane charges by the kg."""
+        return bool(np.any(self.kg_freight > 0))
 
 
 def service_gain(facts: Facts, book: PriceBook) -> Exact:
@@ -106,6 +119,13 @@ def line_gain(facts: Facts, book: PriceBook) -> Exact:
         cost: Exact = lines["unit_price"]
         gain = gain - cost.where(lines.given("unit_price"), 0) * price
     return gain
+
+
+def late_rate(facts: Facts) -> Exact:
+    """late_penalty_per_unit_day of each line, 0 where none is stated [money]."""
+    lines = facts.tables.order_lines
+    rate: Exact = lines["late_penalty_per_unit_day"]
+    return rate.where(lines.given("late_penalty_per_unit_day"), 0)
 
 
 def freight_rates(facts: Facts, book: PriceBook) -> Exact:
@@ -144,6 +164,7 @@ def reduce_values(facts: Facts, book: PriceBook) -> Reduced:
     return Reduced(
         rates=book.rates,
         gain=rounded(line_gain(facts, book), up=True),
+        late=late_rate(facts) * book.rates.lateness,
         bonus=rounded((per_order if facts.measure == "line" else nothing).take(tables.line_order), up=True),
         prize=rounded((per_order if facts.measure == "order" else nothing) + book.full_paid, up=True),
         unit_cost=rounded(handling + at_place("units"), up=False),

@@ -41,6 +41,12 @@ class StockPrices:
         return self.book.spread("warehouse_stock", len(self.facts.supply.period_key))
 
     @cached_property
+    def simple(self) -> Exact:
+        """Where each pool has one price: that of a unit, less the value of moving it; 0 for no pool (−1)."""
+        price = Exact.concat([self.pool_price, Exact.zeros(1)])
+        return price - self.facts.supply.holding * self.book.rates.holding
+
+    @cached_property
     def _pools(self) -> Exact:
         return running(self.pool_price)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,12 +226,13 @@ class Supply:
         single = (pool >= 0) & (self.pool_sources[pool + 1] - self.pool_sources[pool] == 1)
         return np.where(single, self.pool_sources[np.maximum(pool, 0)], -1)
 
+    @cached_property
     def holding(self) -> Exact:
-        """holding_value_per_unit of each source, 0 for what has no row of stock [money]."""
+        """holding_value_per_unit of each source, 0 for what has no row of stock, and for no source (−1) [money]."""
         stock = self.tables.stock
         value: Exact = stock["holding_value_per_unit"]
         given = value.where(stock.given("holding_value_per_unit"), 0)
-        return Exact.concat([given, Exact.zeros(1)]).take(self.stock_row)
+        return Exact.concat([given, Exact.zeros(1)]).take(np.append(self.stock_row, -1))
 
 
 @dataclass(frozen=True)

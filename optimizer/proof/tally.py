@@ -105,7 +105,7 @@ class Tally:
     @cached_property
     def holding(self) -> Exact:
         """holding_value_per_unit · units of each draw [money]."""
-        value = Exact.concat([self.facts.supply.holding(), Exact.zeros(1)])
+        value = self.facts.supply.holding
         return value.take(self.rows.draw_source) * self.rows.draw_units
 
     # -- lines and orders ---------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class Values:
         value = reduced.gain.take(found.line) - self._shipped(reduced.unit_cost.take(found.slot)) - price
         cost = own_costs(facts, reduced, found, facts.tables.line_order[found.line])
         value = value - cost if np.any(cost.num != 0) else value
-        if np.any(reduced.kg_price > 0):
+        if reduced.kg_is_priced:
             kg, over = facts.ways.kg
             value = value - divided(kg.take(found.way) * reduced.kg_price.take(found.slot), over[found.way], up=False)
         if reduced.covers is not None:
@@ -83,7 +83,7 @@ class Values:
         facts, reduced, found = self.facts, self.reduced, self.found
         rate = reduced.freight_rate.take(facts.tables.line_order[found.line])
         freight = self._shipped(reduced.unit_freight.take(found.slot) * rate)
-        if np.any(reduced.kg_freight > 0):
+        if reduced.kg_pays_freight:
             kg, over = facts.ways.chargeable(found.way, facts.events.slots.lane[found.slot])
             freight = freight + divided(kg * reduced.kg_freight.take(found.slot) * rate, over, up=False)
         return freight
