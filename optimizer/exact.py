@@ -23,6 +23,11 @@ Ints = NDArray[np.int64]
 Number = int | Decimal | Fraction
 
 
+def taken(array: NDArray[Any], positions: NDArray[Any]) -> NDArray[Any]:
+    """What stands at these positions, or where it is flagged; for positions a third faster than by an index."""
+    return array[positions] if positions.dtype == bool else array.take(positions)
+
+
 def _peak(num: NDArray[Any]) -> int:
     """The largest absolute value in ``num``, as a Python integer (rounded up for fractions)."""
     if num.size == 0:
@@ -153,9 +158,8 @@ class Exact:
 
     def take(self, positions: NDArray[Any]) -> Exact:
         """These values, or those that are flagged."""
-        num = self.num[positions] if positions.dtype == bool else self.num.take(positions)  # a third faster
         cheap = self.num.dtype == np.int64 and len(self) <= len(positions)  # to look here rather than at what is taken
-        return Exact(num, self.scale, self.most if cheap else self._most)
+        return Exact(taken(self.num, positions), self.scale, self.most if cheap else self._most)
 
     def put(self, positions: NDArray[Any], other: Exact) -> Exact:
         """These values, others at some positions."""

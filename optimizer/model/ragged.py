@@ -62,8 +62,10 @@ def ranks_of(*keys: Ints) -> tuple[Ints, int]:
         by_order = key.take(order)
         starts[1:] |= by_order[1:] != by_order[:-1]
     starts[:1] = True
+    place = np.cumsum(starts)
+    place -= 1
     rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.cumsum(starts) - 1
+    rank[order] = place
     return rank, int(starts.sum())
 
 

@@ -95,11 +95,14 @@ def _join(scale: Ints, row: Ints, num: NDArray[Any], den: NDArray[Any]) -> None:
     """Raise the factor of each row until these coefficients are whole; 0 once it exceeds `WHOLE_LIMIT`."""
     n_rows = len(scale)
     clipped = np.minimum(den // np.gcd(num, den), WHOLE_LIMIT + 1).astype(np.int64)
-    pairs = distinct_codes(clipped * n_rows + row)
-    divisors, rows = pairs // n_rows, pairs % n_rows
-    for part in np.split(np.arange(len(pairs)), np.flatnonzero(np.diff(divisors)) + 1):  # one pass a distinct divisor
-        joint = np.lcm(scale[rows[part]], divisors[part])
-        scale[rows[part]] = np.where(joint > WHOLE_LIMIT, 0, joint)  # lcm(0, n) is 0: once given up, given up
+    divisors = distinct_codes(clipped)
+    pairs = distinct_codes(np.searchsorted(divisors, clipped) * n_rows + row)
+    which, rows = pairs // n_rows, pairs % n_rows
+    ends = np.searchsorted(which, np.arange(len(divisors) + 1))
+    for divisor, start, stop in zip(divisors.tolist(), ends[:-1], ends[1:], strict=True):
+        part = rows[start:stop]
+        joint = np.lcm(scale[part], divisor)
+        scale[part] = np.where(joint > WHOLE_LIMIT, 0, joint)  # lcm(0, n) is 0: once given up, given up
 
 
 def _parts(ratio: Ratio) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.exact import Exact
+from optimizer.exact import Exact, taken
 from optimizer.tables.tables import Table, Tables
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Ratio:
     def take(self, positions: Ints) -> Ratio:
         if self.decimal:
             return Ratio.of(self.top.take(positions))
-        return Ratio(self.top.take(positions), self.bottom[positions])
+        return Ratio(self.top.take(positions), taken(self.bottom, positions))
 
     @property
     def decimal(self) -> bool:

@@ -48,10 +48,10 @@ def cumulative_rows(f: Formulation, family: str, keys: Mapping[str, Ints], limit
     flows, keep = f.flows, f.resources.kept[family]
     kept_before = np.append(0, np.cumsum(keep))
     start, stop = ranges(flows.source, flows.day)
-    place, row = expand(kept_before[start], kept_before[stop])
+    place, row = expand(kept_before.take(start), kept_before.take(stop))
     del start, stop
     by_row = sorting(row)
-    order = place if by_row is None else place[by_row]
+    order = place if by_row is None else place.take(by_row)
     lower, upper = _sides(limit[keep].astype(np.float64), "<=")
     dropped = f.resources.dropped.get(family, 0)
     ends, entries = ends_of(row, len(lower)), ([flows.column], [flows.units])
@@ -77,8 +77,8 @@ def _renumbered(keep: NDArray[np.bool_], entries: Entries) -> Entries:
     owner, column, value = entries
     if keep[:-1].all() and owner.min(initial=0) >= 0:
         return entries
-    chosen = np.flatnonzero(keep[owner])
-    return (np.cumsum(keep) - 1)[owner[chosen]], column[chosen], value[chosen]
+    chosen = np.flatnonzero(keep.take(owner))
+    return (np.cumsum(keep) - 1).take(owner.take(chosen)), column.take(chosen), value.take(chosen)
 
 
 def place_keys(f: Formulation, place: Place, row: Ints) -> dict[str, Ints]:
@@ -123,7 +123,7 @@ def place_of_shipments(f: Formulation, place: Place) -> Ints:
 
 def units_rows(f: Formulation, place: Place) -> Rows:
     """Σ units over the arcs of each place ≤ capacity_units."""
-    return counted_rows(f, place, "units", (place_of_arcs(f, place), np.arange(len(f.arcs)), f.arcs.units))
+    return counted_rows(f, place, "units", (place_of_arcs(f, place), f.every_arc, f.arcs.units))
 
 
 def lines_rows(f: Formulation, place: Place) -> Rows:
