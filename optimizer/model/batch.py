@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
+from optimizer.model.budgets import orders_in_scope
 from optimizer.model.calendar import FOREVER, Calendar, days_since
 from optimizer.model.offers import Offers
 from optimizer.model.shares import Shares
@@ -95,6 +96,18 @@ class Batch:
     def banded(self) -> NDArray[np.bool_]:
         """Lanes with a weight-break tariff, which stands in place of their own costs."""
         return np.bincount(self.tables.band_lane, minlength=len(self.tables.lanes)) > 0
+
+    @cached_property
+    def freight_budgets(self) -> tuple[Ints, Ints]:
+        """Pairs (budget on freight, order in its scope), sorted by order."""
+        return orders_in_scope(self.tables)
+
+    @cached_property
+    def freight_counts(self) -> NDArray[np.bool_]:
+        """Orders whose freight is money that counts: in the objective, or in a budget."""
+        counts = np.full(len(self.tables.orders), self.scenario.weights.shipping > 0)
+        counts[self.freight_budgets[1]] = True
+        return counts
 
     @cached_property
     def lane_density(self) -> tuple[Ints, Exact]:

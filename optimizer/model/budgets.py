@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
-from optimizer.model.batch import Batch
 from optimizer.model.offers import Recipes
 from optimizer.model.ragged import distinct_codes
 from optimizer.tables.scope import scope_members
@@ -46,10 +45,3 @@ def products_in_scope(tables: Tables) -> Flags:
         wanted = table[column][:, None]
         inside &= np.asarray((wanted == "") | (wanted == products[column]), dtype=bool)
     return inside
-
-
-def freight_counts(batch: Batch) -> Flags:
-    """Orders whose freight is money that counts: in the objective, or in a budget."""
-    counts = np.full(len(batch.tables.orders), batch.scenario.weights.shipping > 0)
-    counts[orders_in_scope(batch.tables)[1]] = True
-    return counts

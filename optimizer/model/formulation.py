@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,6 +139,11 @@ class Formulation:
         ]
         parts = [part for part in parts if len(part.source)]
         return Taken(*(joined(list(column)) for column in zip(*parts, strict=True))) if parts else Taken(*_NOTHING)
+
+    @cached_property
+    def known(self) -> dict[str, Any]:
+        """What `once` keeps, by name."""
+        return {}
 
     @cached_property
     def every_arc(self) -> Ints:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.model import terms
 from optimizer.model.formulation import Formulation
+from optimizer.model.once import once
 from optimizer.model.policies import TERMS
 from optimizer.model.terms import Ratio
 from optimizer.model.variables import NONE
@@ -62,6 +63,7 @@ def unit_freight(f: Formulation) -> Term:
     return f.every_arc, f.arc_freight
 
 
+@once
 def shipment_freight(f: Formulation) -> Term:
     """fixed_cost[r] on the column that opens the shipment, and 1 on `charge_topup`.
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from optimizer.exact import Exact
 from optimizer.model.freight import arc_chargeable_kg
+from optimizer.model.once import once
 from optimizer.model.previous import moved_columns
 from optimizer.model.rates import Bands
 from optimizer.model.tariff_columns import tariff_columns
@@ -23,6 +24,7 @@ Term = tuple[Ints, Ratio]
 NONE = -1
 
 
+@once
 def tariff_freight(f: Formulation) -> Term:
     """Of a shipment with weight breaks what its band charges, on `band_used`, `band_weight` and `band_topup`.
 

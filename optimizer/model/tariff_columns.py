@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from optimizer.model.arcs import Arcs
 from optimizer.model.batch import Batch
-from optimizer.model.budgets import freight_counts
 from optimizer.model.freight import arc_chargeable_kg
 from optimizer.model.rates import Bands
 from optimizer.model.tariffs import Tariffs
@@ -54,7 +53,7 @@ class TariffColumns:
         used = stack.add("band_used", keys, np.ones(len(of)))
         whole = tariffs.whole[tariffs.pair_row].astype(np.float64)
         weight = stack.add("band_weight", keys, tariffs.high, whole)
-        topped = np.flatnonzero((tariffs.rise > 0) & freight_counts(batch)[arcs.shipment_order[of]])
+        topped = np.flatnonzero((tariffs.rise > 0) & batch.freight_counts[arcs.shipment_order[of]])
         topup = np.full(len(of), NONE, dtype=np.int64)
         keys, rise = pair_keys(arcs, tariffs, topped), tariffs.rise.take(topped).floats()
         topup[topped] = stack.add("band_topup", keys, rise, tariffs.topup_unit(topped))

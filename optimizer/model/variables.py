@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from optimizer.model import terms
 from optimizer.model.arcs import Arcs, must_complete
 from optimizer.model.batch import Batch
-from optimizer.model.budgets import freight_counts
 from optimizer.model.charges import Charges
 from optimizer.model.goals import goals
 from optimizer.model.keys import Gathered
@@ -130,7 +129,7 @@ def _open_shipment(batch: Batch, arcs: Arcs, resources: Resources, stack: Stack)
     needed |= resources.kept["warehouse_capacity_shipments"][house]
     needed |= _counted_by_day(arcs, resources, "shipments")
     costs = (batch.lane_cost("fixed_cost") > 0) | (batch.lane_cost("min_charge") > 0)
-    needed |= (costs[lane] & freight_counts(batch)[order]) | batch.banded[lane]
+    needed |= (costs[lane] & batch.freight_counts[order]) | batch.banded[lane]
     only_arc, is_single = _single_step_arc(arcs)
     opened = np.full(len(order), NONE, dtype=np.int64)
     opened[needed & is_single] = only_arc[needed & is_single]
@@ -172,7 +171,7 @@ def _single_step_arc(arcs: Arcs) -> tuple[Ints, Flags]:
 def _charge_topup(batch: Batch, arcs: Arcs, own_open: Flags, stack: Stack) -> tuple[Ints, Charges]:
     """``charge_topup``[order, lane, day]: lifts a shipment to its minimum charge; at most min_charge − fixed_cost."""
     lane, least = arcs.shipment_lane, batch.lane_cost("min_charge")
-    where = own_open & (least > batch.lane_cost("fixed_cost"))[lane] & freight_counts(batch)[arcs.shipment_order]
+    where = own_open & (least > batch.lane_cost("fixed_cost"))[lane] & batch.freight_counts[arcs.shipment_order]
     charges = Charges.of(batch, arcs, where)
     column = np.full(len(lane), NONE, dtype=np.int64)
     keys = shipment_keys(arcs, charges.shipment)

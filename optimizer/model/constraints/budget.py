@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.model.budgets import members, orders_in_scope, product_cost, products_in_scope
+from optimizer.model.budgets import members, product_cost, products_in_scope
 from optimizer.model.constraints._money import Entries, joined, money_rows
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
@@ -36,7 +36,7 @@ def budget(f: Formulation) -> Rows:
 
 
 def _freight(f: Formulation) -> list[Entries]:
-    budget, order = orders_in_scope(f.tables)
+    budget, order = f.batch.freight_budgets
     start, entries = starts_of(order, len(f.tables.orders)), []
     counted = np.append(np.diff(start) > 0, False)  # -1, no order, is not counted
     for term in (unit_freight, shipment_freight, tariff_freight) if len(budget) else ():
