@@ -254,7 +254,7 @@ class Ascent:
 
 def ascend(
     evaluator: Evaluator, state: Ascent, passes: int, ended: Callable[[], bool], every: int = 1,
-    first_rate: float = FIRST_RATE, worth: Floats | None = None,
+    first_rate: float = FIRST_RATE, last_rate: float = LAST_RATE, worth: Floats | None = None,
 ) -> Iterator[Pass]:  # fmt: skip
     """Passes with steps falling geometrically from the first rate to the last; yields each evaluation.
 
@@ -265,7 +265,7 @@ def ascend(
     worth = usual_worth(evaluator.problem) if worth is None else worth
     found = state.best if state.passes == 0 else evaluator(state.price)
     for k in range(passes):
-        rate = first_rate * (LAST_RATE / first_rate) ** (k / max(passes - 1, 1))
+        rate = first_rate * (last_rate / first_rate) ** (k / max(passes - 1, 1))
         slope = found.use - shared.rhs
         state.passes += 1
         state.mean += (1 - MOMENTUM) * (slope - state.mean)

@@ -13,10 +13,12 @@ from optimizer.engines.decompose.dual import Ascent, Averages, Evaluator, ascend
 from optimizer.engines.decompose.plan import row_prices
 from optimizer.engines.decompose.problem import Floats, Ints, Problem
 
-A_ROUND, MOST_ROUNDS = 60, 9
+A_ROUND, MOST_ROUNDS = 50, 9
 """Passes for which covers are sought once, at most so often; twice at least."""
-FIRST_RATE = 0.04
-"""First rate of the ascent in each round: prices of rows give way to those of covers."""
+FIRST_RATE, BETWEEN_RATE, LAST_RATE = 0.04, 0.004, 0.001
+"""Rates of the ascent in each round: the first, in which prices of rows give way to those of covers, the last where
+another round follows, and that of the last round.
+"""
 UNPRICED = 1e-7
 """Money of a unit at which a cover is let go."""
 
@@ -69,7 +71,8 @@ class Tightener:
         for number in range(rounds + 1):
             evaluator, state = self._begin(covers, np.concatenate([price, cover_price]))
             worth = np.concatenate([self.worth, self.worth[covers.row]])
-            for _ in ascend(evaluator, state, each, ended, first_rate=FIRST_RATE, worth=worth):
+            last = LAST_RATE if number == rounds else BETWEEN_RATE
+            for _ in ascend(evaluator, state, each, ended, first_rate=FIRST_RATE, last_rate=last, worth=worth):
                 self._keep(state, covers)
                 done += 1
                 yield done
