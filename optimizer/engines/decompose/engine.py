@@ -140,10 +140,13 @@ class Run:
         for number, share in enumerate(shares):
             if self._ended():
                 break
-            if number == len(shares) - 1 or self._is_near():
-                self._tighten(int(sum(shares[: number + 1]) * self.work.tight) - self.tight)
+            tight, is_last = int(sum(shares[: number + 1]) * self.work.tight), number == len(shares) - 1
+            if self._is_near() or (is_last and self.request.options.gap < COVERS_CLOSE):
+                self._tighten(tight - self.tight)
             until_s = self.left_s * (1.0 - share / sum(shares[number:]))
             self._search(share, until_s)
+            if is_last and not self._ended():  # a gap that moves alone may close is sought by them first
+                self._tighten(tight - self.tight)
             self._settle(share, until_s)
         self.kept_s = 0.0
         if self.last and not self._ended():
