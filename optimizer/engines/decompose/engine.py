@@ -51,6 +51,8 @@ changed: a third of the time that many moves and then many programs took.
 """
 FEWEST_TIGHT, WORTHWHILE, COVERS_CLOSE = 60, 1e-4, 0.005
 """Fewest passes with covers; the share of the bound that half of them must have closed, and that all may close."""
+WIDE = 0.015
+"""A gap that moves close without covers, in general: covers come after them."""
 FIRST_LOOK = 20
 """Passes after which the first plan is made."""
 RELAXED_RATE = 0.003
@@ -141,11 +143,11 @@ class Run:
             if self._ended():
                 break
             tight, is_last = int(sum(shares[: number + 1]) * self.work.tight), number == len(shares) - 1
-            if self._is_near() or (is_last and self.request.options.gap < COVERS_CLOSE):
+            if self._is_near() or (is_last and self.request.options.gap < WIDE):
                 self._tighten(tight - self.tight)
             until_s = self.left_s * (1.0 - share / sum(shares[number:]))
             self._search(share, until_s)
-            if is_last and not self._ended():  # a gap that moves alone may close is sought by them first
+            if is_last and not self._ended():
                 self._tighten(tight - self.tight)
             self._settle(share, until_s)
         self.kept_s = 0.0

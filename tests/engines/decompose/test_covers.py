@@ -160,3 +160,11 @@ def test_the_proof_finds_the_engine_s_bound(model: Model) -> None:
     exact = float(certified_bound(model.tables, model.scenario, stated))
     assert exact == pytest.approx(found.best_bound, rel=1e-7)
     assert found.objective < exact < plain * (1 - 5e-4)
+
+
+def test_a_gap_that_moves_close_is_not_sought_by_covers() -> None:
+    model = build_model(*make_batch(Size(3_000, warehouses=10, products=300), 3))
+    found = solve(model.linear, OWN, SolveOptions(time_limit_s=40.0, gap=0.025, threads=2))
+    assert found.termination.reason == "OPTIMAL"
+    assert found.best_bound - found.objective <= 0.025 * found.objective
+    assert (found.stats["passes"], found.covers) == (100.0, {})
