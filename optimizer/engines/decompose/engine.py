@@ -38,16 +38,13 @@ VERSION = f"decompose with numba {version('numba')}"
 
 STAGE_GROWTH, STAGE_MOVES = 8, 200
 """Where a gap is asked for, moves and exact programs are tried with little work first, then with so many times as much;
-the first try has so many moves a block at least. Else a batch whose gap is soon closed would take a share of the time
-limit, however long that is: the search cools down as slowly as the limit allows.
+the first try has so many moves a block at least. Else a gap that is soon closed would take a share of any time limit.
 """
 WARM_PASSES, WARM_RATE = 100, 0.02
 """Passes of the ascent, and its first rate, where prices of an earlier run are known."""
 WARM_TURNS, WARM_MOVES, WARM_OPENERS, WARM_HEAT = 5, 0.01, 0.05, 0.02
 """How often moves and exact programs take turns from an earlier plan, their shares of the work, and the temperature.
-
-A few moves tell the exact programs what else might be opened. Measured from plans at the gap asked for, 1 % of the data
-changed: a third of the time that many moves and then many programs took.
+With 1 % of the data changed, a third of the time that many moves and then many programs took.
 """
 FEWEST_TIGHT, WORTHWHILE, COVERS_CLOSE = 60, 1e-4, 0.005
 """Fewest passes with covers; the share of the bound that half of them must have closed, and that all may close."""
@@ -112,8 +109,8 @@ class Run:
         self.stock: Ints = stock if problem.odd is None else stock[:0]
         """shared rows that covers are sought for"""
         self.tightener: Tightener | None = None
-        self.tight = 0
-        """passes with covers so far"""
+        self.tight, self.is_wide = 0, request.options.gap >= WIDE
+        """passes with covers so far; whether moves alone may close the gap that is asked for"""
         self.evaluator = Evaluator(problem, pool, threads, lambda: self.left_s)
         self.improver = Improver(problem, pool, threads, request.options.seed)
         self.loose = np.zeros(linear.n_cols)
@@ -143,7 +140,7 @@ class Run:
             if self._ended():
                 break
             tight, is_last = int(sum(shares[: number + 1]) * self.work.tight), number == len(shares) - 1
-            if self._is_near() or (is_last and self.request.options.gap < WIDE):
+            if self._is_near() or (is_last and not self.is_wide):
                 self._tighten(tight - self.tight)
             until_s = self.left_s * (1.0 - share / sum(shares[number:]))
             self._search(share, until_s)
@@ -162,23 +159,29 @@ class Run:
             warm = Ascent.begin(self.evaluator, shared_prices(self.problem, prices))
             self.ascent = warm if warm.best.bound < self.ascent.best.bound else self.ascent
         self._begin_from(values)
+        if self.is_wide:
+            self._take_turns()
         if not self._ended() and self._is_near():
             self._tighten(FEWEST_TIGHT)
         if not self._ended():
             for found in ascend(self.evaluator, self.ascent, WARM_PASSES, self._ended, first_rate=WARM_RATE):
                 self.reporter.progress(self.value, found.bound)
             self._begin_from(values if self.values is None else self.values)
+            self._take_turns()
+        self.log.append(f"begun from an earlier run: value {self.value!r}, bound {self.bound!r}")
+        if not self._ended():  # it is not enough: begin again, and keep what there is
+            self.ascent = Ascent.begin(self.evaluator, self.ascent.best_price)
+        return self._ended()
+
+    def _take_turns(self) -> None:
+        """Moves and exact programs by turns, little of each, until the gap is closed."""
         for _ in range(WARM_TURNS):
             rounds = self.improver.rounds(int(WARM_MOVES * self.work.moves), lambda: self.left_s, WARM_HEAT)
             while not self._ended() and next(rounds, 0):
                 self._keep()
             if self._ended():
-                break
+                return
             self._settle(WARM_OPENERS)
-        self.log.append(f"begun from an earlier run: value {self.value!r}, bound {self.bound!r}")
-        if not self._ended():  # it is not enough: begin again, and keep what there is
-            self.ascent = Ascent.begin(self.evaluator, self.ascent.best_price)
-        return self._ended()
 
     def _begin_from(self, values: Floats) -> None:
         self.improver.begin_from(self.ascent.best_price, self.ascent.best.block, values)
