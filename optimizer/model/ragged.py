@@ -44,12 +44,7 @@ def joined(parts: list[Ints]) -> Ints:
 
 
 def starts_of(owner: Ints, size: int) -> Ints:
-    """Where the elements of each owner 0..size-1 begin in an array sorted by owner, and the end of the last."""
-    return np.searchsorted(owner, np.arange(size + 1))
-
-
-def ends_of(owner: Ints, size: int) -> Ints:
-    """The same where the elements are in any order and would be sorted."""
+    """Where the elements of each owner 0..size-1 begin once they are sorted by owner, and the end of the last."""
     return np.append(0, np.cumsum(np.bincount(owner, minlength=size)))
 
 

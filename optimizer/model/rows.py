@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from optimizer.exact import INT64_SAFE, Exact
 from optimizer.model.linear_model import Rows
-from optimizer.model.ragged import distinct_codes, ends_of, joined, sorting, starts_of
+from optimizer.model.ragged import distinct_codes, joined, sorting, starts_of
 from optimizer.model.terms import Ratio
 
 if TYPE_CHECKING:
@@ -49,9 +49,8 @@ def make_rows(
         entries = [_stated(*entry) for entry in entries]
     row = joined([entry[0] for entry in entries])
     order = sorting(row)
-    indptr = starts_of(row, len(lower)) if order is None else ends_of(row, len(lower))
-    column, value = [entry[1] for entry in entries], [entry[2] for entry in entries]
-    return Rows(family, keys, indptr, column, value, lower, upper, coupling, redundant, scale, dropped, order)
+    starts, column, value = starts_of(row, len(lower)), [entry[1] for entry in entries], [entry[2] for entry in entries]
+    return Rows(family, keys, starts, column, value, lower, upper, coupling, redundant, scale, dropped, order)
 
 
 def _stated(row: Ints, column: NDArray[Any], value: NDArray[Any]) -> tuple[Ints, NDArray[Any], NDArray[Any]]:

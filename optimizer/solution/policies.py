@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
-from optimizer.model.budgets import members, orders_in_scope, product_cost, products_in_scope
+from optimizer.model.budgets import members, product_cost, products_in_scope
 from optimizer.model.calendar import SPAN
 from optimizer.model.limits import ENDLESS
 from optimizer.model.linear_model import Block
@@ -75,7 +75,7 @@ def budget_used(ledger: Ledger) -> Exact:
 
 
 def _freight(ledger: Ledger, size: int) -> Exact:
-    budget, order = orders_in_scope(ledger.tables)
+    budget, order = ledger.batch.freight_budgets
     ships = ledger.shipments
     shipment, pair = expand_matches(order, ships.order)
     return ships.freight.take(shipment).sum_by(budget[pair], size)

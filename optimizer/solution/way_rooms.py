@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import Exact
-from optimizer.model.budgets import members, orders_in_scope, product_cost
+from optimizer.model.budgets import members, product_cost
 from optimizer.model.calendar import FOREVER
 from optimizer.model.limits import ENDLESS, PinLimits
 from optimizer.model.ragged import expand, totals
@@ -200,7 +200,7 @@ def _budget_room(ways: Ways) -> Ints:
     per_unit = cost * offers.top[ways.offer] / offers.bottom[ways.offer]
     limited = np.isfinite(value[ways.line])
     room[limited] = _affordable(value[ways.line][limited], per_unit[limited])
-    budget, order = orders_in_scope(tables)
+    budget, order = ledger.batch.freight_budgets
     freight = np.full(len(tables.orders), np.inf)
     np.minimum.at(freight, order, left[budget])
     fixed = np.where(ways.shipment < 0, ledger.batch.lane_cost("fixed_cost").floats()[ways.lane], 0.0)

@@ -12,7 +12,7 @@ from optimizer.exact import Exact
 from optimizer.model.formulation import Formulation
 from optimizer.model.freight import arc_kg
 from optimizer.model.linear_model import Rows
-from optimizer.model.ragged import ends_of, expand, same, sorting
+from optimizer.model.ragged import expand, same, sorting, starts_of
 from optimizer.model.rows import make_rows, scaled
 from optimizer.model.terms import Ratio
 from optimizer.tables.tables import Table
@@ -54,8 +54,8 @@ def cumulative_rows(f: Formulation, family: str, keys: Mapping[str, Ints], limit
     order = place if by_row is None else place.take(by_row)
     lower, upper = _sides(limit[keep].astype(np.float64), "<=")
     dropped = f.resources.dropped.get(family, 0)
-    ends, entries = ends_of(row, len(lower)), ([flows.column], [flows.units])
-    return Rows(family, keys, ends, *entries, lower, upper, coupling=True, dropped=dropped, order=order)
+    starts, entries = starts_of(row, len(lower)), ([flows.column], [flows.units])
+    return Rows(family, keys, starts, *entries, lower, upper, coupling=True, dropped=dropped, order=order)
 
 
 def _sides(limit: Floats, sense: Sense) -> tuple[Floats, Floats]:
