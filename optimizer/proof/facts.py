@@ -93,6 +93,13 @@ class Facts:
         return given.where(lines.given("unit_margin"), derived.where(known, 0))
 
     @cached_property
+    def late_rate(self) -> Exact:
+        """late_penalty_per_unit_day of each line, 0 where none is stated [money]."""
+        lines = self.tables.order_lines
+        rate: Exact = lines["late_penalty_per_unit_day"]
+        return rate.where(lines.given("late_penalty_per_unit_day"), 0)
+
+    @cached_property
     def ways(self) -> Ways:
         """How each line can be served."""
         return Ways(self.tables)

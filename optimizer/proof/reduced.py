@@ -121,13 +121,6 @@ def line_gain(facts: Facts, book: PriceBook) -> Exact:
     return gain
 
 
-def late_rate(facts: Facts) -> Exact:
-    """late_penalty_per_unit_day of each line, 0 where none is stated [money]."""
-    lines = facts.tables.order_lines
-    rate: Exact = lines["late_penalty_per_unit_day"]
-    return rate.where(lines.given("late_penalty_per_unit_day"), 0)
-
-
 def freight_rates(facts: Facts, book: PriceBook) -> Exact:
     """What a unit of freight money counts for each order: its weight, and the prices of the budgets that pay it."""
     rate = Exact.full(facts.n_orders, book.rates.freight)
@@ -164,7 +157,7 @@ def reduce_values(facts: Facts, book: PriceBook) -> Reduced:
     return Reduced(
         rates=book.rates,
         gain=rounded(line_gain(facts, book), up=True),
-        late=late_rate(facts) * book.rates.lateness,
+        late=facts.late_rate * book.rates.lateness,
         bonus=rounded((per_order if facts.measure == "line" else nothing).take(tables.line_order), up=True),
         prize=rounded((per_order if facts.measure == "order" else nothing) + book.full_paid, up=True),
         unit_cost=rounded(handling + at_place("units"), up=False),

@@ -91,11 +91,7 @@ class Tally:
     @cached_property
     def lateness(self) -> Exact:
         """late_penalty_per_unit_day · days late · ordered units [money]."""
-        lines = self.facts.tables.order_lines
-        rate: Exact = lines["late_penalty_per_unit_day"]
-        return rate.where(lines.given("late_penalty_per_unit_day"), 0).take(self.rows.line) * (
-            self.days_late * self.rows.qty
-        )
+        return self.facts.late_rate.take(self.rows.line) * (self.days_late * self.rows.qty)
 
     @cached_property
     def substitution(self) -> Exact:
