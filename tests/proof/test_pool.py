@@ -81,11 +81,11 @@ def test_what_does_not_fit_is_branched_on(monkeypatch: pytest.MonkeyPatch) -> No
     assert unit_table.best_by_table(blocks.of(fits)).tolist() == expected[fits].tolist()
 
 
-@pytest.mark.parametrize("cells", [2_000, 10**6])
+@pytest.mark.parametrize("cells", [1, 10**6])
 def test_bounds_by_line_are_bounds_and_near(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(by_line, "CELLS_AT_ONCE", cells)
     best, bounds, exact = 0, 0, 0
-    for seed in range(20, 24):
+    for seed in range(20, 26):
         blocks = in_cents(random_blocks(seed, orders=60, lanes=6))
         expected = by_every_set(blocks)
         found = by_line.bound_by_line(blocks)
@@ -95,7 +95,7 @@ def test_bounds_by_line_are_bounds_and_near(cells: int, monkeypatch: pytest.Monk
         dear = replace(blocks, values=values, fees=blocks.fees * 2, base=blocks.base * 2)
         assert by_line.bound_by_line(dear).tolist() == found.tolist()
     assert bounds < 1.002 * best
-    assert exact > 15
+    assert exact > 20
 
 
 def test_bounds_by_line_of_orders_that_nothing_else_settles(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,7 @@ def test_covers_that_close_nothing_are_given_up_for_good(
     for name in ("WORTHWHILE", "COVERS_CLOSE", "STAGE_MOVES"):
         monkeypatch.setattr(engine, name, 1.0)
     request = Request(
-        replace(WORK, gap=1e-6, time_limit_s=1.0),
+        replace(WORK, gap=1e-6),
         tmp_path,
         deadline=time.monotonic() + 3_600,
         role=roles(model.linear),
