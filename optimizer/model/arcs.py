@@ -372,6 +372,7 @@ def _taken(batch: Batch, found: Candidates, headroom: int) -> tuple[Draws, Needs
     need, chosen = np.flatnonzero(decided), np.flatnonzero(decided[parts.option])
     owner = (np.cumsum(decided) - 1)[parts.option[chosen]]
     need_arc = kit[parts.kit[need]]
-    most = np.minimum(parts.most[chosen], (units[need] * (found["cap"] // found["step"])[need_arc])[owner])
+    steps = found["cap"][need_arc] // found["step"][need_arc]
+    most = np.minimum(parts.most[chosen], (units[need] * steps)[owner])
     needs = Needs(need_arc, parts.component[need], units[need], owner, parts.source[chosen], most)
     return Draws(arc[order], source[order], taken[order]), needs

@@ -138,7 +138,7 @@ class Filters:
         self._leave(found)
         self._offer(found)
         whole = self.whole[found["offer"]]
-        found["want"] = self.pins.apply(self._pair(found), tables.lane_service[found["lane"]], whole)
+        found["want"] = self.pins.apply(found, tables.lane_service, whole)
         found.keep_all({"below_step": whole > 0, "pinned_off": found["want"] > 0})
         self._draw(found)
         usable = {"expired": self._good(found)} if self.mortal else {}
@@ -147,7 +147,8 @@ class Filters:
         found["room"] = self._room(found)
         found.keep_all(usable | {"no_stock": found["room"] >= offers.multiple[found["offer"]]})
         found["want"] = np.minimum(found["want"], self.quota[found["line"]])
-        found["cap"] = np.minimum(np.minimum(found["want"], found["room"]), self.capacities.room(found))
+        found["cap"] = np.minimum(found["want"], found["room"])
+        self.capacities.lower(found["cap"], found)
         found.keep(found["cap"] > 0, "no_capacity")
         return found
 

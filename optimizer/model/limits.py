@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ Flags = NDArray[np.bool_]
 
 DENSE = 1 << 24
 """Largest grid of codes that is looked up in a table instead of by search."""
-_NOWHERE = np.zeros(0, dtype=bool)
 ENDLESS = 1 << 60
 """Stands for no limit, in units."""
 
@@ -142,13 +141,18 @@ class PinMatch:
 
 @dataclass(frozen=True)
 class PinLimits:
-    """Most units that pins leave to a (line, warehouse), and to a (line, warehouse, service) where they name one."""
+    """Most units that pins leave to a (line, warehouse), and to a (line, warehouse, service) where they name one.
+
+    ``pinned``: lines that any of them is about.
+    """
 
     everywhere: Index
     everywhere_qty: Ints
     by_service: Index
     by_service_qty: Ints
     n_services: int
+    n_warehouses: int
+    pinned: Flags
 
     @classmethod
     def of(cls, tables: Tables) -> PinLimits:
@@ -160,19 +164,25 @@ class PinLimits:
         codes, least = _least(pair[limiting & (service < 0)], qty[limiting & (service < 0)])
         named = limiting & (service >= 0)
         service_codes, service_least = _least((pair * width + service)[named], qty[named])
-        return cls(Index(codes, size), least, Index(service_codes, size * width), service_least, width)
+        by_service = Index(service_codes, size * width), service_least, width
+        pinned = np.zeros(len(tables.order_lines), dtype=bool)
+        pinned[tables.pin_line[limiting]] = True
+        return cls(Index(codes, size), least, *by_service, len(tables.warehouses), pinned)
 
-    def apply(self, pair: Ints, service: Ints, room: Ints) -> Ints:
-        """``room`` lowered to what the pins leave; ``pair`` is ``line · warehouses + warehouse``."""
+    def apply(self, found: Named, lane_service: Ints, room: Ints) -> Ints:
+        """``room`` of each candidate lowered to what the pins leave."""
+        about = np.flatnonzero(self.pinned[found["line"]])
+        if not len(about):
+            return room
+        room, service = room.copy(), lane_service[found["lane"][about]]
+        pair = found["line"][about] * self.n_warehouses + found["warehouse"][about]
         for index, qty, code in (
             (self.everywhere, self.everywhere_qty, pair),
             (self.by_service, self.by_service_qty, pair * self.n_services + service),
         ):
-            if len(index):
-                place = index.find(code)
-                at = np.flatnonzero(place >= 0)
-                room = room.copy()
-                room[at] = np.minimum(room[at], qty[place[at]])
+            place = index.find(code)
+            met = np.flatnonzero(place >= 0)
+            room[about[met]] = np.minimum(room[about[met]], qty[place[met]])
         return room
 
 
@@ -194,42 +204,74 @@ def quota_room(tables: Tables, headroom: int) -> Ints:
     return room
 
 
+class _Narrow(NamedTuple):
+    """Rows of one table of capacities that may leave a candidate less than it wants; each ends in False, for no row.
+
+    ``none``: no line or no shipment at all; ``few`` and ``light``: the limits ``units`` and ``kg`` may.
+    """
+
+    none: Flags
+    few: Flags
+    light: Flags
+    units: Ints
+    kg: Exact
+
+    @property
+    def any(self) -> bool:
+        return bool(self.none.any() or self.few.any() or self.light.any())
+
+
+def _largest(batch: Batch) -> tuple[float, float]:
+    """No line takes so many units from the shelf, or so many kg, whatever is shipped for it."""
+    offers = batch.offers
+    qty = batch.tables.order_lines["qty"][offers.line]
+    units = qty * (offers.top / offers.bottom) * offers.units
+    kg = qty * offers.kg.floats()
+    most_units, most_kg = (float(most.max(initial=0)) * (1 + terms.ROUNDING) + 1 for most in (units, kg))
+    return most_units, most_kg
+
+
 class Capacities:
-    """The room that capacities of warehouses, lanes and days leave to single candidates."""
+    """The room that capacities of warehouses, lanes and days leave to single candidates.
+
+    A row that leaves room for the largest line there is narrows nothing, and nobody asks whom it is about.
+    """
 
     def __init__(self, batch: Batch, headroom: int) -> None:
         self.batch, self.headroom = batch, headroom
         self.plain = batch.offers.plain and not batch.offers.recipes.is_kit.any()
+        self.most_units, self.most_kg = _largest(batch)
+        tables = batch.tables
+        self.warehouses, self.lanes, self.days = map(self._narrow, (tables.warehouses, tables.lanes, tables.calendar))
 
-    def room(self, found: Named) -> Ints:
-        """Most ordered units that each candidate could bring if every capacity it uses were its own."""
-        tables, lane = self.batch.tables, found["lane"]
-        room = np.full(len(lane), ENDLESS, dtype=np.int64)
-        every = np.arange(len(lane))
-        self._narrow(room, tables.warehouses, tables.lane_warehouse[lane], every, found)
-        self._narrow(room, tables.lanes, lane, every, found)
-        if len(self.batch.calendar.row):
-            row = self.batch.calendar.limit_of(found["warehouse"], found["day"])
-            limited = np.flatnonzero(row >= 0)
-            self._narrow(room, tables.calendar, row[limited], limited, found)
-        return room
+    def lower(self, cap: Ints, found: Named) -> None:
+        """Lower what is asked of each candidate to what every capacity it uses leaves if it were its own."""
+        if self.warehouses.any:
+            self._lower(cap, self.warehouses, found["warehouse"], found)
+        if self.lanes.any:
+            self._lower(cap, self.lanes, found["lane"], found)
+        if self.days.any:
+            self._lower(cap, self.days, self.batch.calendar.limit_of(found["warehouse"], found["day"]), found)
 
-    def _narrow(self, room: Ints, table: Table, row: Ints, where: Ints, found: Named) -> None:
-        """Lower the room at ``where`` to what rows of one table of capacities leave."""
-        headroom = self.headroom
+    def _narrow(self, table: Table) -> _Narrow:
+        headroom, none = self.headroom, np.zeros(len(table), dtype=bool)
         for column in ("capacity_lines", "capacity_shipments"):
-            none = table.given(column) & (table[column] + headroom < 1) if column in table.columns else _NOWHERE
-            if none.any():
-                room[where[none[row]]] = 0
-        counted = np.flatnonzero(table.given("capacity_units")[row])
-        if len(counted):
-            limit, at = table["capacity_units"][row[counted]] + headroom, where[counted]
-            room[at] = np.minimum(room[at], self._ordered(limit, found["offer"][at]))
-        weighed = np.flatnonzero(table.given("capacity_kg")[row])
-        if len(weighed):
-            kg = (table["capacity_kg"] + headroom).take(row[weighed])
-            at = where[weighed]
-            room[at] = np.minimum(room[at], _units_within(kg, self.batch.offers.kg.take(found["offer"][at])))
+            if column in table.columns:
+                none |= table.given(column) & (table[column] + headroom < 1)
+        units, kg = table["capacity_units"] + headroom, table["capacity_kg"] + headroom
+        few = table.given("capacity_units") & (units < self.most_units)
+        light = table.given("capacity_kg") & (kg.floats() < self.most_kg)
+        none, few, light = (np.append(flags, False) for flags in (none, few, light))
+        return _Narrow(none, few, light, units, kg)
+
+    def _lower(self, cap: Ints, narrow: _Narrow, row: Ints, found: Named) -> None:
+        """By the rows of one table; -1 is none."""
+        cap[narrow.none[row]] = 0
+        at = np.flatnonzero(narrow.few[row])
+        cap[at] = np.minimum(cap[at], self._ordered(narrow.units[row[at]], found["offer"][at]))
+        at = np.flatnonzero(narrow.light[row])
+        weight = self.batch.offers.kg.take(found["offer"][at])
+        cap[at] = np.minimum(cap[at], _units_within(narrow.kg.take(row[at]), weight))
 
     def _ordered(self, units: Ints, offer: Ints) -> Ints:
         """Ordered units that so many units from the shelf serve."""

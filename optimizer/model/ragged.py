@@ -13,6 +13,8 @@ DIGIT_BITS = 16
 DIGIT = (1 << DIGIT_BITS) - 1
 HALF_DIGIT = (1 << DIGIT_BITS // 2) - 1
 FEW_RUNS = 16
+FLAGS_PER_CODE = 8
+"""So many flags take the memory of one code, and less time than to sort it."""
 
 
 def expand(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
@@ -126,7 +128,7 @@ def renumbered(group: Ints) -> tuple[Ints, int]:
 def distinct_codes(code: Ints) -> Ints:
     """The different values ≥ 0, sorted; numpy's own way, a table of hashes, takes many times as long for a million."""
     size = int(code.max(initial=-1)) + 1
-    if size <= len(code):
+    if size <= FLAGS_PER_CODE * len(code):
         there = np.zeros(size, dtype=bool)
         there[code] = True
         return np.flatnonzero(there)

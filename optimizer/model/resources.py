@@ -27,9 +27,6 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-ROUNDING = 1e-9
-"""Relative room for the rounding of a sum of weights, far above what a million doubles can lose."""
-
 
 @dataclass(frozen=True)
 class Resources:
@@ -211,7 +208,7 @@ def _capacity(wants: _Wants, place: str, table: Table, unit: str, at: tuple[Ints
         return family, stated, stated
     if unit == "kg":
         limit: Floats = table[column].floats()
-        return family, stated, _by_row(at[0], size, wants.kg) * (1 + ROUNDING) + 1 > limit
+        return family, stated, _by_row(at[0], size, wants.kg) * (1 + terms.ROUNDING) + 1 > limit
     if unit == "units":
         return family, stated, totals(at[0] + 1, wants.units, size + 1)[1:] + 1 > table[column]
     row = at[1] if unit == "shipments" else at[0][wants.arcs.pick_first]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from optimizer.model.arcs import Arcs
 from optimizer.model.batch import Batch
 from optimizer.model.freight import arc_chargeable_kg
+from optimizer.model.keys import Keys, gathered
 from optimizer.model.rates import Bands
-from optimizer.model.tariffs import Tariffs
+from optimizer.model.tariffs import Tariffs, Topups
 
 if TYPE_CHECKING:
     from optimizer.model.formulation import Formulation
@@ -26,12 +28,16 @@ NONE = -1
 
 @dataclass(frozen=True)
 class TariffColumns:
-    """By pair (shipment, band) of ``tariffs``: ``used``, ``weight``, and ``topup`` (`NONE` where there is none)."""
+    """By pair (shipment, band) of ``tariffs``: ``used``, ``weight``, and ``topup`` (`NONE` where there is none).
+
+    ``topups``: the pairs that have one.
+    """
 
     tariffs: Tariffs
     used: Ints
     weight: Ints
     topup: Ints
+    topups: Topups
 
     @classmethod
     def define(
@@ -53,11 +59,11 @@ class TariffColumns:
         used = stack.add("band_used", keys, np.ones(len(of)))
         whole = tariffs.whole[tariffs.pair_row].astype(np.float64)
         weight = stack.add("band_weight", keys, tariffs.high, whole)
-        topped = np.flatnonzero((tariffs.rise > 0) & batch.freight_counts[arcs.shipment_order[of]])
+        topups = Topups(tariffs, np.flatnonzero((tariffs.rise > 0) & batch.freight_counts[arcs.shipment_order[of]]))
         topup = np.full(len(of), NONE, dtype=np.int64)
-        keys, rise = pair_keys(arcs, tariffs, topped), tariffs.rise.take(topped).floats()
-        topup[topped] = stack.add("band_topup", keys, rise, tariffs.topup_unit(topped))
-        return cls(tariffs, used, weight, topup)
+        keys, rise = pair_keys(arcs, tariffs, topups.pair), tariffs.rise.take(topups.pair).floats()
+        topup[topups.pair] = stack.add("band_topup", keys, rise, topups.money_unit())
+        return cls(tariffs, used, weight, topup, topups)
 
 
 def tariff_columns(f: Formulation) -> TariffColumns:
@@ -66,12 +72,13 @@ def tariff_columns(f: Formulation) -> TariffColumns:
     return columns
 
 
-def pair_keys(arcs: Arcs, tariffs: Tariffs, pair: Ints) -> dict[str, Ints]:
+def pair_keys(arcs: Arcs, tariffs: Tariffs, pair: Ints) -> Keys:
     """What names pairs of a shipment and a band."""
-    shipment = tariffs.shipment[tariffs.pair_row[pair]]
-    return {
-        "order": arcs.shipment_order[shipment],
-        "lane": arcs.shipment_lane[shipment],
-        "day": arcs.shipment_day[shipment],
-        "band": tariffs.band[pair],
-    }
+
+    def of_shipment(array: Ints) -> Ints:
+        return array[tariffs.shipment[tariffs.pair_row[pair]]]
+
+    named = {"order": arcs.shipment_order, "lane": arcs.shipment_lane, "day": arcs.shipment_day}
+    return Keys({name: partial(of_shipment, array) for name, array in named.items()}) | gathered(
+        {"band": tariffs.band}, pair
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from optimizer.exact import Exact
 from optimizer.model.ragged import stable_order
 from optimizer.model.rates import Bands
-from optimizer.model.rows import WHOLE_LIMIT, reduced, whole_scale
+from optimizer.model.rows import WHOLE_LIMIT, made_whole, reduced
 from optimizer.model.terms import Ratio
 
 Ints = NDArray[np.int64]
@@ -162,17 +163,31 @@ class Tariffs:
         charge = _charges(bands, loads, reach, unit)
         return cls(shipment, unit, small, row, arc, weight, reach.row, reach.band, low, high, *charge)
 
-    def topup_rows(self, pair: Ints) -> tuple[Ints, Ratio]:
-        """Of the rows that lift pairs to their minimum: row and coefficient of top-ups, weights and choices."""
-        own, ones = np.arange(len(pair)), np.ones(len(pair), dtype=np.int64)
-        rate = self.rate.take(pair)
-        top = Exact.concat([Exact.ints(ones), rate.top, -self.rise.take(pair)])
+
+@dataclass(frozen=True)
+class Topups:
+    """Rows that lift what pairs (shipment, band) of tariffs are charged to their minimum."""
+
+    tariffs: Tariffs
+    pair: Ints
+
+    @cached_property
+    def coefficients(self) -> tuple[Ints, Ratio]:
+        """Row and coefficient of top-ups, then of weights, then of choices."""
+        own, ones = np.arange(len(self.pair)), np.ones(len(self.pair), dtype=np.int64)
+        rate = self.tariffs.rate.take(self.pair)
+        top = Exact.concat([Exact.ints(ones), rate.top, -self.tariffs.rise.take(self.pair)])
         return np.tile(own, 3), Ratio(top, np.concatenate([ones, rate.bottom, ones]))
 
-    def topup_unit(self, pair: Ints) -> Floats:
+    @cached_property
+    def made_whole(self) -> tuple[Ints, NDArray[Any]]:
+        """The rows made whole: see `optimizer.model.rows.made_whole`."""
+        return made_whole(*self.coefficients, len(self.pair))
+
+    def money_unit(self) -> Floats:
         """What the top-up of each pair is a multiple of in some best plan, money; 0 where that is not known."""
-        scale = whole_scale(*self.topup_rows(pair), len(pair)) * self.whole[self.pair_row[pair]]
-        return np.divide(1.0, scale, out=np.zeros(len(pair)), where=scale > 0)
+        scale = self.made_whole[0] * self.tariffs.whole[self.tariffs.pair_row[self.pair]]
+        return np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0)
 
 
 def _machine(value: Whole, where: Flags, other: int = 1) -> Ints:

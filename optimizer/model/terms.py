@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 FLOAT_EXACT = 2**53
 """Whole numbers below this are doubles without rounding."""
 
+ROUNDING = 1e-9
+"""Relative room for the rounding of a sum of weights, far above what a million doubles can lose."""
+
 NEVER = 10**15
 """A multiple beyond any quantity."""
 
@@ -53,13 +56,14 @@ class Ratio:
     def floats(self) -> Floats:
         """Nearest doubles, each by one correctly rounded division."""
         num, scale = self.top.num, 10**self.top.scale
-        if num.dtype == np.int64 and self.bottom.max(initial=1) * scale < FLOAT_EXACT and _below(num, FLOAT_EXACT):
+        if num.dtype == np.int64 and self.bottom.max(initial=1) * scale < FLOAT_EXACT and below(num, FLOAT_EXACT):
             return cast("Floats", num / np.multiply(self.bottom, scale, dtype=np.float64))
         # Python divides whole numbers of any size with one correct rounding
         return cast("Floats", (num.astype(object) / (self.bottom.astype(object) * scale)).astype(np.float64))
 
 
-def _below(num: Ints, limit: int) -> bool:
+def below(num: Ints, limit: int) -> bool:
+    """Whether every absolute value stays below the limit."""
     return bool(num.size == 0 or (num.max() < limit and num.min() > -limit))
 
 

@@ -18,7 +18,7 @@ from optimizer.model.arcs import Arcs, must_complete
 from optimizer.model.batch import Batch
 from optimizer.model.charges import Charges
 from optimizer.model.goals import goals
-from optimizer.model.keys import Gathered
+from optimizer.model.keys import Keys, gathered
 from optimizer.model.linear_model import Columns
 from optimizer.model.policies import COLUMNS, Opened
 from optimizer.model.ragged import first_of, totals
@@ -141,15 +141,15 @@ def _open_shipment(batch: Batch, arcs: Arcs, resources: Resources, stack: Stack)
 ARC_KEYS = ("line", "lane", "day", "product", "source")
 
 
-def arc_keys(arcs: Arcs, arc: Ints, *further: str) -> Gathered:
+def arc_keys(arcs: Arcs, arc: Ints, *further: str) -> Keys:
     """What names an arc; ``further`` arrays of it come first."""
-    return Gathered({name: getattr(arcs, name) for name in (*further, *ARC_KEYS)}, arc)
+    return gathered({name: getattr(arcs, name) for name in (*further, *ARC_KEYS)}, arc)
 
 
-def shipment_keys(arcs: Arcs, shipment: Ints) -> Gathered:
+def shipment_keys(arcs: Arcs, shipment: Ints) -> Keys:
     """What names a shipment."""
     named = {"order": arcs.shipment_order, "lane": arcs.shipment_lane, "day": arcs.shipment_day}
-    return Gathered(named, shipment)
+    return gathered(named, shipment)
 
 
 def _counted_by_day(arcs: Arcs, resources: Resources, unit: str) -> Flags:
@@ -241,7 +241,7 @@ def _pick_line(batch: Batch, arcs: Arcs, resources: Resources, opened: Ints, sta
     picked[~needed] = NONE
     own = needed & (picked == NONE)
     arc = first[own]
-    keys = {"line": arcs.line[arc], "lane": arcs.lane[arc], "day": arcs.day[arc]}
+    keys = gathered({name: getattr(arcs, name) for name in ("line", "lane", "day")}, arc)
     picked[own] = stack.add("pick_line", keys, np.ones(len(arc)))
     return picked
 
@@ -259,7 +259,7 @@ def _lots(batch: Batch, arcs: Arcs, stack: Stack) -> Ints:
     place = (np.cumsum(shared) - 1)[arcs.group[arc]]
     first, room = arc[first_of(place, len(group))], totals(place, arcs.cap[arc], len(group))
     most = np.minimum(room, batch.tables.order_lines["qty"][arcs.line[first]]) // multiple[first]
-    keys = {name: getattr(arcs, name)[first] for name in ("line", "warehouse", "day", "product", "source")}
+    keys = gathered({name: getattr(arcs, name) for name in ("line", "warehouse", "day", "product", "source")}, first)
     lots[group] = stack.add("lots", keys, most)
     return lots
 
@@ -268,7 +268,7 @@ def _kit_draw(arcs: Arcs, stack: Stack) -> Ints:
     """``kit_draw``[line, lane, day, product, source] in units: what kits take from each of several lots."""
     needs = arcs.needs
     arc = needs.arc[needs.option]
-    keys = {**arc_keys(arcs, arc), "source": needs.source}
+    keys = arc_keys(arcs, arc) | {"source": needs.source}
     return stack.add("kit_draw", keys, needs.most)
 
 

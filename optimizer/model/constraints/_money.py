@@ -9,8 +9,7 @@ from optimizer.exact import Exact
 from optimizer.model.constraints._shared import whole_rows
 from optimizer.model.linear_model import Rows
 from optimizer.model.ragged import ranks_of
-from optimizer.model.resources import ROUNDING
-from optimizer.model.terms import Ratio
+from optimizer.model.terms import ROUNDING, Ratio
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -24,6 +24,6 @@ def kit_draw(f: Formulation) -> Rows:
     needs, draws = f.arcs.needs, f.variables.kit_draw
     row = np.arange(len(needs.arc))
     entries = [(needs.option, draws, np.ones(len(draws))), (row, needs.arc, -needs.units)]
-    keys = {**arc_keys(f.arcs, needs.arc, "order"), "component": needs.component}
+    keys = arc_keys(f.arcs, needs.arc, "order") | {"component": needs.component}
     zero = same(0, len(row))
     return make_rows("kit_draw", keys, entries, zero, zero)

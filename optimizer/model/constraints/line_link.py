@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.model.formulation import Formulation
-from optimizer.model.keys import Gathered
+from optimizer.model.keys import gathered
 from optimizer.model.linear_model import Rows
 from optimizer.model.ragged import same, totals
 from optimizer.model.rows import make_rows, no_rows
@@ -35,5 +35,5 @@ def line_link(f: Formulation) -> Rows:
     arc = np.flatnonzero(row != NONE)
     opened = f.variables.opened[arcs.shipment[head]]
     entries = [(row[arc], arc, arcs.step[arc]), (np.arange(len(head)), opened, -qty)]
-    keys = Gathered({name: getattr(arcs, name) for name in ("order", "line", "lane", "day")}, head)
+    keys = gathered({name: getattr(arcs, name) for name in ("order", "line", "lane", "day")}, head)
     return make_rows("line_link", keys, entries, same(-np.inf, len(head)), same(0, len(head)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.model.formulation import Formulation
+from optimizer.model.keys import gathered
 from optimizer.model.linear_model import Rows
 from optimizer.model.ragged import first_of, same
 from optimizer.model.rows import make_rows
@@ -27,6 +28,7 @@ def lot_multiple(f: Formulation) -> Rows:
     first = arc[first_of(row, len(group))]
     multiple = f.batch.offers.multiple[arcs.offer[first]]
     entries = [(row, arc, arcs.step[arc]), (np.arange(len(group)), lots[group], -multiple)]
-    keys = {name: getattr(arcs, name)[first] for name in ("order", "line", "warehouse", "day", "product", "source")}
+    named = ("order", "line", "warehouse", "day", "product", "source")
+    keys = gathered({name: getattr(arcs, name) for name in named}, first)
     zero = same(0, len(group))
     return make_rows("lot_multiple", keys, entries, zero, zero)

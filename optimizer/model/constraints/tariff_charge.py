@@ -9,7 +9,6 @@ from optimizer.model.constraints._shared import whole_rows
 from optimizer.model.formulation import Formulation
 from optimizer.model.linear_model import Rows
 from optimizer.model.tariff_columns import pair_keys, tariff_columns
-from optimizer.model.variables import NONE
 
 
 def tariff_charge(f: Formulation) -> Rows:
@@ -23,8 +22,9 @@ def tariff_charge(f: Formulation) -> Rows:
     Meaning: share of the shipping weight that the minimum charge decides; belongs to the order's block, not published
     """
     columns = tariff_columns(f)
-    tariffs, pair = columns.tariffs, np.flatnonzero(columns.topup != NONE)
-    row, coefficient = tariffs.topup_rows(pair)
+    topups, pair = columns.topups, columns.topups.pair
+    row, coefficient = topups.coefficients
     column = np.concatenate([columns.topup[pair], columns.weight[pair], columns.used[pair]])
-    keys = pair_keys(f.arcs, tariffs, pair)
-    return whole_rows("tariff_charge", keys, row, column, coefficient, Exact.zeros(len(pair)), ">=", coupling=False)
+    keys, zero = pair_keys(f.arcs, columns.tariffs, pair), Exact.zeros(len(pair))
+    made = topups.made_whole
+    return whole_rows("tariff_charge", keys, row, column, coefficient, zero, ">=", coupling=False, made=made)
