@@ -6,7 +6,8 @@ Each what-if changes about 1 % of the batch: the quantities of some orders, or t
 warehouse. All must reach the same gap; both sides write whole, verified run folders on the same cores. Cold solves run
 one after another, at most ``--cold`` of them, and end as soon as they alone have taken ``ENOUGH`` times what all
 what-ifs and their baseline took, on the clock and of CPU: those left out could only add to that. The ratio printed
-scales their mean to the count of what-ifs.
+scales their mean to the count of what-ifs. Last comes the engine alone: explanations, proof and files cost both sides
+the same.
 """
 
 from __future__ import annotations
@@ -66,6 +67,9 @@ class Measured:
     """of all cold solves that were run, one for each of ``cold_gaps``"""
     warm_gaps: tuple[float, ...]
     cold_gaps: tuple[float, ...]
+    warm_solve_s: float
+    cold_solve_s: float
+    """mean seconds of the engine alone, times its threads"""
 
     def ratio(self) -> Spent:
         """What a what-if took over what a cold solve took, in the mean."""
@@ -96,6 +100,13 @@ def write_what_ifs(folder: Path, lines: int, count: int, gap: float, seed: int =
         path.write_text(f'name = "what-if {number:03d}"\nbase = "batch/scenario.toml"\n[[change]]\n{change}')
         paths.append(path)
     return baseline, paths
+
+
+def solve_seconds(folders: list[Path]) -> float:
+    """What the engine took for a run in the mean, without explanations, proof and files: seconds times threads."""
+    threads = [json.loads((folder / "run.json").read_text())["threads"] for folder in folders]
+    seconds = [json.loads((folder / "timing.json").read_text())["solve"]["seconds"] for folder in folders]
+    return float(np.multiply(seconds, threads).mean())
 
 
 def gap_of(folder: Path) -> float:
@@ -137,11 +148,10 @@ def measure(folder: Path, lines: int, count: int, cold_count: int, gap: float) -
     while solved < cold_count and not enough(cold, once + batch):
         cold += allot("solve", paths[solved], "--out", folder / "cold" / paths[solved].stem)
         solved += 1
-    warm_gaps, cold_gaps = (
-        tuple(gap_of(folder / side / path.stem) for path in chosen)
-        for side, chosen in (("warm", paths), ("cold", paths[:solved]))
-    )
-    return Measured(count, once, batch, cold, warm_gaps, cold_gaps)
+    warm_runs = [folder / "warm" / path.stem for path in paths]
+    cold_runs = [folder / "cold" / path.stem for path in paths[:solved]]
+    gaps = (tuple(map(gap_of, runs)) for runs in (warm_runs, cold_runs))
+    return Measured(count, once, batch, cold, *gaps, *map(solve_seconds, (warm_runs, cold_runs)))
 
 
 def enough(cold: Spent, warm: Spent) -> bool:
@@ -174,6 +184,8 @@ def main() -> None:
         (f"{solved} cold solves over baseline and what-ifs", found.cold.times(all_warm)),
     ):
         print(f"{name}: {ratio.wall:.3f} on the clock, {ratio.cpu:.3f} of CPU")
+    warm_s, cold_s = found.warm_solve_s, found.cold_solve_s
+    print(f"the engine alone: {warm_s:.1f} core seconds against {cold_s:.1f}, ratio {warm_s / cold_s:.3f}")
 
 
 if __name__ == "__main__":
