@@ -6,17 +6,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optimizer.engines.decompose.problem import Problem
+from optimizer.engines.decompose.problem import Blocks, Problem
 
-ARCS_PER_SECOND = 1_200_000
-"""Nominal speed of a pass of the ascent, in arcs a second and thread."""
+ARC_S, CELL_S, MOST_STATES = 90e-9, 3.2e-9, 4_000
+"""Nominal seconds that a pass of the ascent has for an arc, and for each state of its block in which it is tried
+(`table.py`); a block of more states is pruned first.
+"""
 OPENERS_PER_SECOND = 600
 """Nominal speed of exact programs over simple blocks, in openers."""
 EXACT_SHARE = 0.4
 """Share of the time after the prices that exact programs get, where there is anything to move."""
 STEPS_PER_SECOND = 4_000_000
 """Nominal speed of the search, in arcs of the blocks that it moves, a second and thread."""
-FEWEST_PASSES, MOST_PASSES = 60, 250
+FEWEST_PASSES, MOST_PASSES = 60, 400
 PASS_SHARE = 0.3
 """Share of the work that prices get, if that is more passes than the fewest and fewer than the most."""
 ODD_COLUMNS_PER_SECOND = 4_000
@@ -72,7 +74,7 @@ class Work:
         """
         blocks = problem.blocks
         arcs = max(len(blocks.arc) - 1, 1)
-        a_pass = arcs / (ARCS_PER_SECOND * threads)
+        a_pass = max(pass_seconds(blocks), ARC_S) / threads
         passes = int(np.clip(PASS_SHARE * time_limit_s / a_pass, FEWEST_PASSES, MOST_PASSES))
         passes = min(passes, PASSES_BEFORE) if covers else passes
         passes = min(passes, RELAXED_PASSES) if relaxed else passes
@@ -88,3 +90,11 @@ class Work:
         move_s = 5.0 * (10.0 + arcs / max(blocks.n_blocks, 1)) / (STEPS_PER_SECOND * threads)
         exact_share = EXACT_SHARE if problem.movable.any() else 1.0
         return cls(passes, solves, tight, tight_s, left, move_s, exact_share)
+
+
+def pass_seconds(blocks: Blocks) -> float:
+    """Nominal seconds of one thread for a pass over all blocks: states of a block are the units its lines may have."""
+    line = blocks.line[:-1]
+    steps = line["need"] // np.maximum(blocks.arc["step"][line["arc"]], 1)
+    states = np.exp(np.bincount(blocks.block_of_line, np.log(np.minimum(steps, MOST_STATES) + 1.0), blocks.n_blocks))
+    return float(blocks.arcs_of_block @ (ARC_S + CELL_S * np.minimum(states, MOST_STATES)))
