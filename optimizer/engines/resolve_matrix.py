@@ -66,8 +66,13 @@ class Program:
             values=arrays["values"],
         )
 
-    def part(self, columns: Ints, at: Floats | None = None, keep: Flags | None = None) -> Program:
-        """Some columns, all others fixed at ``at`` (or the point); of the rows they touch those flagged (or all)."""
+    def part(
+        self, columns: Ints, at: Floats | None = None, keep: Flags | None = None, used: Floats | None = None
+    ) -> Program:
+        """Some columns, all others fixed at ``at`` (or the point); of the rows they touch those flagged (or all).
+
+        ``used``: what that point uses of each row, where it is known.
+        """
         entry = _slices(self.start[columns], self.start[columns + 1])
         count = self.start[columns + 1] - self.start[columns]
         column, row = np.repeat(np.arange(len(columns)), count), self.row[entry]
@@ -77,7 +82,8 @@ class Program:
             count = np.bincount(column, minlength=len(columns))
         rows, place = np.unique(row, return_inverse=True)
         values = self.values if at is None else at
-        used = self.used if at is None else self.activity(at)
+        if used is None:
+            used = self.used if at is None else self.activity(at)
         own = _sums(place, self.value[entry] * values[columns][column], len(rows))
         rest = used[rows] - own
         return Program(
@@ -94,6 +100,12 @@ class Program:
             row_upper=self.row_upper[rows] - rest,
             values=values[columns],
         )
+
+    def add_use(self, used: Floats, columns: Ints, change: Floats) -> None:
+        """Add to what is used of each row a change of some columns, in place."""
+        entry = _slices(self.start[columns], self.start[columns + 1])
+        count = self.start[columns + 1] - self.start[columns]
+        np.add.at(used, self.row[entry], self.value[entry] * np.repeat(change, count))
 
     @cached_property
     def used(self) -> Floats:

@@ -184,6 +184,16 @@ def test_parts_keep_the_rest_at_its_point() -> None:
     assert not part.holds(np.array([1.0, 5.0]), part.row_lower, part.row_upper)
 
 
+def test_what_a_point_uses_may_be_kept_up_to_date() -> None:
+    linear = model([1, 2, 3], [(-INF, [1, 1, 1], 9), (-INF, [0, 1, 0], 4), (-INF, [2, 0, 5], 9)], [(0, 5)] * 3)
+    problem, point, moved = program_of(linear, [0, 0, 0]), np.array([1.0, 4.0, 0.0]), np.array([1.0, 3.0, 2.0])
+    used = problem.activity(point)
+    problem.add_use(used, np.array([1, 2]), (moved - point)[1:])
+    assert used.tolist() == problem.activity(moved).tolist()
+    known, anew = (problem.part(np.array([0]), at=moved, used=way) for way in (used, None))
+    assert known.row_upper.tolist() == anew.row_upper.tolist() == [4, -1]
+
+
 def test_components_follow_binding_rows_only() -> None:
     linear = model([1] * 4, [(-INF, [1, 1, 0, 0], 1), (-INF, [0, 1, 1, 0], 9), (-INF, [0, 0, 1, 1], 1)], [(0, 3)] * 4)
     part = program_of(linear, [0] * 4).part(np.arange(4))

@@ -61,12 +61,13 @@ class Averages:
 class Evaluator:
     """Evaluates all blocks at given prices, in fixed parts whose results are added in a fixed order.
 
-    With ``averages`` it keeps account of the plans that it finds, and openers may be paid for being opened.
+    With ``averages`` it keeps account of the plans that it finds, and openers may be paid for being opened. Not
+    ``whole``: odd blocks are relaxed.
     """
 
     def __init__(
         self, problem: Problem, pool: Executor, threads: int, left_s: Callable[[], float] = lambda: math.inf,
-        averages: Averages | None = None,
+        averages: Averages | None = None, *, whole: bool = True,
     ) -> None:  # fmt: skip
         self.problem, self.pool, self.averages = problem, pool, averages
         blocks = problem.blocks
@@ -76,7 +77,7 @@ class Evaluator:
         self.parts = [(int(a), int(b)) for a, b in itertools.pairwise(cuts) if b > a]
         self.desks: list[Desk] = [make_desk(blocks) for _ in self.parts]
         self.uses = [np.zeros(len(problem.shared.rhs)) for _ in self.parts]
-        self.odd = None if problem.odd is None else OddPrices(problem.odd, len(problem.shared.rhs), pool, left_s)
+        self.odd = None if problem.odd is None else OddPrices(problem.odd, len(problem.shared.rhs), pool, left_s, whole)
 
     def __call__(self, price: Floats, nodes: int = NODES, *, full: bool = True) -> Pass:
         """D at these prices and its subgradient's parts; ``nodes``: branchings in one block before it is cut short.

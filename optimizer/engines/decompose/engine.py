@@ -28,9 +28,9 @@ from optimizer.engines.decompose.odd_plans import MixedSettler, construct_odd, l
 from optimizer.engines.decompose.plan import broken_rows, columns_of, row_prices, value_of
 from optimizer.engines.decompose.problem import Floats, Ints, NoPlanError, Problem, size_words
 from optimizer.engines.decompose.read import read_problem
-from optimizer.engines.decompose.small import PLAIN, RELAXED, SMALL, relaxed, small_parts, solve_exactly, sub_model
+from optimizer.engines.decompose.small import PLAIN, SMALL, relaxed, small_parts, solve_exactly, sub_model
 from optimizer.engines.decompose.tighten import Tightener
-from optimizer.engines.decompose.work import Work
+from optimizer.engines.decompose.work import Work, odd_is_dear
 from optimizer.engines.resolve_matrix import Program
 from optimizer.model.linear_model import LinearModel
 
@@ -54,8 +54,6 @@ FIRST_LOOK = 20
 """Passes after which the first plan is made."""
 RELAXED_RATE = 0.003
 """First rate of the ascent from the prices of the linear relaxation, which are near the best already."""
-RELAXED_SHARE = 0.3
-"""Share of the time that the relaxation gets at most."""
 WHOLE = 12_000
 """Columns of a matrix with odd blocks that is also given to HiGHS as a whole, from the best plan."""
 FIRST_SHARE, LAST_SHARE = 0.15, 0.5
@@ -111,16 +109,18 @@ class Run:
         self.tightener: Tightener | None = None
         self.tight, self.is_wide = 0, request.options.gap >= WIDE
         """passes with covers so far; whether moves alone may close the gap that is asked for"""
-        self.evaluator = Evaluator(problem, pool, threads, lambda: self.left_s)
+        self.limit_s = limit_s = request.options.time_limit_s - self.kept_s
+        self.is_dear = odd_is_dear(problem, linear.n_cols, linear.n_nonzeros, limit_s, threads)
+        """whether odd blocks are too many to be solved at prices: they are relaxed"""
+        self.evaluator = Evaluator(problem, pool, threads, lambda: self.left_s, whole=not self.is_dear)
         self.improver = Improver(problem, pool, threads, request.options.seed)
-        self.loose = np.zeros(linear.n_cols)
-        """values to begin with for odd columns that no own row holds"""
+        self.relaxed = np.zeros(linear.n_cols)
+        """values of the linear relaxation"""
         self.ascent: Ascent
         self._begin()
         self.work = Work.of(
-            problem, request.options.time_limit_s - self.kept_s, threads, covers=len(self.stock) > 0,
-            relaxed=linear.n_nonzeros * self.is_relaxed,
-        )  # fmt: skip
+            problem, limit_s, threads, covers=len(self.stock) > 0, relaxed_s=self.relaxed_s, dear=self.is_dear
+        )
 
     def answer(self) -> Answer:
         """Price, construct, improve; small components, and small batches with odd blocks, by HiGHS too.
@@ -197,11 +197,13 @@ class Run:
 
     def _begin(self) -> None:
         """First prices: of the linear relaxation if there are odd blocks, of which clearing prices know nothing."""
-        price, self.is_relaxed = clearing_prices(self.problem), False
-        if self.problem.odd is not None and self.linear.n_nonzeros <= RELAXED:
-            found = relaxed(self.linear, self.request.role, self.problem.shared, RELAXED_SHARE * self.left_s)
+        price, self.relaxed_s = clearing_prices(self.problem), 0.0
+        if self.problem.odd is not None:
+            found = relaxed(
+                self.linear, self.request.role, self.problem.shared, self.limit_s, self.left_s, dear=self.is_dear
+            )
             if found is not None:
-                (price, self.loose), self.is_relaxed = found, True
+                price, self.relaxed, self.relaxed_s = found
         self.ascent = Ascent.begin(self.evaluator, price)
         self.log.append(f"first bound {self.bound!r}")
         self._take_start()
@@ -322,7 +324,7 @@ class Run:
 
     def _price(self) -> None:
         passes, solves = self.work.passes, self.work.solves
-        rate = RELAXED_RATE if self.is_relaxed else FIRST_RATE
+        rate = RELAXED_RATE if self.relaxed_s else FIRST_RATE
         for found in ascend(self.evaluator, self.ascent, passes, self._ended, -(-passes // solves), rate):
             self.reporter.progress(self.value, found.bound)
             if self.ascent.passes == FIRST_LOOK and self.problem.odd is None:
@@ -335,8 +337,8 @@ class Run:
             return
         self.constructed_at = price
         if self.evaluator.odd is not None:
-            loose = np.where(self.linear.integral, np.rint(self.loose), self.loose)
-            left = leave(left, construct_odd(self.linear, left, self.evaluator.odd, price, loose))
+            odd = construct_odd(self.linear, left, self.evaluator.odd, price, self.relaxed, few=self.is_dear)
+            left = leave(left, odd)
             self.improver = Improver(left, self.pool, self.threads, self.request.options.seed)
         self.improver.construct(price, self.ascent.best.block)
         if self.values is not None and self.request.options.start is not None:

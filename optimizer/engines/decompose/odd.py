@@ -26,8 +26,10 @@ GROUP = 60
 NODES = 400
 """Branchings in one program; beyond, its bound is what it has shown by then."""
 LEAST_S = 0.01
-KNOWN = 24
-"""Plans of each block that are kept."""
+KNOWN, FEW_KNOWN = 24, 4
+"""Plans of each block that are kept; where there are so many columns that they are only relaxed."""
+MEETS = 1e-3
+"""Value of a column from which on a plan uses it, or that of a relaxation does."""
 _INFEASIBLE = highspy.HighsModelStatus.kInfeasible
 
 
@@ -114,9 +116,9 @@ class _Plans:
 class OddPrices:
     """Evaluates all odd blocks at prices."""
 
-    def __init__(self, odd: Odd, rows: int, pool: Executor, left_s: Callable[[], float]) -> None:
-        """``left_s``: seconds that are left, an emergency stop."""
-        self.odd, self.rows, self.pool, self.left_s = odd, rows, pool, left_s
+    def __init__(self, odd: Odd, rows: int, pool: Executor, left_s: Callable[[], float], whole: bool = True) -> None:
+        """``left_s``: seconds that are left, an emergency stop. Not ``whole``: by linear relaxations, also bounds."""
+        self.odd, self.rows, self.pool, self.left_s, self.whole = odd, rows, pool, left_s, whole
         self.parts = list(_parts(odd))
         self.free = odd.first_column[:-1][np.diff(odd.first_row) == 0]
         self.block = odd.block
@@ -125,7 +127,7 @@ class OddPrices:
         """columns that a plan met so far uses"""
 
     def solve(self, price: Floats) -> Found:
-        """A bound by whole-number programs. Raises `NoPlanError` where a block has no plan at all."""
+        """A bound; plans may be in parts of columns where relaxed. Raises `NoPlanError` where a block has no plan."""
         odd = self.odd
         objective = odd.program.objective - np.bincount(
             odd.use_column, odd.use * price[odd.use_row], minlength=len(odd.program.columns)
@@ -137,7 +139,8 @@ class OddPrices:
         bound = float(objective[self.free] @ values[self.free])
 
         def work(part: tuple[slice, slice]) -> float:
-            most, values[part[0]] = solve_part(cut_out(odd.program, *part, objective), self.left_s())
+            program = cut_out(odd.program, *part, objective)
+            most, values[part[0]] = solve_part(program, self.left_s()) if self.whole else relax_part(program)
             return most
 
         bound += sum(self.pool.map(work, self.parts))
@@ -157,8 +160,9 @@ class OddPrices:
 
     def _remember(self, values: Floats) -> None:
         odd = self.odd
-        values = np.where(odd.program.integral, np.rint(values), values)
-        self.met |= np.nan_to_num(values) != 0
+        if self.whole:
+            values = np.where(odd.program.integral, np.rint(values), values)
+        self.met |= np.nan_to_num(values) > MEETS
         blocks = len(odd.first_column) - 1
         worth = np.bincount(self.block, odd.program.objective * values, minlength=blocks)  # NaN: no plan was found
         used = np.nan_to_num(odd.use * values[odd.use_column])
@@ -169,7 +173,7 @@ class OddPrices:
             odd.use_row[kept],
             used[kept],
         )
-        self.known = [*self.known[1 - KNOWN :], plans]
+        self.known = [*self.known[1 - (KNOWN if self.whole else FEW_KNOWN) :], plans]
 
 
 def _parts(odd: Odd) -> Iterator[tuple[slice, slice]]:
@@ -218,3 +222,15 @@ def solve_part(program: Program, time_limit_s: float) -> tuple[float, Floats]:
     if not np.isfinite(bound):
         bound = float(np.maximum(program.objective * program.lower, program.objective * program.upper).sum())
     return bound, values
+
+
+def relax_part(program: Program) -> tuple[float, Floats]:
+    """(upper bound, values) of the linear relaxation of one program."""
+    highs = program.highs(mixed=False)
+    highs.run()
+    if highs.getModelStatus() == _INFEASIBLE:
+        raise NoPlanError
+    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        most = np.maximum(program.objective * program.lower, program.objective * program.upper)
+        return float(most.sum()), np.full(len(program.columns), np.nan)
+    return -highs.getInfo().objective_function_value, np.array(highs.getSolution().col_value)

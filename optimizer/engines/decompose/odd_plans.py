@@ -7,8 +7,9 @@ made block after block at the prices, and bettered together with simple blocks b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import highspy
 import numpy as np
 
 from optimizer.engines.decompose.exact import Settler, bettered
@@ -57,39 +58,67 @@ def the_odd(problem: Problem) -> Odd:
     return problem.odd
 
 
-def construct_odd(linear: LinearModel, problem: Problem, prices: OddPrices, price: Floats, loose: Floats) -> Floats:
+def construct_odd(
+    linear: LinearModel, problem: Problem, prices: OddPrices, price: Floats, relaxed: Floats, *, few: bool
+) -> Floats:
     """Values of all odd columns: one program after the other at the prices, with what the rows have left.
 
-    ``loose``: values for the columns that no own row holds. Rows that must rise, and programs that find no room, leave
-    the plan short of what it must keep; exact programs then mend it.
+    ``relaxed``: values of all columns in the linear relaxation; those that no own row holds keep them, rounded. With
+    ``few`` only columns that a best point of a program's relaxation may use are free, which takes a third of the time.
+    Rows that must rise, and programs that find no room, leave the plan short of what it must keep; exact programs then
+    mend it.
     """
     odd = the_odd(problem)
-    values = np.zeros(len(odd.program.columns))
-    values[prices.free] = loose[odd.program.columns[prices.free]]
     whole = Program.of({**linear.arrays, "values": np.zeros(linear.n_cols)})
-    shared = np.zeros(linear.n_rows, dtype=bool)
-    shared[problem.shared.row] = True
-    rows = np.zeros(linear.n_rows, dtype=bool)
-    rows[odd.program.rows] = True
-    paid = np.zeros(linear.n_cols)
-    weight = np.where(must_rise(problem.shared), 1.0, AT_PRICES) * price
-    np.add.at(paid, odd.program.columns[odd.use_column], odd.use * weight[odd.use_row])
-    at_prices = replace(whole, objective=whole.objective - paid)
-    point = np.zeros(linear.n_cols)
-    point[odd.program.columns] = values
-    with_rows = len(values) - len(prices.free)
+    shared, rows = np.zeros((2, linear.n_rows), dtype=bool)
+    shared[problem.shared.row], rows[odd.program.rows] = True, True
+    at_prices = replace(whole, objective=whole.objective - _paid(linear, problem, price))
+    point, free = np.zeros(linear.n_cols), odd.program.columns[prices.free]
+    point[free] = np.where(linear.integral[free], np.rint(relaxed[free]), relaxed[free])
+    used = whole.activity(point)
+    with_rows = len(odd.program.columns) - len(prices.free)
     cuts = odd.first_column[np.searchsorted(odd.first_column, np.arange(COLUMNS, with_rows, COLUMNS))]
     for columns in np.split(odd.program.columns[:with_rows], np.unique(cuts[cuts < with_rows])):
-        program = at_prices.part(columns, at=point, keep=shared | rows)
-        program = _eased(program, shared)
-        try:
-            found = solve_part(program, prices.left_s())[1]
-        except NoPlanError:  # others have what it needs: it gets it all the same, and rows are mended later
-            program = at_prices.part(columns, at=point, keep=rows)
-            found = solve_part(program, prices.left_s())[1]
+        program = _eased(at_prices.part(columns, at=point, keep=shared | rows, used=used), shared)
+        found = _with_few(program, prices.left_s()) if few else None
+        if found is None:
+            try:
+                found = solve_part(program, prices.left_s())[1]
+            except NoPlanError:  # others have what it needs: it gets it all the same, and rows are mended later
+                program = at_prices.part(columns, at=point, keep=rows, used=used)
+                found = solve_part(program, prices.left_s())[1]
         if np.isfinite(found).all():
-            point[program.columns] = program.exact(found)
+            point[columns] = program.exact(found)
+            whole.add_use(used, columns, point[columns])
     return point[odd.program.columns]
+
+
+def _paid(linear: LinearModel, problem: Problem, price: Floats) -> Floats:
+    """Per column: what it pays for the shared rows at somewhat less than their prices."""
+    odd, paid = the_odd(problem), np.zeros(linear.n_cols)
+    weight = np.where(must_rise(problem.shared), 1.0, AT_PRICES) * price
+    np.add.at(paid, odd.program.columns[odd.use_column], odd.use * weight[odd.use_row])
+    return paid
+
+
+def _with_few(program: Program, time_limit_s: float) -> Floats | None:
+    """Values of the program with only those columns free that may be in a best point of its linear relaxation.
+
+    None if there are none, and the rest is needed.
+    """
+    engine = program.highs(mixed=False)
+    engine.run()
+    solution = engine.getSolution()
+    if engine.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    some = np.flatnonzero((np.array(solution.col_value) > KEEPS) | (np.array(solution.col_dual) <= KEEPS))
+    values = program.lower.copy()
+    try:
+        values[some] = solve_part(program.part(some, at=program.lower), time_limit_s)[1] if len(some) else 0.0
+    except NoPlanError:
+        return None
+    holds = np.isfinite(values).all() and not program.broken(values, program.row_lower, program.row_upper).any()
+    return values if holds else None
 
 
 def _eased(program: Program, shared: Flags) -> Program:
@@ -100,6 +129,18 @@ def _eased(program: Program, shared: Flags) -> Program:
         row_lower=np.where(about, np.minimum(program.row_lower, 0.0), program.row_lower),
         row_upper=np.where(about, np.maximum(program.row_upper, 0.0), program.row_upper),
     )
+
+
+@dataclass(frozen=True)
+class Held:
+    """The plan at hand: its point of the matrix, what that uses of each row, how many own rows of odd blocks it breaks,
+    and what it is worth less what it breaks.
+    """
+
+    point: Floats
+    used: Floats
+    broken: int
+    merit: float
 
 
 class MixedSettler(Settler):
@@ -122,25 +163,34 @@ class MixedSettler(Settler):
         if problem.odd is not None:
             free = problem.odd.first_column[:-1][np.diff(problem.odd.first_row) == 0]
             gives = np.concatenate([gives, problem.odd.program.columns[free]])
-        self.gives = np.zeros(linear.n_cols, dtype=bool)
-        self.gives[gives] = True
+        self.gives = np.unique(gives)
+        """columns that make room for others"""
+        self.rows_of_gives = self.program.rows_of(self.gives)
+        self.entries_of_gives = np.repeat(self.gives, np.diff(self.program.start)[self.gives])
+        self.own = np.zeros(linear.n_rows, dtype=bool)
+        """own rows of odd blocks"""
+        if problem.odd is not None:
+            self.own[problem.odd.program.rows] = True
+        self.held: Held | None = None
 
     def sweeps(self) -> Iterator[tuple[Flags, list[Ints]]]:
         """As in `Settler`; the columns of odd blocks that no known plan uses join after the first sweep.
 
         Programs grow as long as they are easy: batches differ much in how hard their odd blocks are.
         """
-        for number, sweep in enumerate(super().sweeps()):
-            self.every, self.spent_s = number > 0, []
+        for sweep in super().sweeps():
+            self.spent_s = []
             yield sweep
+            self.every = True
             usual = float(np.mean(self.spent_s)) if self.spent_s else HARD_S
             self.columns = self.columns * 2 if usual < EASY_S else self.columns // 2 if usual > HARD_S else self.columns
             self.columns = max(self.columns, COLUMNS)
 
     def parts(self, allowed: Flags, size: int) -> list[Ints]:
-        """All blocks of both kinds, those together that share rows."""
+        """All blocks of both kinds, those together that share rows; first those of rows that must hold and do not."""
         blocks, rows = self.problem.blocks, len(self.problem.shared.rhs)
         rank = self.random.permutation(rows)
+        rank[short_of(self.improver.problem, self.improver.state) > KEEPS] -= rows
         place = np.full(blocks.n_blocks, rows, dtype=np.int64)
         np.minimum.at(place, self.block_of_arc[blocks.arc_of_use], rank[blocks.arc_use["row"]])
         weight = (np.bincount(self.block_of_door[allowed], minlength=blocks.n_blocks) + 1.0) / size
@@ -151,7 +201,7 @@ class MixedSettler(Settler):
             of_odd = np.full(count, rows, dtype=np.int64)
             np.minimum.at(of_odd, odd.block[odd.use_column], rank[odd.use_row])
             place = np.concatenate([place, of_odd])
-            weight = np.concatenate([weight, np.diff(odd.first_column) / self.columns])
+            weight = np.concatenate([weight, np.bincount(odd.block[self._free()], minlength=count) / self.columns])
         order = np.argsort(place, kind="stable")
         total = np.cumsum(weight[order])
         if not len(total) or not total[-1]:
@@ -160,33 +210,64 @@ class MixedSettler(Settler):
 
     def better(self, part: Ints, allowed: Flags, threads: int, time_limit_s: float) -> float:
         """Solve the program of some blocks, all others as they are; keep what is better. Returns nominal seconds."""
-        point = columns_of(self.improver.problem, self.improver.state, len(self.program.columns))
-        program = replace(self.program, values=point).part(self._columns(part, allowed))
+        held = self.held = self.held or self._hold(self.improver.problem, self.improver.state)
+        program = self.program.part(self._columns(part, allowed), at=held.point, used=held.used)
         values, iterations = bettered(with_overruns(program, self.dear), threads, PATIENCE * time_limit_s)
         work_s = NONZERO_S * len(program.value) + ITERATION_S * iterations
         self.spent_s.append(work_s)
         if values is not None:
-            point[program.columns] = program.exact(values[: len(program.columns)])
-            self.adopt(point)
+            chosen, point = program.exact(values[: len(program.columns)]), held.point.copy()
+            point[program.columns] = chosen
+            broken = held.broken + self._broken_own(program, chosen) - self._broken_own(program, program.values)
+            self._take(point, held, broken)
         return work_s
 
     def adopt(self, point: Floats) -> bool:
         """Take the plan of a point of the matrix if it keeps the rules of blocks and is better than the one at hand."""
+        held = self._hold(self.improver.problem, self.improver.state)
+        return self._take(point, held, None)
+
+    def _hold(self, problem: Problem, state: State) -> Held:
+        """A plan, looked at as a whole."""
+        point, broken = columns_of(problem, state, len(self.program.columns)), broken_odd(problem)
+        return Held(point, self.program.activity(point), broken, self._merit(problem, state, broken))
+
+    def _take(self, point: Floats, held: Held, broken: int | None) -> bool:
+        """`adopt` in place of the plan ``held``; ``broken`` as there, of the point, where that is known."""
         left = self.problem
-        if self.problem.odd is not None:
-            left = leave(self.problem, point[self.problem.odd.program.columns])
+        if left.odd is not None:
+            left = leave(left, point[left.odd.program.columns])
         found = empty_like(left, self.improver.state, point)
         if not rebuild(left.blocks, found, self.improver.guide):
             return False
-        if self._merit(left, found) <= self._merit(self.improver.problem, self.improver.state):
+        broken = broken_odd(left) if broken is None else broken
+        merit = self._merit(left, found, broken)
+        if merit <= held.merit:
             return False
         self.improver.problem, self.improver.state = left, found
+        taken = columns_of(left, found, len(point))
+        changed = np.flatnonzero(taken != held.point)
+        self.program.add_use(held.used, changed, (taken - held.point)[changed])
+        self.held = Held(taken, held.used, broken, merit)
         return True
 
-    def _merit(self, problem: Problem, state: State) -> float:
-        short = np.maximum(-state.slack - problem.shared.soft_cap, 0.0)
-        broken = self.dear * (float(short[short > KEEPS].sum()) + broken_odd(problem))
-        return value_of(problem, state) - broken
+    def _free(self) -> Flags:
+        """Odd columns that programs may change: until all have been looked at, those that some known plan uses."""
+        program, values = the_odd(self.problem).program, self.improver.problem.odd_values
+        if self.every or self.met is None or values is None:
+            return np.ones(len(program.columns), dtype=bool)
+        free: Flags = self.met | (values != 0) | ~program.integral
+        return free
+
+    def _merit(self, problem: Problem, state: State, broken: int) -> float:
+        short = short_of(problem, state)
+        return value_of(problem, state) - self.dear * (float(short[short > KEEPS].sum()) + broken)
+
+    def _broken_own(self, program: Program, values: Floats) -> int:
+        """How many own rows of odd blocks these values of a program break."""
+        return int(
+            np.count_nonzero(program.broken(values, program.row_lower, program.row_upper) & self.own[program.rows])
+        )
 
     def _columns(self, part: Ints, allowed: Flags) -> Ints:
         found = [super()._columns(part[part < self.n_simple], allowed)]
@@ -194,16 +275,17 @@ class MixedSettler(Settler):
             odd = self.problem.odd
             mine = np.zeros(len(odd.first_column) - 1, dtype=bool)
             mine[part[part >= self.n_simple] - self.n_simple] = True
-            chosen = mine[odd.block]
-            if not self.every and self.met is not None and self.improver.problem.odd_values is not None:
-                chosen &= self.met | (self.improver.problem.odd_values != 0) | ~odd.program.integral
-            found.append(odd.program.columns[chosen])
+            found.append(odd.program.columns[mine[odd.block] & self._free()])
         columns = np.unique(np.concatenate(found))
         touched = np.zeros(len(self.program.rows), dtype=bool)
         touched[self.program.rows_of(columns)] = True
-        joins = np.zeros(len(self.program.columns), dtype=bool)
-        joins[self.program.entry_column[touched[self.program.row]]] = True
-        return np.union1d(columns, np.flatnonzero(joins & self.gives))
+        return np.union1d(columns, self.entries_of_gives[touched[self.rows_of_gives]])
+
+
+def short_of(problem: Problem, state: State) -> Floats:
+    """By how much the plan breaks each shared row that must hold."""
+    short: Floats = np.maximum(-state.slack - problem.shared.soft_cap, 0.0)
+    return short
 
 
 def empty_like(problem: Problem, old: State, point: Floats) -> State:

@@ -26,8 +26,11 @@ ODD_COLUMNS_PER_SECOND = 4_000
 FEWEST_SOLVES = 2
 RELAXED_PASSES, RELAXED_SOLVES = 40, 1
 """Most passes from the prices of the linear relaxation, and solves of odd blocks in them: little is left to find."""
-RELAXED_PER_SECOND = 100_000
-"""Nominal speed of that relaxation, in nonzeros of the matrix a second."""
+RELAXED_PER_SECOND, MOST_RELAXED = 100_000, 1_000_000
+"""Nominal speed of that relaxation, in nonzeros of the matrix a second; the most nonzeros with which it is worth it."""
+NEARLY_S, NEARLY_SHARE = 5e-9, 0.3
+"""Where odd blocks are dear, nominal seconds that an iteration of a first-order method has for a nonzero; its share."""
+FEWEST_NEARLY, MOST_NEARLY = 200, 4_000
 TIGHT_SHARE, TIGHT_COST, PASSES_BEFORE = 0.2, 1.5, 100
 """Share of the time in which covers are sought and priced; what a pass costs with them, in passes without; how many of
 these are enough before.
@@ -67,22 +70,28 @@ class Work:
         return replace(self, tight=self.tight - unused, search_s=self.search_s + unused * self.tight_s)
 
     @classmethod
-    def of(cls, problem: Problem, time_limit_s: float, threads: int, *, covers: bool, relaxed: int = 0) -> Work:
+    def of(
+        cls, problem: Problem, time_limit_s: float, threads: int, *, covers: bool, relaxed_s: float = 0.0,
+        dear: bool = False,
+    ) -> Work:  # fmt: skip
         """What fits into the time at the nominal speeds; the clock only ends what is far slower.
 
-        ``relaxed``: nonzeros of the linear relaxation that prices begin from, if they do.
+        ``relaxed_s``: nominal seconds of the linear relaxation that prices begin from, if they do. Where odd blocks are
+        too ``dear`` to be solved at prices, those of the relaxation stay, and all else is exact programs.
         """
         blocks = problem.blocks
         arcs = max(len(blocks.arc) - 1, 1)
         a_pass = max(pass_seconds(blocks), ARC_S) / threads
         passes = int(np.clip(PASS_SHARE * time_limit_s / a_pass, FEWEST_PASSES, MOST_PASSES))
         passes = min(passes, PASSES_BEFORE) if covers else passes
-        passes = min(passes, RELAXED_PASSES) if relaxed else passes
-        solves, spent = passes, passes * a_pass + relaxed / RELAXED_PER_SECOND
+        passes = min(passes, RELAXED_PASSES) if relaxed_s else passes
+        if dear:
+            return cls(0, 1, 0, 0.0, time_limit_s - relaxed_s, 1.0, exact_share=1.0)
+        solves, spent = passes, passes * a_pass + relaxed_s
         if problem.odd is not None:
             a_solve = len(problem.odd.program.columns) / (ODD_COLUMNS_PER_SECOND * threads)
             solves = int(np.clip(PASS_SHARE * time_limit_s / a_solve, FEWEST_SOLVES, passes))
-            solves = min(solves, RELAXED_SOLVES) if relaxed else solves
+            solves = min(solves, RELAXED_SOLVES) if relaxed_s else solves
             spent += solves * a_solve
         tight_s = TIGHT_COST * a_pass
         tight = min(int(TIGHT_SHARE * time_limit_s / tight_s), MOST_TIGHT) if covers else 0
@@ -98,3 +107,18 @@ def pass_seconds(blocks: Blocks) -> float:
     steps = line["need"] // np.maximum(blocks.arc["step"][line["arc"]], 1)
     states = np.exp(np.bincount(blocks.block_of_line, np.log(np.minimum(steps, MOST_STATES) + 1.0), blocks.n_blocks))
     return float(blocks.arcs_of_block @ (ARC_S + CELL_S * np.minimum(states, MOST_STATES)))
+
+
+def odd_is_dear(problem: Problem, columns: int, nonzeros: int, time_limit_s: float, threads: int) -> bool:
+    """Whether a large matrix is mostly odd blocks, too many to solve them a few times in the share that prices get."""
+    if problem.odd is None or nonzeros <= MOST_RELAXED:
+        return False
+    odd = len(problem.odd.program.columns)
+    return odd > columns / 2 and FEWEST_SOLVES * odd / (ODD_COLUMNS_PER_SECOND * threads) > PASS_SHARE * time_limit_s
+
+
+def nearly(nonzeros: int, time_limit_s: float) -> tuple[int, float]:
+    """Iterations of a first-order method on the linear relaxation, and the nominal seconds that they take."""
+    an_iteration_s = NEARLY_S * nonzeros
+    iterations = int(np.clip(NEARLY_SHARE * time_limit_s / an_iteration_s, FEWEST_NEARLY, MOST_NEARLY))
+    return iterations, iterations * an_iteration_s

@@ -20,7 +20,7 @@ from optimizer.solution.covers import covered
 from optimizer.solution.extract import plan_from_values
 from optimizer.solution.metrics import objective_value
 from optimizer.solution.prices import price_plan
-from tests.engines.decompose.orders import Matrix, random_orders
+from tests.engines.decompose.orders import Deaf, Matrix, random_orders
 
 WORK = SolveOptions(time_limit_s=3.0, gap=0.0, threads=2, seed=1)
 
@@ -57,15 +57,6 @@ def test_its_prices_give_its_bound_in_exact_arithmetic(model: Model) -> None:
     assert exact is not None
     assert float(exact) == pytest.approx(found.best_bound, rel=1e-6)
     assert 0 <= found.best_bound / found.objective - 1 < 0.03
-
-
-class Deaf:
-    """A reporter whom nobody hears."""
-
-    def incumbent(self, values: np.ndarray, bound: float, proof: dict[str, np.ndarray]) -> None: ...
-    def progress(self, value: float, bound: float) -> None: ...
-    def stopped(self) -> bool:
-        return False
 
 
 def test_the_same_work_gives_the_same_plan_however_fast_the_machine(model: Model, tmp_path: Path) -> None:

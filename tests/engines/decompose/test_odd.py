@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from optimizer.engines.adapter import roles
-from optimizer.engines.base import OWN, SolveServer
+from optimizer.engines.adapter import Request, roles
+from optimizer.engines.base import OWN, SolveServer, solve
+from optimizer.engines.decompose import engine, small, work
 from optimizer.engines.decompose.dual import Evaluator
 from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.result import SolveOptions
 from optimizer.model.linear_model import Block, LinearModel
-from tests.engines.decompose.orders import random_orders
+from tests.engines.decompose.orders import Deaf, random_orders
 
 
 def with_odd_rows(linear: LinearModel, seed: int, share: float = 0.4) -> LinearModel:
@@ -74,6 +77,39 @@ def test_values_and_bounds_enclose_the_optimum_with_blocks_of_both_kinds() -> No
             assert found.objective <= best.objective + 1e-6 <= found.best_bound + 2e-6
             reached.append(found.objective / best.objective)
     assert np.mean(reached) > 0.995
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_relaxed_odd_blocks_bound_from_above_too(seed: int) -> None:
+    mixed = read_problem(linear := with_odd_rows(random_orders(seed, 30), seed), roles(linear))
+    price = np.random.default_rng(seed).random(len(mixed.shared.rhs)) * 3
+    with ThreadPoolExecutor(2) as pool:
+        whole, relaxed = (Evaluator(mixed, pool, 2, whole=way)(price).bound for way in (True, False))
+    assert whole - 1e-6 <= relaxed <= 1.1 * whole
+
+
+def test_a_batch_of_too_many_odd_blocks_is_planned_from_a_rough_relaxation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Prices of a first-order method, odd blocks relaxed, plans of few columns: all that large batches get."""
+    for module in (work, small):
+        monkeypatch.setattr(module, "MOST_RELAXED", 0)
+    monkeypatch.setattr(work, "ODD_COLUMNS_PER_SECOND", 1e-3)
+    monkeypatch.setattr(engine, "small_parts", lambda linear, most: [])
+    monkeypatch.setattr(engine, "WHOLE", 0)  # nor does HiGHS get all of it
+    reached = []
+    for seed in range(6):
+        linear = with_odd_rows(random_orders(200 + seed, 40), seed, share=0.9)
+        best = solve(linear, "highs", SolveOptions(gap=0.0))
+        options = SolveOptions(time_limit_s=1.0, gap=0.0, threads=2)
+        request = Request(options, tmp_path, deadline=time.monotonic() + 3_600, role=roles(linear))
+        found = engine.solve(linear, request, Deaf())
+        assert found.values is not None
+        value = linear.offset + float(linear.objective @ found.values)
+        assert value <= best.objective + 1e-6 <= found.bound + 2e-6
+        assert found.stats["passes"] == 0
+        reached.append(value / best.objective)
+    assert np.mean(reached) > 0.98
 
 
 def test_a_plan_to_start_from_is_never_lost() -> None:
