@@ -46,6 +46,8 @@ WARM_TURNS, WARM_MOVES, WARM_OPENERS, WARM_HEAT = 5, 0.01, 0.05, 0.02
 """How often moves and exact programs take turns from an earlier plan, their shares of the work, and the temperature.
 With 1 % of the data changed, a third of the time that many moves and then many programs took.
 """
+WARM_TIGHT = 200
+"""Passes with covers there, once the prices have followed the data and the plan the prices: moves alone stop short."""
 FEWEST_TIGHT, WORTHWHILE, COVERS_CLOSE = 60, 1e-4, 0.005
 """Fewest passes with covers; the share of the bound that half of them must have closed, and that all may close."""
 WIDE = 0.015
@@ -161,27 +163,27 @@ class Run:
         self._begin_from(values)
         if self.is_wide:
             self._take_turns()
-        if not self._ended() and self._is_near():
-            self._tighten(FEWEST_TIGHT)
         if not self._ended():
             for found in ascend(self.evaluator, self.ascent, WARM_PASSES, self._ended, first_rate=WARM_RATE):
                 self.reporter.progress(self.value, found.bound)
             self._begin_from(values if self.values is None else self.values)
-            self._take_turns()
+            self._take_turns(covers=not self.is_wide)
         self.log.append(f"begun from an earlier run: value {self.value!r}, bound {self.bound!r}")
         if not self._ended():  # it is not enough: begin again, and keep what there is
             self.ascent = Ascent.begin(self.evaluator, self.ascent.best_price)
         return self._ended()
 
-    def _take_turns(self) -> None:
-        """Moves and exact programs by turns, little of each, until the gap is closed."""
-        for _ in range(WARM_TURNS):
+    def _take_turns(self, *, covers: bool = False) -> None:
+        """Moves and exact programs by turns, little of each, until the gap is closed; covers after the first."""
+        for turn in range(WARM_TURNS):
             rounds = self.improver.rounds(int(WARM_MOVES * self.work.moves), lambda: self.left_s, WARM_HEAT)
             while not self._ended() and next(rounds, 0):
                 self._keep()
             if self._ended():
                 return
             self._settle(WARM_OPENERS)
+            if covers and turn == 0 and not self._ended() and self._is_near():
+                self._tighten(WARM_TIGHT)
 
     def _begin_from(self, values: Floats) -> None:
         self.improver.begin_from(self.ascent.best_price, self.ascent.best.block, values)

@@ -14,6 +14,7 @@ from optimizer.engines.adapter import roles
 from optimizer.engines.base import OWN, SolveServer
 from optimizer.engines.decompose.begin import shared_prices
 from optimizer.engines.decompose.dual import Evaluator, clearing_prices
+from optimizer.engines.decompose.engine import WARM_PASSES, WARM_TIGHT
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.plan import broken_rows, columns_of, row_prices, value_of
 from optimizer.engines.decompose.read import read_problem
@@ -79,4 +80,22 @@ def test_a_small_change_is_solved_without_beginning_anew() -> None:
     assert warm.best_bound >= cold.objective
     assert warm.stats["passes"] < cold.stats["passes"] / 2
     assert warm.stats["moves"] < cold.stats["moves"] / 3
+    assert "begun from an earlier run" in warm.log_tail
+
+
+def test_covers_close_what_turns_of_the_search_leave() -> None:
+    """On fragmented stock, from an earlier run: one turn, then covers, in place of turns that find nothing more."""
+    tables, scenario = make_batch(Size(1_000, warehouses=5, products=180, zones=20), 0)
+    stock = tables.stock["on_hand_qty"].copy()
+    stock[np.flatnonzero(stock >= 8)[:9]] -= 2
+    changed = tables.replace(stock=replace(tables.stock, columns={**tables.stock.columns, "on_hand_qty": stock}))
+    old, new = (build_model(each, scenario).linear for each in (tables, changed))
+    assert len(old.col_upper) == len(new.col_upper)
+    options = replace(WORK, time_limit_s=30.0, gap=0.0055)
+    with SolveServer(OWN, threads=1) as server:
+        before = server.solve(old, options)
+        warm = server.solve(new, replace(options, start=before.values, row_prices=before.row_prices))
+    assert warm.termination.reason == "OPTIMAL"
+    assert len(warm.covers["cover_row"])
+    assert warm.stats["passes"] <= WARM_PASSES + WARM_TIGHT
     assert "begun from an earlier run" in warm.log_tail
