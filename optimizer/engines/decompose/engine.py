@@ -339,8 +339,7 @@ class Run:
             return
         self.constructed_at = price
         if self.evaluator.odd is not None:
-            odd = construct_odd(self.linear, left, self.evaluator.odd, price, self.relaxed, few=self.is_dear)
-            left = leave(left, odd)
+            left = leave(left, construct_odd(self.linear, left, self.evaluator.odd, price, self.relaxed))
             self.improver = Improver(left, self.pool, self.threads, self.request.options.seed)
         self.improver.construct(price, self.ascent.best.block)
         if self.values is not None and self.request.options.start is not None:

@@ -26,8 +26,8 @@ GROUP = 60
 NODES = 400
 """Branchings in one program; beyond, its bound is what it has shown by then."""
 LEAST_S = 0.01
-KNOWN, FEW_KNOWN = 24, 4
-"""Plans of each block that are kept; where there are so many columns that they are only relaxed."""
+KNOWN = 24
+"""Plans of each block that are kept."""
 MEETS = 1e-3
 """Value of a column from which on a plan uses it, or that of a relaxation does."""
 _INFEASIBLE = highspy.HighsModelStatus.kInfeasible
@@ -129,9 +129,7 @@ class OddPrices:
     def solve(self, price: Floats) -> Found:
         """A bound; plans may be in parts of columns where relaxed. Raises `NoPlanError` where a block has no plan."""
         odd = self.odd
-        objective = odd.program.objective - np.bincount(
-            odd.use_column, odd.use * price[odd.use_row], minlength=len(odd.program.columns)
-        )
+        objective = odd.program.objective - odd.paid(price)
         values = np.full(len(objective), np.nan)
         values[self.free] = np.where(
             objective[self.free] > 0, odd.program.upper[self.free], odd.program.lower[self.free]
@@ -140,7 +138,7 @@ class OddPrices:
 
         def work(part: tuple[slice, slice]) -> float:
             program = cut_out(odd.program, *part, objective)
-            most, values[part[0]] = solve_part(program, self.left_s()) if self.whole else relax_part(program)
+            most, values[part[0]] = solve_part(program, self.left_s()) if self.whole else bound_part(program)
             return most
 
         bound += sum(self.pool.map(work, self.parts))
@@ -173,7 +171,7 @@ class OddPrices:
             odd.use_row[kept],
             used[kept],
         )
-        self.known = [*self.known[1 - (KNOWN if self.whole else FEW_KNOWN) :], plans]
+        self.known = [*self.known[1 - KNOWN :], plans]
 
 
 def _parts(odd: Odd) -> Iterator[tuple[slice, slice]]:
@@ -224,13 +222,31 @@ def solve_part(program: Program, time_limit_s: float) -> tuple[float, Floats]:
     return bound, values
 
 
-def relax_part(program: Program) -> tuple[float, Floats]:
-    """(upper bound, values) of the linear relaxation of one program."""
+def bound_part(program: Program) -> tuple[float, Floats]:
+    """`solve_part` by the linear relaxation: a looser bound, and values that may be parts of units."""
+    found = relax_part(program)
+    if found is None:
+        most = np.maximum(program.objective * program.lower, program.objective * program.upper)
+        return float(most.sum()), np.full(len(program.columns), np.nan)
+    return found.most, found.values
+
+
+class Relaxed(NamedTuple):
+    """The best point of a linear relaxation: its money, its values, and what a unit more of each column would lose."""
+
+    most: float
+    values: Floats
+    loses: Floats
+
+
+def relax_part(program: Program) -> Relaxed | None:
+    """The linear relaxation of one program; None if it is not solved. Raises `NoPlanError` where it has no point."""
     highs = program.highs(mixed=False)
     highs.run()
     if highs.getModelStatus() == _INFEASIBLE:
         raise NoPlanError
     if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        most = np.maximum(program.objective * program.lower, program.objective * program.upper)
-        return float(most.sum()), np.full(len(program.columns), np.nan)
-    return -highs.getInfo().objective_function_value, np.array(highs.getSolution().col_value)
+        return None
+    solution = highs.getSolution()
+    most = -highs.getInfo().objective_function_value
+    return Relaxed(most, np.array(solution.col_value), np.array(solution.col_dual))

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import highspy
 import numpy as np
 
 from optimizer.engines.decompose.exact import Settler, bettered
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.moves import State, rebuild
-from optimizer.engines.decompose.odd import OddPrices, solve_part
+from optimizer.engines.decompose.odd import OddPrices, relax_part, solve_part
 from optimizer.engines.decompose.plan import broken_odd, columns_of, value_of
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, NoPlanError, Odd, Problem, movable, must_rise
 from optimizer.engines.resolve_matrix import Program
@@ -58,21 +57,21 @@ def the_odd(problem: Problem) -> Odd:
     return problem.odd
 
 
-def construct_odd(
-    linear: LinearModel, problem: Problem, prices: OddPrices, price: Floats, relaxed: Floats, *, few: bool
-) -> Floats:
+def construct_odd(linear: LinearModel, problem: Problem, prices: OddPrices, price: Floats, relaxed: Floats) -> Floats:
     """Values of all odd columns: one program after the other at the prices, with what the rows have left.
 
-    ``relaxed``: values of all columns in the linear relaxation; those that no own row holds keep them, rounded. With
-    ``few`` only columns that a best point of a program's relaxation may use are free, which takes a third of the time.
-    Rows that must rise, and programs that find no room, leave the plan short of what it must keep; exact programs then
-    mend it.
+    ``relaxed``: values of all columns in the linear relaxation; those that no own row holds keep them, rounded. Where
+    blocks are only relaxed at prices, only columns that a best point of a program's relaxation may use are free, which
+    takes a third of the time. Rows that must rise, and programs that find no room, leave the plan short of what it must
+    keep; exact programs then mend it.
     """
     odd = the_odd(problem)
     whole = Program.of({**linear.arrays, "values": np.zeros(linear.n_cols)})
     shared, rows = np.zeros((2, linear.n_rows), dtype=bool)
     shared[problem.shared.row], rows[odd.program.rows] = True, True
-    at_prices = replace(whole, objective=whole.objective - _paid(linear, problem, price))
+    paid = np.zeros(linear.n_cols)
+    paid[odd.program.columns] = odd.paid(np.where(must_rise(problem.shared), 1.0, AT_PRICES) * price)
+    at_prices = replace(whole, objective=whole.objective - paid)
     point, free = np.zeros(linear.n_cols), odd.program.columns[prices.free]
     point[free] = np.where(linear.integral[free], np.rint(relaxed[free]), relaxed[free])
     used = whole.activity(point)
@@ -80,7 +79,7 @@ def construct_odd(
     cuts = odd.first_column[np.searchsorted(odd.first_column, np.arange(COLUMNS, with_rows, COLUMNS))]
     for columns in np.split(odd.program.columns[:with_rows], np.unique(cuts[cuts < with_rows])):
         program = _eased(at_prices.part(columns, at=point, keep=shared | rows, used=used), shared)
-        found = _with_few(program, prices.left_s()) if few else None
+        found = _with_few(program, prices.left_s()) if not prices.whole else None
         if found is None:
             try:
                 found = solve_part(program, prices.left_s())[1]
@@ -93,27 +92,17 @@ def construct_odd(
     return point[odd.program.columns]
 
 
-def _paid(linear: LinearModel, problem: Problem, price: Floats) -> Floats:
-    """Per column: what it pays for the shared rows at somewhat less than their prices."""
-    odd, paid = the_odd(problem), np.zeros(linear.n_cols)
-    weight = np.where(must_rise(problem.shared), 1.0, AT_PRICES) * price
-    np.add.at(paid, odd.program.columns[odd.use_column], odd.use * weight[odd.use_row])
-    return paid
-
-
 def _with_few(program: Program, time_limit_s: float) -> Floats | None:
     """Values of the program with only those columns free that may be in a best point of its linear relaxation.
 
     None if there are none, and the rest is needed.
     """
-    engine = program.highs(mixed=False)
-    engine.run()
-    solution = engine.getSolution()
-    if engine.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        return None
-    some = np.flatnonzero((np.array(solution.col_value) > KEEPS) | (np.array(solution.col_dual) <= KEEPS))
     values = program.lower.copy()
     try:
+        relaxed = relax_part(program)
+        if relaxed is None:
+            return None
+        some = np.flatnonzero((relaxed.values > KEEPS) | (relaxed.loses <= KEEPS))
         values[some] = solve_part(program.part(some, at=program.lower), time_limit_s)[1] if len(some) else 0.0
     except NoPlanError:
         return None

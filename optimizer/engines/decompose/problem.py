@@ -127,6 +127,11 @@ class Odd(NamedTuple):
         """The block of each column."""
         return np.repeat(np.arange(len(self.first_column) - 1), np.diff(self.first_column))
 
+    def paid(self, price: Floats) -> Floats:
+        """What a unit of each column pays for the shared rows at these prices."""
+        used = self.use * price[self.use_row]
+        return np.bincount(self.use_column, used, minlength=len(self.program.columns)).astype(np.float64, copy=False)
+
 
 class Problem(NamedTuple):
     """Blocks and shared rows, and where their parts stand in the matrix."""

@@ -79,14 +79,15 @@ class Work:
         ``relaxed_s``: nominal seconds of the linear relaxation that prices begin from, if they do. Where odd blocks are
         too ``dear`` to be solved at prices, those of the relaxation stay, and all else is exact programs.
         """
+        if dear:
+            search_s = time_limit_s - relaxed_s
+            return cls(passes=0, solves=1, tight=0, tight_s=0.0, search_s=search_s, move_s=1.0, exact_share=1.0)
         blocks = problem.blocks
         arcs = max(len(blocks.arc) - 1, 1)
         a_pass = max(pass_seconds(blocks), ARC_S) / threads
         passes = int(np.clip(PASS_SHARE * time_limit_s / a_pass, FEWEST_PASSES, MOST_PASSES))
         passes = min(passes, PASSES_BEFORE) if covers else passes
         passes = min(passes, RELAXED_PASSES) if relaxed_s else passes
-        if dear:
-            return cls(0, 1, 0, 0.0, time_limit_s - relaxed_s, 1.0, exact_share=1.0)
         solves, spent = passes, passes * a_pass + relaxed_s
         if problem.odd is not None:
             a_solve = len(problem.odd.program.columns) / (ODD_COLUMNS_PER_SECOND * threads)
