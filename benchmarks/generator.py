@@ -4,8 +4,9 @@
 scenario that ``allot solve`` reads.
 
 All are the recipe of `benchmarks.instances`: stock for 85 % of the demand spread by Dirichlet(1) over all warehouses,
-joint shipments. In fragmented ones a stock row that has any has about 4 units, in deep ones at least 40. `FACTORS` are
-the levels at which one property at a time is varied.
+joint shipments. In fragmented ones a stock row that has any has about 4 units in the mean; in deep ones 40 or more, and
+half of the rows fewer than 20; in deeper ones every row has at least 40, and in the mean 40 times the quantity of a
+line. `FACTORS` are the levels at which one property at a time is varied.
 """
 
 from __future__ import annotations
@@ -34,10 +35,13 @@ INSTANCES: dict[str, Size] = {
     "1k-fragmented": Size(1_000, warehouses=5, products=180, zones=20),
     "10k-fragmented": Size(10_000, warehouses=10, products=1_000),
     "10k-deep": Size(10_000, warehouses=10, products=55),
+    "10k-deeper": Size(10_000, warehouses=10, products=21, least_row=40),
     "100k-fragmented": Size(100_000, warehouses=20, products=5_000, zones=100),
     "100k-deep": Size(100_000, warehouses=20, products=290, zones=100),
+    "100k-deeper": Size(100_000, warehouses=20, products=115, zones=100, least_row=40),
     "1m-fragmented": Size(1_000_000, warehouses=50, products=20_000, zones=200),
     "1m-deep": Size(1_000_000, warehouses=50, products=1_150, zones=200),
+    "1m-deeper": Size(1_000_000, warehouses=50, products=480, zones=200, least_row=40),
 }
 
 FACTORS: dict[str, tuple[float, ...]] = {
@@ -75,7 +79,9 @@ def figures(tables: Tables) -> dict[str, float]:
         "products": len(tables.products),
         "stock_rows": len(held),
         "units_per_row": float(held.mean()) if len(held) else 0.0,
+        "least_units_per_row": float(held.min()) if len(held) else 0.0,
         "median_units_per_row": float(np.median(held)) if len(held) else 0.0,
+        "units_per_line": float(qty.mean()),
         "scarcity": float(on_hand.sum() / qty.sum()),
         "charge_over_margin": float(tables.lanes["fixed_cost"].floats().mean() / _mean_margin(tables)),
         "contract_share": float(qty[promised[tables.order_customer][tables.line_order]].sum() / qty.sum()),

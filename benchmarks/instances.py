@@ -47,6 +47,8 @@ class Size:
     """Mean fixed cost of a shipment over the mean margin of a unit."""
     contract_share: float = 0.0
     """Share of the customers that soft contracts are about: half of them by their tier, the others each by itself."""
+    least_row: int = 0
+    """Units that every stock row holds at least: a product lies at only as many warehouses as leave each that many."""
     capacity: float | None = None
     """What each warehouse may ship, over the smaller of its stock and its share of the demand; None: no limit."""
 
@@ -64,7 +66,12 @@ def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
     line_product = rng.choice(size.products, size.lines, p=zipf(size.products))
     qty = rng.geometric(0.35, size.lines)
     demand = np.bincount(line_product, qty, size.products) * size.scarcity
-    on_hand = np.rint(rng.dirichlet(np.ones(size.warehouses), size.products).T * demand).astype(np.int64).ravel()
+    spread = rng.dirichlet(np.ones(size.warehouses), size.products).T
+    on_hand = (
+        (_deep_rows(spread, demand, size.least_row) if size.least_row else np.rint(spread * demand))
+        .astype(np.int64)
+        .ravel()
+    )
     order_zone = rng.integers(0, size.zones, n_orders)
     product_margin = MARGIN * _around_one(rng, 0.6, size.products)
     margin = product_margin[line_product] * _around_one(rng, 0.2, size.lines)
@@ -96,6 +103,19 @@ def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
         eligibility_warehouse=nothing, pin_line=nothing, pin_warehouse=nothing,
     )  # fmt: skip
     return tables, Scenario(name="generated", as_of=AS_OF, data={})
+
+
+def _deep_rows(spread: Floats, units: Floats, least: int) -> Floats:
+    """The units (products) at the warehouses with the largest shares (warehouses × products), ``least`` each or more.
+
+    Beyond ``least`` they are spread like the shares. A product of fewer units lies at one warehouse.
+    """
+    houses = np.clip(units // least, 1, len(spread))
+    rank = np.argsort(np.argsort(-spread, axis=0, kind="stable"), axis=0)
+    stocked = rank < houses
+    shares = np.where(stocked, spread, 0.0)
+    floor = np.minimum(least, units / houses)
+    return np.where(stocked, np.floor(floor + shares / shares.sum(axis=0) * (units - floor * houses)), 0.0)
 
 
 def _lanes(size: Size, house_ids: Texts, zone_ids: Texts, rng: np.random.Generator) -> tuple[Table, Ints, Ints]:

@@ -23,7 +23,11 @@ def test_stock_is_as_deep_as_the_name_says(name: str) -> None:
     found = figures(instance(name, seed=1)[0])
     assert found["lines"] == INSTANCES[name].lines
     assert math.isclose(found["scarcity"], 0.85, abs_tol=0.02)
-    assert found["units_per_row"] >= 40 if name.endswith("deep") else 3.5 <= found["units_per_row"] <= 4.5
+    if name.endswith("deeper"):  # every row of every product
+        assert found["least_units_per_row"] >= 40
+        assert math.isclose(found["units_per_row"], 40 * found["units_per_line"], rel_tol=0.1)
+    else:
+        assert found["units_per_row"] >= 40 if name.endswith("deep") else 3.5 <= found["units_per_row"] <= 4.5
 
 
 def test_properties_are_as_asked() -> None:
