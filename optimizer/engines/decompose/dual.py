@@ -25,7 +25,12 @@ NODES = 1_000
 """Branchings in one block; beyond, the bound of what was not looked at counts."""
 FEW_NODES, EARLY = 60, 0.5
 """The same in the early part of the ascent, where the bound is far from its best anyhow."""
-FIRST_RATE, LAST_RATE = 0.1, 0.0005
+FIRST_RATE, LAST_RATE, LAST_STEP = 0.06, 0.0005, 0.3
+"""Rates of the first and the last pass; of few passes the last is `LAST_STEP` over their number, if that is more: steps
+that are small too early leave prices where the first, rough ones threw them.
+"""
+NEAR_RATE = 0.003
+"""First rate from the prices of the linear relaxation, which are near the best already."""
 MOMENTUM, MEMORY, TINY = 0.8, 0.98, 1e-12
 NEWEST = 0.1
 """Share of an average of plans that the newest has."""
@@ -251,6 +256,13 @@ class Ascent:
     def begin(cls, evaluator: Evaluator, price: Floats) -> Ascent:
         found = evaluator(price, FEW_NODES)
         return cls(price.copy(), np.zeros_like(price), np.zeros_like(price), price.copy(), found, 0)
+
+
+def rates_of(passes: int, *, near: bool) -> tuple[float, float]:
+    """First and last rate of so many passes, from prices that are ``near`` the best or not."""
+    if near:
+        return NEAR_RATE, LAST_RATE
+    return FIRST_RATE, max(LAST_RATE, min(LAST_STEP / max(passes, 1), FIRST_RATE / 10))
 
 
 def ascend(

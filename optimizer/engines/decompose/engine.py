@@ -21,7 +21,7 @@ from optimizer.engines.adapter import (
     Request,
 )
 from optimizer.engines.decompose.begin import shared_prices
-from optimizer.engines.decompose.dual import FIRST_RATE, Ascent, Evaluator, ascend, clearing_prices
+from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices, rates_of
 from optimizer.engines.decompose.exact import Settler
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.odd_plans import MixedSettler, construct_odd, leave
@@ -54,8 +54,6 @@ WIDE = 0.015
 """A gap that moves close without covers, in general: covers come after them."""
 FIRST_LOOK = 20
 """Passes after which the first plan is made."""
-RELAXED_RATE = 0.003
-"""First rate of the ascent from the prices of the linear relaxation, which are near the best already."""
 WHOLE = 12_000
 """Columns of a matrix with odd blocks that is also given to HiGHS as a whole, from the best plan."""
 FIRST_SHARE, LAST_SHARE = 0.15, 0.5
@@ -326,8 +324,8 @@ class Run:
 
     def _price(self) -> None:
         passes, solves = self.work.passes, self.work.solves
-        rate = RELAXED_RATE if self.relaxed_s else FIRST_RATE
-        for found in ascend(self.evaluator, self.ascent, passes, self._ended, -(-passes // solves), rate):
+        rates = rates_of(passes, near=self.relaxed_s > 0)
+        for found in ascend(self.evaluator, self.ascent, passes, self._ended, -(-passes // solves), *rates):
             self.reporter.progress(self.value, found.bound)
             if self.ascent.passes == FIRST_LOOK and self.problem.odd is None:
                 self._construct()
