@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Positions = NDArray[np.signedinteger[Any]]
+"""Positions of entries, one for each nonzero: four bytes do, and a large matrix has more than a hundred million."""
 
 WHOLE = 1e-6
 """How far from a whole number an engine's answer may be and still mean it."""
@@ -38,7 +40,7 @@ class Program:
     upper: Floats
     integral: Flags
     start: Ints
-    row: Ints
+    row: Positions
     value: Floats
     row_lower: Floats
     row_upper: Floats
@@ -49,7 +51,7 @@ class Program:
         """The whole program from the arrays of a `LinearModel` and its point."""
         indptr, indices = arrays["indptr"], arrays["indices"]
         size = len(arrays["objective"])
-        row = np.repeat(np.arange(len(arrays["row_lower"])), np.diff(indptr))
+        row = np.repeat(np.arange(len(arrays["row_lower"]), dtype=np.int32), np.diff(indptr))
         by_column = np.argsort(indices, kind="stable")
         return cls(
             columns=np.arange(size),
@@ -73,7 +75,7 @@ class Program:
 
         ``used``: what that point uses of each row, where it is known.
         """
-        entry = _slices(self.start[columns], self.start[columns + 1])
+        entry = slices(self.start[columns], self.start[columns + 1])
         count = self.start[columns + 1] - self.start[columns]
         column, row = np.repeat(np.arange(len(columns)), count), self.row[entry]
         if keep is not None:
@@ -103,7 +105,7 @@ class Program:
 
     def add_use(self, used: Floats, columns: Ints, change: Floats) -> None:
         """Add to what is used of each row a change of some columns, in place."""
-        entry = _slices(self.start[columns], self.start[columns + 1])
+        entry = slices(self.start[columns], self.start[columns + 1])
         count = self.start[columns + 1] - self.start[columns]
         np.add.at(used, self.row[entry], self.value[entry] * np.repeat(change, count))
 
@@ -113,20 +115,20 @@ class Program:
         return self.activity(self.values)
 
     @cached_property
-    def _by_row(self) -> tuple[Ints, Ints]:
+    def _by_row(self) -> tuple[Positions, Ints]:
         """Column of every entry, row after row, and where each row begins."""
         order = np.argsort(self.row, kind="stable")
         count = np.bincount(self.row, minlength=len(self.rows))
         return self.entry_column[order], np.concatenate([[0], np.cumsum(count)])
 
-    def columns_of(self, rows: Ints) -> Ints:
+    def columns_of(self, rows: Ints) -> Positions:
         """Column of every entry of the rows, one row after the other."""
         column, start = self._by_row
-        return column[_slices(start[rows], start[rows + 1])]
+        return column[slices(start[rows], start[rows + 1])]
 
-    def rows_of(self, columns: Ints) -> Ints:
+    def rows_of(self, columns: Ints) -> Positions:
         """Row of every entry of the columns, one column after the other."""
-        return self.row[_slices(self.start[columns], self.start[columns + 1])]
+        return self.row[slices(self.start[columns], self.start[columns + 1])]
 
     def touched(self, columns: Flags) -> Flags:
         """Rows that hold any of the columns."""
@@ -139,8 +141,8 @@ class Program:
         return np.where(is_upper, self.row_upper[rows] - used[rows], used[rows] - self.row_lower[rows])
 
     @cached_property
-    def entry_column(self) -> Ints:
-        return np.repeat(np.arange(len(self.columns)), np.diff(self.start))
+    def entry_column(self) -> Positions:
+        return np.repeat(np.arange(len(self.columns), dtype=np.int32), np.diff(self.start))
 
     def activity(self, values: Floats) -> Floats:
         return _sums(self.row, self.value * values[self.entry_column], len(self.rows))
@@ -227,13 +229,13 @@ class Program:
         return engine
 
 
-def _sums(place: Ints, amount: Floats, size: int) -> Floats:
+def _sums(place: Positions, amount: Floats, size: int) -> Floats:
     return np.bincount(place, amount, minlength=size).astype(
         np.float64
     )  # without any entry bincount counts in integers
 
 
-def _slices(start: Ints, stop: Ints) -> Ints:
+def slices(start: Ints, stop: Ints) -> Ints:
     """start[0], …, stop[0] − 1, start[1], …: all positions of several runs."""
     count = stop - start
     first = np.cumsum(count) - count

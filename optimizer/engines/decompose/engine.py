@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import version
 
 import highspy
@@ -24,22 +25,19 @@ from optimizer.engines.decompose.begin import shared_prices
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices, rates_of
 from optimizer.engines.decompose.exact import Settler
 from optimizer.engines.decompose.improve import Improver
-from optimizer.engines.decompose.odd_plans import MixedSettler, construct_odd, leave
+from optimizer.engines.decompose.odd_first import construct_odd
+from optimizer.engines.decompose.odd_plans import MixedSettler, leave
 from optimizer.engines.decompose.plan import broken_rows, columns_of, row_prices, value_of
-from optimizer.engines.decompose.problem import Floats, Ints, NoPlanError, Problem, size_words
+from optimizer.engines.decompose.problem import Floats, Ints, NoPlanError, Problem, Whole, size_words, whole_of
 from optimizer.engines.decompose.read import read_problem
+from optimizer.engines.decompose.rough import rough_prices
 from optimizer.engines.decompose.small import PLAIN, SMALL, relaxed, small_parts, solve_exactly, sub_model
 from optimizer.engines.decompose.tighten import Tightener
 from optimizer.engines.decompose.work import Work, odd_is_dear
-from optimizer.engines.resolve_matrix import Program
 from optimizer.model.linear_model import LinearModel
 
 VERSION = f"decompose with numba {version('numba')}"
 
-STAGE_GROWTH, STAGE_MOVES = 8, 200
-"""Where a gap is asked for, moves and exact programs are tried with little work first, then with so many times as much;
-the first try has so many moves a block at least. Else a gap that is soon closed would take a share of any time limit.
-"""
 WARM_PASSES, WARM_RATE = 100, 0.02
 """Passes of the ascent, and its first rate, where prices of an earlier run are known."""
 WARM_TURNS, WARM_MOVES, WARM_OPENERS, WARM_HEAT = 5, 0.01, 0.05, 0.02
@@ -54,6 +52,8 @@ WIDE = 0.015
 """A gap that moves close without covers, in general: covers come after them."""
 FIRST_LOOK = 20
 """Passes after which the first plan is made."""
+FIRST_LEAVES = 0.25
+"""Share of the time that is left which the first plan of odd blocks leaves to what comes after, where they are dear."""
 WHOLE = 12_000
 """Columns of a matrix with odd blocks that is also given to HiGHS as a whole, from the best plan."""
 FIRST_SHARE, LAST_SHARE = 0.15, 0.5
@@ -68,11 +68,12 @@ def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
     empty = np.diff(linear.indptr) == 0
     if (empty & ((linear.row_lower > 0) | (linear.row_upper < 0))).any():
         return Answer("a row that nothing can fill", INFEASIBLE, VERSION)
-    problem = read_problem(linear, request.role)
+    matrix = whole_of(linear)
+    problem = read_problem(linear, request.role, matrix)
     highspy.Highs.resetGlobalScheduler(True)  # else other threads than last time are refused
     with ThreadPoolExecutor(threads) as pool:
         try:
-            return Run(linear, problem, request, reporter, pool, threads).answer()
+            return Run(linear, matrix, problem, request, reporter, pool, threads).answer()
         except NoPlanError:
             return Answer("an order without any plan", INFEASIBLE, VERSION, log_tail=size_words(problem))
 
@@ -81,10 +82,10 @@ class Run:
     """One solve: the best plan and the best bound so far."""
 
     def __init__(
-        self, linear: LinearModel, problem: Problem, request: Request, reporter: Reporter, pool: ThreadPoolExecutor,
-        threads: int,
+        self, linear: LinearModel, matrix: Whole, problem: Problem, request: Request, reporter: Reporter,
+        pool: ThreadPoolExecutor, threads: int,
     ) -> None:  # fmt: skip
-        self.linear, self.problem, self.request, self.reporter = linear, problem, request, reporter
+        self.linear, self.matrix, self.problem, self.request, self.reporter = linear, matrix, problem, request, reporter
         self.pool, self.threads = pool, threads
         self.log = [size_words(problem)]
         self.value = -np.inf
@@ -135,7 +136,7 @@ class Run:
         if self.small:
             until_s = self.left_s - FIRST_SHARE * self.request.options.time_limit_s
             self._solve_parts(self.small, FIRST_SHARE, until_s)
-        shares = self._stages()
+        shares = self.work.stages(self.problem.blocks.n_blocks if self.request.options.gap > 0 else None)
         for number, share in enumerate(shares):
             if self._ended():
                 break
@@ -191,7 +192,7 @@ class Run:
         """The plan to start from, if it holds, is the first."""
         start = self.request.options.start
         if start is not None:
-            program = Program.of({**self.linear.arrays, "values": start})
+            program = replace(self.matrix(), values=start)
             if program.holds(start, program.row_lower, program.row_upper):
                 self._offer(program.exact(start))
 
@@ -199,9 +200,12 @@ class Run:
         """First prices: of the linear relaxation if there are odd blocks, of which clearing prices know nothing."""
         price, self.relaxed_s = clearing_prices(self.problem), 0.0
         if self.problem.odd is not None:
-            found = relaxed(
-                self.linear, self.request.role, self.problem.shared, self.limit_s, self.left_s, dear=self.is_dear
-            )
+            matrix, role, limit_s = self.matrix(), self.request.role, self.limit_s
+            found: tuple[Floats, Floats, float] | None
+            if self.is_dear:
+                found = rough_prices(matrix, role, self.problem, limit_s, self.left_s, self.pool, self.threads)
+            else:
+                found = relaxed(matrix, role, self.problem.shared, self.left_s)
             if found is not None:
                 price, self.relaxed, self.relaxed_s = found
         self.ascent = Ascent.begin(self.evaluator, price)
@@ -245,13 +249,6 @@ class Run:
         if self.values is not None:
             self._offer(self._with_settled(self.values.copy()))
         self.log.append(f"{len(parts)} exact parts: value {self.value!r}, bound {self.bound!r}")
-
-    def _stages(self) -> list[float]:
-        """Shares of the work, small to large, that moves and exact programs get by turns; they add up to 1."""
-        shares, moves = [1.0], self.work.moves / STAGE_GROWTH
-        while self.request.options.gap > 0 and moves >= STAGE_MOVES * max(self.problem.blocks.n_blocks, 1):
-            shares, moves = [shares[0] / STAGE_GROWTH, *shares], moves / STAGE_GROWTH
-        return [share / sum(shares) for share in shares]
 
     def _search(self, share: float, until_s: float) -> None:
         """Moves, this share of all. They leave time for exact programs before ``until_s`` seconds are left."""
@@ -318,9 +315,9 @@ class Run:
 
     def _settler(self) -> Settler:
         if not self.mixed:
-            return Settler(self.linear, self.problem, self.improver, self.request.options.seed)
+            return Settler(self.matrix(), self.problem, self.improver, self.request.options.seed)
         met = None if self.evaluator.odd is None else self.evaluator.odd.met
-        return MixedSettler(self.linear, self.problem, self.improver, self.request.options.seed, met)
+        return MixedSettler(self.matrix(), self.problem, self.improver, self.request.options.seed, met)
 
     def _price(self) -> None:
         passes, solves = self.work.passes, self.work.solves
@@ -337,11 +334,14 @@ class Run:
             return
         self.constructed_at = price
         if self.evaluator.odd is not None:
-            left = leave(left, construct_odd(self.linear, left, self.evaluator.odd, price, self.relaxed))
+            until_s = FIRST_LEAVES * self.left_s if self.is_dear else -np.inf
+            odd = construct_odd(self.matrix(), left, self.evaluator.odd, price, self.relaxed, until_s)
+            self.log.append(f"odd blocks: {odd.left_out:,} programs left out")
+            left = leave(left, odd.values)
             self.improver = Improver(left, self.pool, self.threads, self.request.options.seed)
         self.improver.construct(price, self.ascent.best.block)
         if self.values is not None and self.request.options.start is not None:
-            MixedSettler(self.linear, self.problem, self.improver, 0, None).adopt(self.values)
+            MixedSettler(self.matrix(), self.problem, self.improver, 0, None).adopt(self.values)
         self._keep()
         self.log.append(f"constructed: value {self.value!r}, bound {self.bound!r}")
 

@@ -18,7 +18,6 @@ from optimizer.engines.decompose.plan import broken_rows, columns_of, value_of
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, Problem
 from optimizer.engines.decompose.work import OPENERS_PER_SECOND
 from optimizer.engines.resolve_matrix import Program
-from optimizer.model.linear_model import LinearModel
 
 SIZES = (6_000, 4_000, 1_200)
 """Openers in one program at most, by how many openers are allowed: more freedom makes a program much harder."""
@@ -28,11 +27,11 @@ GAP = 1e-5
 
 
 class Settler:
-    """Betters the plan of an `Improver`, one part of its blocks after the other."""
+    """Betters the plan of an `Improver`, one part of its blocks after the other; ``whole`` is the matrix."""
 
-    def __init__(self, linear: LinearModel, problem: Problem, improver: Improver, seed: int) -> None:
+    def __init__(self, whole: Program, problem: Problem, improver: Improver, seed: int) -> None:
         self.problem, self.improver = problem, improver
-        self.program = Program.of({**linear.arrays, "values": np.zeros(linear.n_cols)})
+        self.program = whole
         self.random = np.random.default_rng(seed)
         blocks = problem.blocks
         self.block_of_door, self.block_of_arc = blocks.block_of_door, blocks.block_of_arc

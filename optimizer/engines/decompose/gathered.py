@@ -19,7 +19,7 @@ from optimizer.engines.decompose.dual import FEW_NODES
 from optimizer.engines.decompose.engine import Run
 from optimizer.engines.decompose.gather import SharedRows
 from optimizer.engines.decompose.plan import broken_rows, row_prices, value_of
-from optimizer.engines.decompose.problem import Floats, Ints, Problem
+from optimizer.engines.decompose.problem import Floats, Ints, Problem, whole_of
 from optimizer.model.linear_model import assemble
 
 Arrays = dict[str, NDArray[Any]]
@@ -48,7 +48,7 @@ class GatheredRun(Run):
         pool: ThreadPoolExecutor, threads: int,
     ) -> None:  # fmt: skip
         no_matrix = assemble((), (), np.zeros(0))
-        super().__init__(no_matrix, problem, request, Reporter(no_matrix, emit), pool, threads)
+        super().__init__(no_matrix, whole_of(no_matrix), problem, request, Reporter(no_matrix, emit), pool, threads)
         self.rows, self.first_arc, self.emit = rows, np.concatenate([[0], np.cumsum(parts)]), emit
         self.work = replace(self.work, exact_share=0.0)
         begun = time.monotonic()

@@ -17,8 +17,8 @@ import highspy
 import numpy as np
 
 from optimizer.engines.adapter import OWN, SHARED
-from optimizer.engines.decompose.problem import Flags, Floats, Ints, NoPlanError, Odd, Shared
-from optimizer.engines.resolve_matrix import Program
+from optimizer.engines.decompose.problem import Flags, Floats, Ints, NoPlanError, Odd, Shared, Small
+from optimizer.engines.resolve_matrix import Positions, Program, slices
 from optimizer.model.linear_model import LinearModel
 
 GROUP = 60
@@ -33,29 +33,47 @@ MEETS = 1e-3
 _INFEASIBLE = highspy.HighsModelStatus.kInfeasible
 
 
-def read_odd(linear: LinearModel, role: Ints, label: Ints, is_odd: Flags, shared: Shared) -> Odd:
+def read_odd(linear: LinearModel, whole: Program, role: Ints, label: Ints, is_odd: Flags, shared: Shared) -> Odd:
     """The flagged columns with their own rows, block after block; those that no own row holds come last."""
-    row = np.repeat(np.arange(linear.n_rows), np.diff(linear.indptr))
-    entry = is_odd[linear.indices]
-    mine = np.zeros(linear.n_rows, dtype=bool)
-    mine[row[entry]] = True
-    mine &= role == OWN
+    is_own = role == OWN
+    mine = whole.touched(is_odd) & is_own
     held = np.zeros(linear.n_cols, dtype=bool)
-    held[linear.indices[mine[row]]] = True
+    held[whole.entry_column[mine[whole.row]]] = True
     columns = np.flatnonzero(is_odd)
     columns = columns[np.lexsort((columns, label[columns], ~held[columns]))]
     block = np.concatenate([[0], np.cumsum(np.diff(label[columns]) != 0)])[: len(columns)].astype(np.int64)
-    whole = Program.of({**linear.arrays, "values": np.zeros(linear.n_cols)})
-    program, row_block = _by_block(whole.part(columns, keep=mine), block)
+    program, row_block = _by_block(_own_program(whole, columns, mine), block)
     count = int(block[-1]) + 1 if len(block) else 0
-    place = np.full(linear.n_cols, -1, dtype=np.int64)
+    place = np.full(linear.n_cols, -1, dtype=np.int32)
     place[columns] = np.arange(len(columns))
-    entry &= (role == SHARED)[row]
+    uses = np.flatnonzero((role == SHARED)[whole.row] & is_odd[whole.entry_column])
     return Odd(
         program,
         np.searchsorted(block, np.arange(count + 1)),
         np.searchsorted(row_block, np.arange(count + 1)),
-        *_uses(row[entry], place[linear.indices[entry]], linear.data[entry], shared, linear.n_rows),
+        *_uses(whole.row[uses], place[whole.entry_column[uses]], whole.value[uses], shared, linear.n_rows),
+    )
+
+
+def _own_program(whole: Program, columns: Ints, mine: Flags) -> Program:
+    """These columns, in this order, with the flagged rows: as `Program.part`, without its sorting of all nonzeros."""
+    kept = mine[whole.row]
+    start = np.concatenate([[0], np.cumsum(kept)])[whole.start]
+    row, value = (np.cumsum(mine, dtype=np.int32) - 1)[whole.row[kept]], whole.value[kept]
+    entry = slices(start[columns], start[columns + 1])
+    return Program(
+        columns=columns,
+        rows=np.flatnonzero(mine),
+        objective=whole.objective[columns],
+        lower=whole.lower[columns],
+        upper=whole.upper[columns],
+        integral=whole.integral[columns],
+        start=np.concatenate([[0], np.cumsum(start[columns + 1] - start[columns])]),
+        row=row[entry],
+        value=value[entry],
+        row_lower=whole.row_lower[mine],
+        row_upper=whole.row_upper[mine],
+        values=whole.values[columns],
     )
 
 
@@ -64,7 +82,7 @@ def _by_block(program: Program, block: Ints) -> tuple[Program, Ints]:
     row_block = np.zeros(len(program.rows), dtype=np.int64)
     row_block[program.row] = block[program.entry_column]
     order = np.argsort(row_block, kind="stable")
-    place = np.empty_like(order)
+    place = np.empty(len(order), dtype=np.int32)
     place[order] = np.arange(len(order))
     ordered = replace(
         program,
@@ -76,12 +94,12 @@ def _by_block(program: Program, block: Ints) -> tuple[Program, Ints]:
     return ordered, row_block[order]
 
 
-def _uses(row: Ints, column: Ints, value: Floats, shared: Shared, rows: int) -> tuple[Ints, Ints, Floats]:
+def _uses(row: Positions, column: Small, value: Floats, shared: Shared, rows: int) -> tuple[Small, Small, Floats]:
     """(column, shared row, use) of entries of the matrix; a row with two sides stands twice among the shared ones."""
     first = len(np.unique(shared.row))
     parts = []
     for part in (slice(0, first), slice(first, None)):
-        place = np.full(rows, -1, dtype=np.int64)
+        place = np.full(rows, -1, dtype=np.int32)
         place[shared.row[part]] = np.arange(len(shared.row))[part]
         mine = np.flatnonzero(place[row] >= 0)
         at = place[row[mine]]
@@ -103,7 +121,7 @@ class _Plans:
 
     worth: Floats
     block: Ints
-    row: Ints
+    row: Small
     use: Floats
 
     def at(self, price: Floats) -> Floats:
@@ -144,6 +162,11 @@ class OddPrices:
         bound += sum(self.pool.map(work, self.parts))
         self._remember(values)
         return Found(bound, self.estimate(price).use)
+
+    def earned(self, price: Floats) -> Floats:
+        """What the best known plan of each block earns at prices; −inf without one."""
+        best: Floats = np.max([plans.at(price) for plans in self.known], axis=0)
+        return best
 
     def estimate(self, price: Floats) -> Found:
         """The best of the known plans of each block."""

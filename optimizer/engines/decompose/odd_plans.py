@@ -1,39 +1,32 @@
 """Plans of odd blocks, and exact programs over blocks of both kinds.
 
 To the simple blocks a plan of the odd ones is so much less of each shared row (`leave`): they need not know more. It is
-made block after block at the prices, and bettered together with simple blocks by programs that HiGHS solves.
+made at the prices (`odd_first`), and bettered together with simple blocks by programs that HiGHS solves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from optimizer.engines.decompose.exact import Settler, bettered
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.moves import State, rebuild
-from optimizer.engines.decompose.odd import OddPrices, relax_part, solve_part
+from optimizer.engines.decompose.odd_first import COLUMNS, KEEPS
 from optimizer.engines.decompose.plan import broken_odd, columns_of, value_of
-from optimizer.engines.decompose.problem import Flags, Floats, Ints, NoPlanError, Odd, Problem, movable, must_rise
+from optimizer.engines.decompose.problem import Flags, Floats, Ints, Problem, movable, the_odd
 from optimizer.engines.resolve_matrix import Program
-from optimizer.model.linear_model import LinearModel
 
-COLUMNS = 1_000
-"""Columns of odd blocks in one exact program at first: they are free to change altogether."""
 EASY_S, HARD_S = 0.2, 2.0
 """Nominal seconds of a program, in the mean of a sweep, beyond which the next one has twice or half as many columns."""
 NONZERO_S, ITERATION_S = 2e-6, 3e-4
 """Nominal seconds of a program: for each nonzero of its matrix, and for each iteration of its linear programs."""
-AT_PRICES = 0.95
-"""Share of the prices at which plans are made: at all of them much is as good as nothing, and would be left out."""
 PATIENCE = 0.2
 """Share of the time that is left which one program gets at most."""
 DEAR = 30.0
 """Cost of a unit by which a row that must hold is broken, in the dearest columns: more would blur the rest."""
-KEEPS = 1e-6
-"""How far a whole number or a row may be off."""
 
 
 def leave(problem: Problem, values: Floats) -> Problem:
@@ -47,76 +40,6 @@ def leave(problem: Problem, values: Floats) -> Problem:
         base=problem.base + float(odd.program.objective @ values),
         odd_values=values,
         movable=movable(problem.blocks, shared),
-    )
-
-
-def the_odd(problem: Problem) -> Odd:
-    """The odd blocks of a problem that has some."""
-    if problem.odd is None:
-        raise ValueError("no block is odd")
-    return problem.odd
-
-
-def construct_odd(linear: LinearModel, problem: Problem, prices: OddPrices, price: Floats, relaxed: Floats) -> Floats:
-    """Values of all odd columns: one program after the other at the prices, with what the rows have left.
-
-    ``relaxed``: values of all columns in the linear relaxation; those that no own row holds keep them, rounded. Where
-    blocks are only relaxed at prices, only columns that a best point of a program's relaxation may use are free, which
-    takes a third of the time. Rows that must rise, and programs that find no room, leave the plan short of what it must
-    keep; exact programs then mend it.
-    """
-    odd = the_odd(problem)
-    whole = Program.of({**linear.arrays, "values": np.zeros(linear.n_cols)})
-    shared, rows = np.zeros((2, linear.n_rows), dtype=bool)
-    shared[problem.shared.row], rows[odd.program.rows] = True, True
-    paid = np.zeros(linear.n_cols)
-    paid[odd.program.columns] = odd.paid(np.where(must_rise(problem.shared), 1.0, AT_PRICES) * price)
-    at_prices = replace(whole, objective=whole.objective - paid)
-    point, free = np.zeros(linear.n_cols), odd.program.columns[prices.free]
-    point[free] = np.where(linear.integral[free], np.rint(relaxed[free]), relaxed[free])
-    used = whole.activity(point)
-    with_rows = len(odd.program.columns) - len(prices.free)
-    cuts = odd.first_column[np.searchsorted(odd.first_column, np.arange(COLUMNS, with_rows, COLUMNS))]
-    for columns in np.split(odd.program.columns[:with_rows], np.unique(cuts[cuts < with_rows])):
-        program = _eased(at_prices.part(columns, at=point, keep=shared | rows, used=used), shared)
-        found = _with_few(program, prices.left_s()) if not prices.whole else None
-        if found is None:
-            try:
-                found = solve_part(program, prices.left_s())[1]
-            except NoPlanError:  # others have what it needs: it gets it all the same, and rows are mended later
-                program = at_prices.part(columns, at=point, keep=rows, used=used)
-                found = solve_part(program, prices.left_s())[1]
-        if np.isfinite(found).all():
-            point[columns] = program.exact(found)
-            whole.add_use(used, columns, point[columns])
-    return point[odd.program.columns]
-
-
-def _with_few(program: Program, time_limit_s: float) -> Floats | None:
-    """Values of the program with only those columns free that may be in a best point of its linear relaxation.
-
-    None if there are none, and the rest is needed.
-    """
-    values = program.lower.copy()
-    try:
-        relaxed = relax_part(program)
-        if relaxed is None:
-            return None
-        some = np.flatnonzero((relaxed.values > KEEPS) | (relaxed.loses <= KEEPS))
-        values[some] = solve_part(program.part(some, at=program.lower), time_limit_s)[1] if len(some) else 0.0
-    except NoPlanError:
-        return None
-    holds = np.isfinite(values).all() and not program.broken(values, program.row_lower, program.row_upper).any()
-    return values if holds else None
-
-
-def _eased(program: Program, shared: Flags) -> Program:
-    """The same with each shared row at least as wide as to hold nothing at all."""
-    about = shared[program.rows]
-    return replace(
-        program,
-        row_lower=np.where(about, np.minimum(program.row_lower, 0.0), program.row_lower),
-        row_upper=np.where(about, np.maximum(program.row_upper, 0.0), program.row_upper),
     )
 
 
@@ -135,9 +58,9 @@ class Held:
 class MixedSettler(Settler):
     """Exact programs over simple and odd blocks together: these are numbered after those."""
 
-    def __init__(self, linear: LinearModel, problem: Problem, improver: Improver, seed: int, met: Flags | None) -> None:
+    def __init__(self, whole: Program, problem: Problem, improver: Improver, seed: int, met: Flags | None) -> None:
         """``problem`` is without a plan of the odd blocks. ``met``: odd columns that known plans use."""
-        super().__init__(linear, problem, improver, seed)
+        super().__init__(whole, problem, improver, seed)
         blocks = problem.blocks
         self.n_simple = blocks.n_blocks
         self.met = met
@@ -145,7 +68,7 @@ class MixedSettler(Settler):
         self.columns = COLUMNS
         self.spent_s: list[float] = []
         """nominal seconds of the programs of this sweep"""
-        self.dear = DEAR * float(np.abs(linear.objective).max(initial=1.0))
+        self.dear = DEAR * float(np.abs(whole.objective).max(initial=1.0))
         arc = problem.arc_column[np.isin(self.block_of_arc, np.flatnonzero(~problem.movable))]
         door = problem.open_column[np.isin(self.block_of_door, np.flatnonzero(~problem.movable))]
         gives = np.concatenate([arc, door[door >= 0]])
@@ -156,10 +79,10 @@ class MixedSettler(Settler):
         """columns that make room for others"""
         self.rows_of_gives = self.program.rows_of(self.gives)
         self.entries_of_gives = np.repeat(self.gives, np.diff(self.program.start)[self.gives])
-        self.own = np.zeros(linear.n_rows, dtype=bool)
-        """own rows of odd blocks"""
+        self.own, self.is_odd = np.zeros(len(whole.rows), dtype=bool), np.zeros(len(whole.columns), dtype=bool)
+        """own rows of odd blocks, and their columns"""
         if problem.odd is not None:
-            self.own[problem.odd.program.rows] = True
+            self.own[problem.odd.program.rows], self.is_odd[problem.odd.program.columns] = True, True
         self.held: Held | None = None
 
     def sweeps(self) -> Iterator[tuple[Flags, list[Ints]]]:
@@ -223,9 +146,7 @@ class MixedSettler(Settler):
 
     def _take(self, point: Floats, held: Held, broken: int | None) -> bool:
         """`adopt` in place of the plan ``held``; ``broken`` as there, of the point, where that is known."""
-        left = self.problem
-        if left.odd is not None:
-            left = leave(left, point[left.odd.program.columns])
+        left = self.improver.problem if self.problem.odd is None else self._left(point, held)
         found = empty_like(left, self.improver.state, point)
         if not rebuild(left.blocks, found, self.improver.guide):
             return False
@@ -239,6 +160,23 @@ class MixedSettler(Settler):
         self.program.add_use(held.used, changed, (taken - held.point)[changed])
         self.held = Held(taken, held.used, broken, merit)
         return True
+
+    def _left(self, point: Floats, held: Held) -> Problem:
+        """`leave` with the odd values of a point, which differs little from the plan ``held``."""
+        now, odd = self.improver.problem, the_odd(self.problem)
+        if now.odd_values is None:
+            return leave(self.problem, point[odd.program.columns])
+        changed = np.flatnonzero((point != held.point) & self.is_odd)
+        change = point[changed] - held.point[changed]
+        used = np.zeros(len(self.program.rows))
+        self.program.add_use(used, changed, change)
+        shared = now.shared._replace(rhs=now.shared.rhs - now.shared.sign * used[now.shared.row])
+        return now._replace(
+            shared=shared,
+            base=now.base + float(self.program.objective[changed] @ change),
+            odd_values=point[odd.program.columns],
+            movable=movable(self.problem.blocks, shared),
+        )
 
     def _free(self) -> Flags:
         """Odd columns that programs may change: until all have been looked at, those that some known plan uses."""

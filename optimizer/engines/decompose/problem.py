@@ -7,18 +7,23 @@ such as "all of it or nothing" are numbers on lines and blocks. What does not fi
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.engines.resolve_matrix import Program
+from optimizer.model.linear_model import LinearModel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Small = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 Records = NDArray[np.void]
+Whole = Callable[[], Program]
+"""The matrix by columns, made when it is first asked for, and once: it takes a sort of all nonzeros."""
 
 
 BLOCK = np.dtype(
@@ -117,9 +122,9 @@ class Odd(NamedTuple):
     first_column: Ints
     """per block, and one more"""
     first_row: Ints
-    use_column: Ints
+    use_column: Small
     """column of the program of each use of a shared row"""
-    use_row: Ints
+    use_row: Small
     use: Floats
 
     @property
@@ -158,6 +163,13 @@ class Problem(NamedTuple):
     """why the odd blocks are odd, in words"""
 
 
+def the_odd(problem: Problem) -> Odd:
+    """The odd blocks of a problem that has some."""
+    if problem.odd is None:
+        raise ValueError("no block is odd")
+    return problem.odd
+
+
 def must_rise(shared: Shared) -> Flags:
     """Rows that nothing at all would break (minimums): the search may leave them short, at a high cost."""
     return ~np.isfinite(shared.soft_cost) & (shared.rhs < 0)
@@ -186,6 +198,11 @@ class UnfitError(Exception):
     def __init__(self, words: str, columns: Ints) -> None:
         super().__init__(words)
         self.words, self.columns = words, columns
+
+
+def whole_of(linear: LinearModel) -> Whole:
+    """The matrix as a program, from nothing at all."""
+    return functools.cache(lambda: Program.of({**linear.arrays, "values": np.zeros(linear.n_cols)}))
 
 
 def size_words(problem: Problem) -> str:

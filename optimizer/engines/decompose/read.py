@@ -26,19 +26,21 @@ from optimizer.engines.decompose.problem import (
     Records,
     Shared,
     UnfitError,
+    Whole,
     movable,
+    whole_of,
 )
 from optimizer.engines.decompose.shape import DEMAND, FILLED, FULL, LEAST, LINK, MOST, Entries, Shape
 from optimizer.model.linear_model import LinearModel
 
 
-def read_problem(linear: LinearModel, role: Ints) -> Problem:
+def read_problem(linear: LinearModel, role: Ints, whole: Whole | None = None) -> Problem:
     """The blocks of a matrix; ``role`` says of each row whether it is OWN, SHARED or IMPLIED.
 
-    A block that the simple shape cannot hold is an odd one; it is left out, and the rest is read once more.
+    A block that the simple shape cannot hold is an odd one; it is left out, and the rest is read once more. ``whole``:
+    the matrix by columns, if it is asked for elsewhere too.
     """
-    own = Entries.of(linear, role == OWN)
-    label = components(own.row, own.column, linear.n_cols)
+    label = _blocks(linear, role)
     is_odd, reasons = np.zeros(linear.n_cols, dtype=bool), []
     while True:
         try:
@@ -51,7 +53,15 @@ def read_problem(linear: LinearModel, role: Ints) -> Problem:
         else:
             if not reasons:
                 return problem
-            return problem._replace(odd=read_odd(linear, role, label, is_odd, problem.shared), reasons=tuple(reasons))
+            program = (whole or whole_of(linear))()
+            odd = read_odd(linear, program, role, label, is_odd, problem.shared)
+            return problem._replace(odd=odd, reasons=tuple(reasons))
+
+
+def _blocks(linear: LinearModel, role: Ints) -> Ints:
+    """The block of each column."""
+    own = Entries.of(linear, role == OWN)
+    return components(own.row, own.column, linear.n_cols)
 
 
 def _without(linear: LinearModel, role: Ints, is_odd: Flags) -> Ints:
@@ -69,7 +79,7 @@ class _Assembly:
         self.linear, self.role, self.label, self.is_odd = linear, role, label, is_odd
         self.own = Entries.of(linear, role == OWN)
         self.shape = shape = Shape(linear, self.own, is_odd)
-        self.shared = Entries.of(linear, role == SHARED)
+        self.shared = Entries.of(linear, role == SHARED, ~is_odd)
         self.sign = np.where(np.isposinf(self.shared.upper), -1.0, 1.0)
         """what each shared row is multiplied by to read at most"""
         self.use = self.shared.value * self.sign[self.shared.row]

@@ -24,10 +24,14 @@ class Entries:
     upper: Floats
 
     @classmethod
-    def of(cls, linear: LinearModel, keep: Flags) -> Entries:
+    def of(cls, linear: LinearModel, keep: Flags, columns: Flags | None = None) -> Entries:
+        """The flagged rows, in the flagged columns (or all)."""
         count = np.diff(linear.indptr)
         chosen = np.repeat(keep, count)
         row = np.repeat(np.arange(int(keep.sum())), count[keep])
+        if columns is not None:
+            mine = columns[linear.indices]
+            row, chosen = row[mine[chosen]], chosen & mine
         column = linear.indices[chosen].astype(np.int64)
         return cls(row, column, linear.data[chosen], linear.row_lower[keep], linear.row_upper[keep])
 

@@ -13,7 +13,7 @@ from optimizer.engines.adapter import IMPLIED, Answer, Quiet, Reporter, Request
 from optimizer.engines.decompose.components import components
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, Shared
 from optimizer.engines.decompose.shape import Entries
-from optimizer.engines.decompose.work import MOST_RELAXED, RELAXED_PER_SECOND, nearly
+from optimizer.engines.decompose.work import MOST_RELAXED, RELAXED_PER_SECOND
 from optimizer.engines.resolve_matrix import Program
 from optimizer.model.linear_model import LinearModel
 
@@ -21,8 +21,8 @@ SMALL, PLAIN = 2_000, 600
 """Columns of a component that HiGHS gets: with odd blocks, and where all are simple, which search is better at."""
 TOGETHER = 500
 """Columns of small components that are solved as one program."""
-RELAXED_SHARE, NEARLY_MOST = 0.3, 0.5
-"""Share of the seconds that are left which a linear relaxation gets at most, solved to the end and roughly."""
+RELAXED_SHARE = 0.3
+"""Share of the seconds that are left which a linear relaxation gets at most."""
 
 
 def small_parts(linear: LinearModel, most: int) -> list[Ints]:
@@ -76,28 +76,22 @@ def solve_exactly(
     return highs.solve(linear, replace(request, options=options, deadline=deadline), reporter, mip_max_nodes=nodes)
 
 
-def relaxed(
-    linear: LinearModel, role: Ints, shared: Shared, limit_s: float, left_s: float, *, dear: bool
-) -> tuple[Floats, Floats, float] | None:
+def relaxed(whole: Program, role: Ints, shared: Shared, left_s: float) -> tuple[Floats, Floats, float] | None:
     """(prices of the shared rows, values of the columns, nominal seconds) of the linear relaxation.
 
-    Where odd blocks are ``dear`` they are what a first-order method has after some iterations, near enough to begin
-    with. None where it is too large, or not solved in its share of the seconds that are left. ``limit_s``: of the work.
+    None where it is too large, or not solved in its share of the seconds that are left.
     """
-    size = linear.n_nonzeros
-    if size > MOST_RELAXED and not dear:
+    size, columns = len(whole.value), len(whole.columns)
+    if size > MOST_RELAXED:
         return None
     keep: Flags = role != IMPLIED
-    whole = Program.of({**linear.arrays, "values": np.zeros(linear.n_cols)})
-    program = whole.part(np.arange(linear.n_cols), keep=keep)
-    iterations, nominal_s = nearly(size, limit_s) if dear else (0, size / RELAXED_PER_SECOND)
-    roughly = {"solver": "pdlp", "presolve": "off", "pdlp_iteration_limit": iterations} if dear else {}
-    engine = program.highs(mixed=False, time_limit=(NEARLY_MOST if dear else RELAXED_SHARE) * left_s, **roughly)
+    program = whole.part(np.arange(columns), keep=keep)
+    engine = program.highs(mixed=False, time_limit=RELAXED_SHARE * left_s)
     engine.run()
-    solution = engine.getSolution()
-    if engine.getModelStatus() != highspy.HighsModelStatus.kOptimal and not (dear and solution.dual_valid):
+    if engine.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None
-    dual = np.zeros(linear.n_rows)
+    solution = engine.getSolution()
+    dual = np.zeros(len(whole.rows))
     dual[program.rows] = -np.array(solution.row_dual)
     price = np.clip(dual[shared.row] * shared.sign, 0.0, shared.soft_cost)
-    return price, np.array(solution.col_value), nominal_s
+    return price, np.array(solution.col_value), size / RELAXED_PER_SECOND

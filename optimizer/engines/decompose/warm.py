@@ -10,6 +10,7 @@ from optimizer.engines.adapter import OWN, SHARED
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices
 from optimizer.engines.decompose.exact import Settler
 from optimizer.engines.decompose.improve import Improver
+from optimizer.engines.decompose.problem import whole_of
 from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.decompose.tighten import Tightener
 from optimizer.model.linear_model import LinearModel
@@ -57,5 +58,5 @@ def warm_up() -> None:
         improver.construct(state.best_price, state.best.block)
         list(improver.rounds(100))
         improver.begin_from(state.best_price, state.best.block, np.ones(linear.n_cols))
-        settler = Settler(linear, problem, improver, 0)
+        settler = Settler(whole_of(linear)(), problem, improver, 0)
         settler.better(np.arange(2), improver.state.opened.copy(), 1, 1.0)

@@ -36,6 +36,10 @@ TIGHT_SHARE, TIGHT_COST, PASSES_BEFORE = 0.2, 1.5, 100
 these are enough before.
 """
 MOST_TIGHT = 1_200
+STAGE_GROWTH, STAGE_MOVES = 8, 200
+"""Where a gap is asked for, moves and exact programs are tried with little work first, then with so many times as much;
+the first try has so many moves a block at least. Else a gap that is soon closed would take a share of any time limit.
+"""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,16 @@ class Work:
         """No passes with covers beyond those ``done``, and their time for the search."""
         unused = max(self.tight - done, 0)
         return replace(self, tight=self.tight - unused, search_s=self.search_s + unused * self.tight_s)
+
+    def stages(self, blocks: int | None) -> list[float]:
+        """Shares of the work, small to large, that moves and exact programs get by turns; they add up to 1.
+
+        ``blocks``: how many there are, where a gap may end it early; else all is one stage.
+        """
+        shares, moves = [1.0], self.moves / STAGE_GROWTH
+        while blocks is not None and moves >= STAGE_MOVES * max(blocks, 1):
+            shares, moves = [shares[0] / STAGE_GROWTH, *shares], moves / STAGE_GROWTH
+        return [share / sum(shares) for share in shares]
 
     @classmethod
     def of(

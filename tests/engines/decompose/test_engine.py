@@ -12,7 +12,7 @@ import pytest
 from benchmarks.instances import Size, make_batch
 from optimizer.engines.adapter import Request, roles, stock_rows
 from optimizer.engines.base import OWN, SolveServer, solve
-from optimizer.engines.decompose import engine
+from optimizer.engines.decompose import engine, work
 from optimizer.engines.result import COVERS, SolveOptions
 from optimizer.model.build import Model, build_model
 from optimizer.proof import bound as proof_bound
@@ -117,8 +117,8 @@ def test_covers_that_close_nothing_are_given_up_for_good(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a gap asked for, stages of the work ask for them again; their time is given to the search once."""
-    for name in ("WORTHWHILE", "COVERS_CLOSE", "STAGE_MOVES"):
-        monkeypatch.setattr(engine, name, 1.0)
+    for module, name in ((engine, "WORTHWHILE"), (engine, "COVERS_CLOSE"), (work, "STAGE_MOVES")):
+        monkeypatch.setattr(module, name, 1.0)
     request = Request(
         replace(WORK, gap=1e-6),
         tmp_path,

@@ -7,14 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import highspy
 import numpy as np
 import pytest
 
 from optimizer.engines.adapter import Request, roles
 from optimizer.engines.base import OWN, SolveServer, solve
-from optimizer.engines.decompose import engine, small, work
-from optimizer.engines.decompose.dual import Evaluator
+from optimizer.engines.decompose import engine, odd_first, rough, small, work
+from optimizer.engines.decompose.dual import Evaluator, clearing_prices
+from optimizer.engines.decompose.odd_first import construct_odd
+from optimizer.engines.decompose.problem import whole_of
 from optimizer.engines.decompose.read import read_problem
+from optimizer.engines.decompose.rough import rough_prices
+from optimizer.engines.decompose.small import relaxed
 from optimizer.engines.result import SolveOptions
 from optimizer.model.linear_model import Block, LinearModel
 from tests.engines.decompose.orders import Deaf, random_orders
@@ -77,6 +82,66 @@ def test_values_and_bounds_enclose_the_optimum_with_blocks_of_both_kinds() -> No
             assert found.objective <= best.objective + 1e-6 <= found.best_bound + 2e-6
             reached.append(found.objective / best.objective)
     assert np.mean(reached) > 0.995
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("samples", [1, 2])
+def test_rough_prices_bound_every_plan_nearly_as_well_as_the_best_prices(
+    seed: int, samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one piece, and averaged over samples whose blocks stand for all."""
+    linear = with_odd_rows(random_orders(seed, 120), seed, share=1.0)
+    matrix, role = whole_of(linear), roles(linear)
+    mixed = read_problem(linear, role, matrix)
+    highspy.Highs.resetGlobalScheduler(True)  # other tests of this process may have used other threads
+    best = relaxed(matrix(), role, mixed.shared, 60.0)
+    monkeypatch.setattr(rough, "TOGETHER", -(-len(matrix().value) // samples))
+    with ThreadPoolExecutor(2) as pool:
+        found = rough_prices(matrix(), role, mixed, 10.0, 60.0, pool, 2)
+        evaluator = Evaluator(mixed, pool, 2)
+        nothing = evaluator(np.zeros(len(mixed.shared.rhs))).bound
+        assert best is not None
+        assert found is not None
+        least, most = evaluator(best[0]).bound, evaluator(found.price).bound
+    assert least - 1e-6 <= most + 0.01 * abs(least)
+    assert most - least < 0.5 * (nothing - least)
+
+
+def test_a_first_plan_that_is_out_of_time_keeps_every_row_all_the_same() -> None:
+    """Blocks that it did not come to have the least that they must."""
+    linear = with_odd_rows(random_orders(5, 60), 5, share=1.0)
+    matrix = whole_of(linear)
+    mixed = read_problem(linear, roles(linear), matrix)
+    price, nothing = clearing_prices(mixed), np.zeros(linear.n_cols)
+    with ThreadPoolExecutor(2) as pool:
+        evaluator = Evaluator(mixed, pool, 2)
+        evaluator(price)
+        assert evaluator.odd is not None
+        made = construct_odd(matrix(), mixed, evaluator.odd, price, nothing)
+        cut = construct_odd(matrix(), mixed, evaluator.odd, price, nothing, until_s=np.inf)
+    assert made.left_out == 0 < cut.left_out
+    assert mixed.odd is not None
+    for plan in (made, cut):
+        point = np.zeros(linear.n_cols)
+        point[mixed.odd.program.columns] = plan.values
+        assert matrix().holds(point, linear.row_lower, linear.row_upper)
+    assert mixed.odd.program.objective @ made.values > mixed.odd.program.objective @ cut.values
+
+
+def test_first_plans_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(odd_first, "COLUMNS", 20)  # many programs that ask for the same rows
+    monkeypatch.setattr(odd_first, "OF_ALL", 1)
+    linear = with_odd_rows(random_orders(6, 80), 6, share=1.0)
+    matrix, plans = whole_of(linear), []
+    mixed = read_problem(linear, roles(linear), matrix)
+    for threads in (1, 2, 5):
+        with ThreadPoolExecutor(threads) as pool:
+            evaluator = Evaluator(mixed, pool, 1)
+            evaluator(price := clearing_prices(mixed))
+            assert evaluator.odd is not None
+            plans.append(construct_odd(matrix(), mixed, evaluator.odd, price, np.zeros(linear.n_cols)).values)
+    assert np.array_equal(plans[0], plans[1])
+    assert np.array_equal(plans[0], plans[2])
 
 
 @pytest.mark.parametrize("seed", range(4))
