@@ -8,16 +8,18 @@ import numpy as np
 
 from optimizer.engines.decompose.problem import Blocks, Problem
 
-ARC_S, CELL_S, MOST_STATES = 90e-9, 3.2e-9, 4_000
+ARC_S, CELL_S, MOST_STATES, FEW_ABLE = 90e-9, 3.6e-9, 4_000, 6
 """Nominal seconds that a pass of the ascent has for an arc, and for each state of its block in which it is tried
-(`table.py`); a block of more states is pruned first.
+(`table.py`); a block of more states is pruned first, and of arcs that can fill their line alone all but few are.
 """
 OPENERS_PER_SECOND = 600
 """Nominal speed of exact programs over simple blocks, in openers."""
 EXACT_SHARE = 0.4
 """Share of the time after the prices that exact programs get, where there is anything to move."""
-STEPS_PER_SECOND = 4_000_000
-"""Nominal speed of the search, in arcs of the blocks that it moves, a second and thread."""
+MOVE_S, MOVED_ARC_S, FAR_ARC_S, NEAR_ROWS = 25e-6, 0.4e-6, 1.4e-6, 600_000
+"""Nominal seconds of one thread for a move of the search, and for each arc of a block; up to so much more for an arc
+where there are more shared rows than a processor keeps at hand: all of it from `NEAR_ROWS` on.
+"""
 FEWEST_PASSES, MOST_PASSES = 60, 400
 PASS_SHARE = 0.3
 """Share of the work that prices get, if that is more passes than the fewest and fewer than the most."""
@@ -97,7 +99,6 @@ class Work:
             search_s = time_limit_s - relaxed_s
             return cls(passes=0, solves=1, tight=0, tight_s=0.0, search_s=search_s, move_s=1.0, exact_share=1.0)
         blocks = problem.blocks
-        arcs = max(len(blocks.arc) - 1, 1)
         a_pass = max(pass_seconds(blocks), ARC_S) / threads
         passes = int(np.clip(PASS_SHARE * time_limit_s / a_pass, FEWEST_PASSES, MOST_PASSES))
         passes = min(passes, PASSES_BEFORE) if covers else passes
@@ -111,17 +112,27 @@ class Work:
         tight_s = TIGHT_COST * a_pass
         tight = min(int(TIGHT_SHARE * time_limit_s / tight_s), MOST_TIGHT) if covers else 0
         left = max(time_limit_s - spent - tight * tight_s, 0.2 * time_limit_s)
-        move_s = 5.0 * (10.0 + arcs / max(blocks.n_blocks, 1)) / (STEPS_PER_SECOND * threads)
+        move_s = move_seconds(blocks, len(problem.shared.rhs)) / threads
         exact_share = EXACT_SHARE if problem.movable.any() else 1.0
         return cls(passes, solves, tight, tight_s, left, move_s, exact_share)
 
 
 def pass_seconds(blocks: Blocks) -> float:
     """Nominal seconds of one thread for a pass over all blocks: states of a block are the units its lines may have."""
-    line = blocks.line[:-1]
+    line, first = blocks.line[:-1], blocks.line["arc"]
     steps = line["need"] // np.maximum(blocks.arc["step"][line["arc"]], 1)
     states = np.exp(np.bincount(blocks.block_of_line, np.log(np.minimum(steps, MOST_STATES) + 1.0), blocks.n_blocks))
-    return float(blocks.arcs_of_block @ (ARC_S + CELL_S * np.minimum(states, MOST_STATES)))
+    arcs = np.diff(first)
+    is_able = blocks.arc["cap"][:-1] >= np.repeat(steps, arcs)
+    able = np.diff(np.concatenate([[0], np.cumsum(is_able)])[first])
+    tried = np.bincount(blocks.block_of_line, arcs - able + np.minimum(able, FEW_ABLE), blocks.n_blocks)
+    return float(ARC_S * arcs.sum() + CELL_S * (tried @ np.minimum(states, MOST_STATES)))
+
+
+def move_seconds(blocks: Blocks, rows: int) -> float:
+    """Nominal seconds of one thread for a move of the search."""
+    arcs = (len(blocks.arc) - 1) / max(blocks.n_blocks, 1)
+    return MOVE_S + arcs * (MOVED_ARC_S + FAR_ARC_S * min(rows / NEAR_ROWS, 1.0))
 
 
 def odd_is_dear(problem: Problem, columns: int, nonzeros: int, time_limit_s: float, threads: int) -> bool:
