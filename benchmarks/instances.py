@@ -67,11 +67,8 @@ def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
     qty = rng.geometric(0.35, size.lines)
     demand = np.bincount(line_product, qty, size.products) * size.scarcity
     spread = rng.dirichlet(np.ones(size.warehouses), size.products).T
-    on_hand = (
-        (_deep_rows(spread, demand, size.least_row) if size.least_row else np.rint(spread * demand))
-        .astype(np.int64)
-        .ravel()
-    )
+    held = _deep_rows(spread, demand, size.least_row) if size.least_row else np.rint(spread * demand)
+    on_hand = held.astype(np.int64).ravel()
     order_zone = rng.integers(0, size.zones, n_orders)
     product_margin = MARGIN * _around_one(rng, 0.6, size.products)
     margin = product_margin[line_product] * _around_one(rng, 0.2, size.lines)

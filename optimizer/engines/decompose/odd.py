@@ -35,8 +35,7 @@ _INFEASIBLE = highspy.HighsModelStatus.kInfeasible
 
 def read_odd(linear: LinearModel, whole: Program, role: Ints, label: Ints, is_odd: Flags, shared: Shared) -> Odd:
     """The flagged columns with their own rows, block after block; those that no own row holds come last."""
-    is_own = role == OWN
-    mine = whole.touched(is_odd) & is_own
+    mine = whole.touched(is_odd) & (role == OWN)
     held = np.zeros(linear.n_cols, dtype=bool)
     held[whole.entry_column[mine[whole.row]]] = True
     columns = np.flatnonzero(is_odd)
@@ -138,7 +137,7 @@ class OddPrices:
         """``left_s``: seconds that are left, an emergency stop. Not ``whole``: by linear relaxations, also bounds."""
         self.odd, self.rows, self.pool, self.left_s, self.whole = odd, rows, pool, left_s, whole
         self.parts = list(_parts(odd))
-        self.free = odd.first_column[:-1][np.diff(odd.first_row) == 0]
+        self.free = odd.free
         self.block = odd.block
         self.known: list[_Plans] = []
         self.met = np.zeros(len(odd.program.columns), dtype=bool)

@@ -58,6 +58,7 @@ class _Construction:
         odd = self.odd
         self.shared, self.own = np.zeros((2, len(whole.rows)), dtype=bool)
         self.shared[problem.shared.row], self.own[odd.program.rows] = True, True
+        self.keep = self.shared | self.own
         paid = np.zeros(len(whole.columns))
         paid[odd.program.columns] = odd.paid(np.where(must_rise(problem.shared), 1.0, AT_PRICES) * price)
         self.at_prices = replace(whole, objective=whole.objective - paid)
@@ -101,7 +102,7 @@ class _Construction:
         return _Solved(program, kept, self.used[program.rows])
 
     def _program(self, columns: Ints) -> Program:
-        return self.at_prices.part(columns, at=self.point, keep=self.shared | self.own, used=self.used)
+        return self.at_prices.part(columns, at=self.point, keep=self.keep, used=self.used)
 
     def _giving(self, program: Program) -> Ints:
         """Columns without rows of their own that stand in the program's rows: such as openings, which make room."""
@@ -150,15 +151,19 @@ def _with_few(program: Program, time_limit_s: float) -> Floats | None:
 
     None if there are none, and the rest is needed.
     """
-    values = program.lower.copy()
     try:
         relaxed = relax_part(program)
-        if relaxed is None:
-            return None
-        some = np.flatnonzero((relaxed.values > KEEPS) | (relaxed.loses <= KEEPS))
-        values[some] = solve_part(program.part(some, at=program.lower), time_limit_s)[1] if len(some) else 0.0
     except NoPlanError:
         return None
+    if relaxed is None:
+        return None
+    values = program.lower.copy()
+    some = np.flatnonzero((relaxed.values > KEEPS) | (relaxed.loses <= KEEPS))
+    if len(some):
+        found = _solution(program.part(some, at=program.lower), time_limit_s)
+        if found is None:
+            return None
+        values[some] = found
     holds = np.isfinite(values).all() and not program.broken(values, program.row_lower, program.row_upper).any()
     return values if holds else None
 

@@ -73,8 +73,7 @@ class MixedSettler(Settler):
         door = problem.open_column[np.isin(self.block_of_door, np.flatnonzero(~problem.movable))]
         gives = np.concatenate([arc, door[door >= 0]])
         if problem.odd is not None:
-            free = problem.odd.first_column[:-1][np.diff(problem.odd.first_row) == 0]
-            gives = np.concatenate([gives, problem.odd.program.columns[free]])
+            gives = np.concatenate([gives, problem.odd.program.columns[problem.odd.free]])
         self.gives = np.unique(gives)
         """columns that make room for others"""
         self.rows_of_gives = self.program.rows_of(self.gives)

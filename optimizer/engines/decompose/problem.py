@@ -132,6 +132,12 @@ class Odd(NamedTuple):
         """The block of each column."""
         return np.repeat(np.arange(len(self.first_column) - 1), np.diff(self.first_column))
 
+    @property
+    def free(self) -> Ints:
+        """The columns of the program that no own row holds: each is a block of its own."""
+        columns: Ints = self.first_column[:-1][np.diff(self.first_row) == 0]
+        return columns
+
     def paid(self, price: Floats) -> Floats:
         """What a unit of each column pays for the shared rows at these prices."""
         used = self.use * price[self.use_row]

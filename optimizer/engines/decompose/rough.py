@@ -42,8 +42,7 @@ def rough_prices(
     blocks = len(odd.first_column) - 1
     sample = np.random.default_rng(blocks).permutation(blocks) % count
     seconds = MOST * left_s / -(-count // threads)
-
-    free = odd.program.columns[(np.diff(odd.first_row) == 0)[odd.block]]
+    free = odd.program.columns[odd.free]
 
     def solve(number: int) -> tuple[Floats, Floats] | None:
         """Duals of the shared rows, and values of the columns that all samples have."""
@@ -65,10 +64,9 @@ def _sampled(whole: Program, role: Ints, problem: Problem, mine: Flags, count: i
     keep: Flags = role != IMPLIED
     if count == 1:
         return whole.part(np.arange(len(whole.columns)), keep=keep)
-    has_rows = (np.diff(odd.first_row) > 0)[odd.block]
     weight = np.ones(len(whole.columns))
-    weight[odd.program.columns[has_rows]] = 0.0
-    weight[odd.program.columns[has_rows & mine[odd.block]]] = count
+    weight[odd.program.columns] = np.where(mine[odd.block], count, 0.0)
+    weight[odd.program.columns[odd.free]] = 1.0
     program = whole.part(np.flatnonzero(weight), keep=keep)
     times = weight[program.columns]
     of_shared = (role[program.rows] == SHARED)[program.row]
