@@ -23,7 +23,7 @@ from optimizer.engines.adapter import (
 )
 from optimizer.engines.decompose.begin import shared_prices
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices, rates_of
-from optimizer.engines.decompose.exact import Settler
+from optimizer.engines.decompose.exact import Settler, SimpleSettler
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.odd_first import construct_odd
 from optimizer.engines.decompose.odd_plans import MixedSettler, leave
@@ -33,7 +33,7 @@ from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.decompose.rough import rough_prices
 from optimizer.engines.decompose.small import PLAIN, SMALL, relaxed, small_parts, solve_exactly, sub_model
 from optimizer.engines.decompose.tighten import Tightener
-from optimizer.engines.decompose.work import Work, odd_is_dear
+from optimizer.engines.decompose.work import Turn, Work, odd_is_dear
 from optimizer.model.linear_model import LinearModel
 
 VERSION = f"decompose with numba {version('numba')}"
@@ -50,6 +50,8 @@ FEWEST_TIGHT, WORTHWHILE, COVERS_CLOSE = 60, 1e-4, 0.005
 """Fewest passes with covers; the share of the bound that half of them must have closed, and that all may close."""
 WIDE = 0.015
 """A gap that moves close without covers, in general: covers come after them."""
+TOLD = 8
+"""How often exact programs of a turn tell of their plan."""
 FIRST_LOOK = 20
 """Passes after which the first plan is made."""
 FIRST_LEAVES = 0.25
@@ -136,22 +138,27 @@ class Run:
         if self.small:
             until_s = self.left_s - FIRST_SHARE * self.request.options.time_limit_s
             self._solve_parts(self.small, FIRST_SHARE, until_s)
-        shares = self.work.stages(self.problem.blocks.n_blocks if self.request.options.gap > 0 else None)
-        for number, share in enumerate(shares):
-            if self._ended():
-                break
-            tight, is_last = int(sum(shares[: number + 1]) * self.work.tight), number == len(shares) - 1
-            if self._is_near() or (is_last and not self.is_wide):
-                self._tighten(tight - self.tight)
-            until_s = self.left_s * (1.0 - share / sum(shares[number:]))
-            self._search(share, until_s)
-            if is_last and not self._ended():
-                self._tighten(tight - self.tight)
-            self._settle(share, until_s)
+        self._improve()
         self.kept_s = 0.0
         if self.last and not self._ended():
             self._solve_parts(self.last, LAST_SHARE, RESERVE_S)
         return self._said()
+
+    def _improve(self) -> None:
+        """Moves and exact programs in turns; covers where they may close the gap, or before the last stage of turns."""
+        done, blocks = 0.0, self.problem.blocks.n_blocks if self.request.options.gap > 0 else None
+        for turn in self.work.turns(blocks, alternate=not self.mixed):
+            if self._ended():
+                return
+            tight = self.work.tight if turn.is_last_stage else int((done + turn.share) * self.work.tight)
+            if self._is_near() or (turn.is_last_stage and not self.is_wide):
+                self._tighten(tight - self.tight)
+            until_s = self.left_s * (1.0 - turn.share / (1.0 - done))
+            self._search(turn, until_s)
+            if turn.is_last_stage and not self._ended():
+                self._tighten(tight - self.tight)
+            self._settle(turn.share, until_s)
+            done += turn.share
 
     def _resumed(self, values: Floats) -> bool:
         """Begin from an earlier run; whether a small part of the work was enough to close the gap."""
@@ -175,7 +182,7 @@ class Run:
     def _take_turns(self, *, covers: bool = False) -> None:
         """Moves and exact programs by turns, little of each, until the gap is closed; covers after the first."""
         for turn in range(WARM_TURNS):
-            rounds = self.improver.rounds(int(WARM_MOVES * self.work.moves), lambda: self.left_s, WARM_HEAT)
+            rounds = self.improver.rounds(int(WARM_MOVES * self.work.moves), lambda: self.left_s, heat=WARM_HEAT)
             while not self._ended() and next(rounds, 0):
                 self._keep()
             if self._ended():
@@ -250,12 +257,13 @@ class Run:
             self._offer(self._with_settled(self.values.copy()))
         self.log.append(f"{len(parts)} exact parts: value {self.value!r}, bound {self.bound!r}")
 
-    def _search(self, share: float, until_s: float) -> None:
-        """Moves, this share of all. They leave time for exact programs before ``until_s`` seconds are left."""
+    def _search(self, turn: Turn, until_s: float) -> None:
+        """The moves of a turn. They leave time for exact programs before ``until_s`` seconds are left."""
         if not self.improver.problem.movable.any():
             return
         rest = until_s + self.work.exact_share * max(self.left_s - until_s, 0.0)
-        rounds = self.improver.rounds(int(share * self.work.moves), lambda: self.left_s - rest - RESERVE_S)
+        moves = int(turn.share * self.work.moves)
+        rounds = self.improver.rounds(moves, lambda: self.left_s - rest - RESERVE_S, turn.rounds)
         for number, moved in enumerate(rounds, start=1):
             self._keep()
             self.log.append(f"round {number}: {moved:,} moves, value {self.value!r}, bound {self.bound!r}")
@@ -263,20 +271,17 @@ class Run:
                 break
 
     def _settle(self, share: float, until_s: float = 0.0) -> None:
-        """Exact programs over all blocks, sweep after sweep: a share of them, or until ``until_s`` seconds are left."""
+        """Exact programs, a share of them, or until ``until_s`` seconds are left."""
         highspy.Highs.resetGlobalScheduler(True)  # other threads than before
-        settler = self._settler()
-        done = 0.0
-        for allowed, parts in settler.sweeps():
-            if not parts:  # nothing can be moved, in no sweep
-                return
-            for part in parts:
-                seconds = self.left_s - until_s - RESERVE_S
-                if done >= share * self.work.exact_s or seconds <= 0 or self._ended():
-                    return
-                done += settler.better(part, allowed, self.threads, seconds)
+        work_s, told = share * self.work.exact_s, 0.0
+        for done in self._settler().better(work_s, lambda: self.left_s - until_s - RESERVE_S):
+            if done - told >= work_s / TOLD or done >= work_s:
                 self._keep()
                 self.log.append(f"exact, {done:,.1f} s of work: value {self.value!r}, bound {self.bound!r}")
+                told = done
+            if self._ended():
+                break
+        self._keep()
 
     def _is_near(self) -> bool:
         """Whether covers may close what is missing to the gap asked for."""
@@ -315,7 +320,7 @@ class Run:
 
     def _settler(self) -> Settler:
         if not self.mixed:
-            return Settler(self.matrix(), self.problem, self.improver, self.request.options.seed)
+            return SimpleSettler(self.improver, self.request.options.seed)
         met = None if self.evaluator.odd is None else self.evaluator.odd.met
         return MixedSettler(self.matrix(), self.problem, self.improver, self.request.options.seed, met)
 

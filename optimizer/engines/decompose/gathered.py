@@ -41,8 +41,6 @@ def solve_gathered(
 class GatheredRun(Run):
     """One solve without a matrix; ``values`` are the steps of the arcs."""
 
-    exact_share = 0.0
-
     def __init__(
         self, problem: Problem, rows: tuple[SharedRows, ...], parts: Ints, request: Request, emit: Emit,
         pool: ThreadPoolExecutor, threads: int,
@@ -50,7 +48,6 @@ class GatheredRun(Run):
         no_matrix = assemble((), (), np.zeros(0))
         super().__init__(no_matrix, whole_of(no_matrix), problem, request, Reporter(no_matrix, emit), pool, threads)
         self.rows, self.first_arc, self.emit = rows, np.concatenate([[0], np.cumsum(parts)]), emit
-        self.work = replace(self.work, exact_share=0.0)
         begun = time.monotonic()
         self.evaluator(self.ascent.price, FEW_NODES)
         self._fit_passes(time.monotonic() - begun)
@@ -65,9 +62,6 @@ class GatheredRun(Run):
     def _price(self) -> None:
         self._construct()  # a plan before the first price: passes of a large batch take long
         super()._price()
-
-    def _settle(self, share: float, until_s: float = 0.0) -> None:
-        """Exact programs are cut out of the matrix, and there is none."""
 
     def _keep(self) -> None:
         """Keep the plan at hand if it holds and is the best so far; on disk too, with the best prices."""

@@ -22,9 +22,8 @@ from optimizer.engines.decompose.moves import (
     recreate,
 )
 from optimizer.engines.decompose.problem import Blocks, Flags, Floats, Problem, must_rise
+from optimizer.engines.decompose.work import ROUNDS
 
-ROUNDS = 40
-"""Between two rounds the parts are drawn anew, the plan is told, and the clock is read."""
 HEAT = 0.2
 """First temperature, in median fees; the last is `COOLED` times that."""
 COOLED = 0.01
@@ -51,7 +50,7 @@ class Improver:
     """
 
     def __init__(self, problem: Problem, pool: Executor, threads: int, seed: int) -> None:
-        self.problem, self.pool = problem, pool
+        self.problem, self.pool, self.threads = problem, pool, threads
         blocks, shared = problem.blocks, problem.shared
         self.random = np.random.default_rng(seed)
         self.desks = [make_desk(blocks) for _ in range(threads)]
@@ -106,21 +105,24 @@ class Improver:
         order = order[self.problem.movable[order] & left[order]]
         construct(blocks, order, self.state, self.desks[0], self.guide, self.soft)
 
-    def rounds(self, moves: int, left_s: Callable[[], float] = lambda: math.inf, heat: float = HEAT) -> Iterator[int]:
-        """Better the plan in `ROUNDS` rounds, cooling down from ``heat``; yields the moves so far.
+    def rounds(
+        self, moves: int, left_s: Callable[[], float] = lambda: math.inf, rounds: int = ROUNDS, heat: float = HEAT
+    ) -> Iterator[int]:
+        """Better the plan, cooling down from ``heat``; yields the moves so far.
 
-        Where the clock would cut it short before it is cool, the rounds that are left get fewer moves.
+        Between two rounds the parts are drawn anew, the plan is told, and the clock is read. Where the clock would cut
+        it short before it is cool, the rounds that are left get fewer moves.
         """
         threads = len(self.desks)
-        each = max(moves // (ROUNDS * threads), 1)
+        each = max(moves // (rounds * threads), 1)
         begun = time.monotonic()
-        heats = heat * self.fee * COOLED ** (np.arange(ROUNDS + 1) / ROUNDS)
-        for number in range(ROUNDS):
+        heats = heat * self.fee * COOLED ** (np.arange(rounds + 1) / rounds)
+        for number in range(rounds):
             self._round(each, float(heats[number]), float(heats[number + 1]))
             self.moved += each * threads
             self.lately = [*self.lately[1 - LATELY :], self.state.opened.copy()]
             yield self.moved
-            slow = (time.monotonic() - begun) * (ROUNDS - number - 1) / max(left_s(), TINY_S)
+            slow = (time.monotonic() - begun) * (rounds - number - 1) / max(left_s(), TINY_S)
             begun = time.monotonic()
             if slow > 1.0:
                 self.hurried, each = True, max(int(each / slow), 1)
@@ -128,7 +130,7 @@ class Improver:
     def _round(self, moves: int, heat: float, cool: float) -> None:
         blocks, threads = self.problem.blocks, len(self.desks)
         part = self.random.integers(0, threads, blocks.n_blocks).astype(np.int8)
-        slacks = self._shares(threads)
+        slacks = self.shares(threads)
         seeds = self.random.integers(1, 2**63, threads, dtype=np.uint64)
 
         def work(k: int) -> None:
@@ -142,7 +144,7 @@ class Improver:
         list(self.pool.map(work, range(threads)))
         self.state = self.state._replace(slack=sum(slacks[1:], slacks[0]))
 
-    def _shares(self, threads: int) -> list[Floats]:
+    def shares(self, threads: int) -> list[Floats]:
         """What the rows have left, split in whole units among the parts."""
         left = self.state.slack.copy()
         shares: list[Floats] = [np.zeros_like(left) for _ in range(threads)]

@@ -6,23 +6,23 @@ made at the prices (`odd_first`), and bettered together with simple blocks by pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.engines.decompose.exact import Settler, bettered
+from optimizer.engines.decompose.exact import SIZES, Settler, bettered
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.moves import State, rebuild
 from optimizer.engines.decompose.odd_first import COLUMNS, KEEPS
 from optimizer.engines.decompose.plan import broken_odd, columns_of, value_of
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, Problem, movable, the_odd
+from optimizer.engines.decompose.work import ITERATION_S, NONZERO_S
 from optimizer.engines.resolve_matrix import Program
 
 EASY_S, HARD_S = 0.2, 2.0
 """Nominal seconds of a program, in the mean of a sweep, beyond which the next one has twice or half as many columns."""
-NONZERO_S, ITERATION_S = 2e-6, 3e-4
-"""Nominal seconds of a program: for each nonzero of its matrix, and for each iteration of its linear programs."""
 PATIENCE = 0.2
 """Share of the time that is left which one program gets at most."""
 DEAR = 30.0
@@ -60,8 +60,13 @@ class MixedSettler(Settler):
 
     def __init__(self, whole: Program, problem: Problem, improver: Improver, seed: int, met: Flags | None) -> None:
         """``problem`` is without a plan of the odd blocks. ``met``: odd columns that known plans use."""
-        super().__init__(whole, problem, improver, seed)
+        super().__init__(improver, seed)
+        self.problem, self.program = problem, whole
         blocks = problem.blocks
+        self.block_of_door, self.block_of_arc = blocks.block_of_door, blocks.block_of_arc
+        first, opener = blocks.block["open"][self.block_of_arc], blocks.arc["opener"][:-1]
+        self.door_of_arc = np.where(opener >= 0, first + opener, -1)
+        self.block_of_line = blocks.block_of_line
         self.n_simple = blocks.n_blocks
         self.met = met
         self.every = False
@@ -84,14 +89,29 @@ class MixedSettler(Settler):
             self.own[problem.odd.program.rows], self.is_odd[problem.odd.program.columns] = True, True
         self.held: Held | None = None
 
-    def sweeps(self) -> Iterator[tuple[Flags, list[Ints]]]:
-        """As in `Settler`; the columns of odd blocks that no known plan uses join after the first sweep.
+    def better(self, work_s: float, left_s: Callable[[], float]) -> Iterator[float]:
+        """As in `Settler`, one program after the other."""
+        done = 0.0
+        for allowed, parts in self.sweeps():
+            if not parts:  # nothing can be moved, in no sweep
+                return
+            for part in parts:
+                if done >= work_s or left_s() <= 0:
+                    return
+                done += self._better(part, allowed, left_s())
+                yield done
 
-        Programs grow as long as they are easy: batches differ much in how hard their odd blocks are.
+    def sweeps(self) -> Iterator[tuple[Flags, list[Ints]]]:
+        """(openers allowed, parts of the blocks), again and again: openers of the plan, of the last rounds, all wanted.
+
+        The columns of odd blocks that no known plan uses join after the first sweep. Programs grow as long as they are
+        easy: batches differ much in how hard their odd blocks are.
         """
-        for sweep in super().sweeps():
+        openers = itertools.chain((self.opened, self.lately), itertools.repeat(self.sought))
+        for openers_of, size in zip(openers, itertools.chain(SIZES, itertools.repeat(SIZES[-1])), strict=False):
             self.spent_s = []
-            yield sweep
+            allowed = openers_of()
+            yield allowed, self.parts(allowed, size)
             self.every = True
             usual = float(np.mean(self.spent_s)) if self.spent_s else HARD_S
             self.columns = self.columns * 2 if usual < EASY_S else self.columns // 2 if usual > HARD_S else self.columns
@@ -119,11 +139,13 @@ class MixedSettler(Settler):
             return []
         return [part for part in np.array_split(order, 1 + int(total[-1])) if len(part)]
 
-    def better(self, part: Ints, allowed: Flags, threads: int, time_limit_s: float) -> float:
+    def _better(self, part: Ints, allowed: Flags, time_limit_s: float) -> float:
         """Solve the program of some blocks, all others as they are; keep what is better. Returns nominal seconds."""
         held = self.held = self.held or self._hold(self.improver.problem, self.improver.state)
         program = self.program.part(self._columns(part, allowed), at=held.point, used=held.used)
-        values, iterations = bettered(with_overruns(program, self.dear), threads, PATIENCE * time_limit_s)
+        values, iterations = bettered(
+            with_overruns(program, self.dear), PATIENCE * time_limit_s, threads=self.improver.threads
+        )
         work_s = NONZERO_S * len(program.value) + ITERATION_S * iterations
         self.spent_s.append(work_s)
         if values is not None:
@@ -196,7 +218,7 @@ class MixedSettler(Settler):
         )
 
     def _columns(self, part: Ints, allowed: Flags) -> Ints:
-        found = [super()._columns(part[part < self.n_simple], allowed)]
+        found = [self._simple_columns(part[part < self.n_simple], allowed)]
         if self.problem.odd is not None:
             odd = self.problem.odd
             mine = np.zeros(len(odd.first_column) - 1, dtype=bool)
@@ -206,6 +228,26 @@ class MixedSettler(Settler):
         touched = np.zeros(len(self.program.rows), dtype=bool)
         touched[self.program.rows_of(columns)] = True
         return np.union1d(columns, self.entries_of_gives[touched[self.rows_of_gives]])
+
+    def _simple_columns(self, part: Ints, allowed: Flags) -> Ints:
+        """Columns of the matrix that the program of these blocks may change."""
+        problem = self.problem
+        mine = np.zeros(problem.blocks.n_blocks, dtype=bool)
+        mine[part] = True
+        arc = mine[self.block_of_arc] & np.append(allowed, True)[self.door_of_arc]  # the last is for none
+        door = mine[self.block_of_door] & allowed & (problem.open_column >= 0)
+        line = mine[self.block_of_line]
+        found = np.concatenate(
+            [
+                problem.arc_column[arc],
+                problem.open_column[door],
+                problem.line_full[line],
+                problem.line_used[line],
+                problem.block_full[mine],
+                problem.soft_column,
+            ]
+        )
+        return np.unique(found[found >= 0])
 
 
 def short_of(problem: Problem, state: State) -> Floats:

@@ -8,9 +8,8 @@ import numpy as np
 
 from optimizer.engines.adapter import OWN, SHARED
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices
-from optimizer.engines.decompose.exact import Settler
+from optimizer.engines.decompose.exact import SimpleSettler
 from optimizer.engines.decompose.improve import Improver
-from optimizer.engines.decompose.problem import whole_of
 from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.decompose.tighten import Tightener
 from optimizer.model.linear_model import LinearModel
@@ -58,5 +57,4 @@ def warm_up() -> None:
         improver.construct(state.best_price, state.best.block)
         list(improver.rounds(100))
         improver.begin_from(state.best_price, state.best.block, np.ones(linear.n_cols))
-        settler = Settler(whole_of(linear)(), problem, improver, 0)
-        settler.better(np.arange(2), improver.state.opened.copy(), 1, 1.0)
+        list(SimpleSettler(improver, 0).better(0.1, lambda: 1.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,9 +13,9 @@ ARC_S, CELL_S, MOST_STATES, FEW_ABLE = 90e-9, 3.6e-9, 4_000, 6
 """Nominal seconds that a pass of the ascent has for an arc, and for each state of its block in which it is tried
 (`table.py`); a block of more states is pruned first, and of arcs that can fill their line alone all but few are.
 """
-OPENERS_PER_SECOND = 600
-"""Nominal speed of exact programs over simple blocks, in openers."""
-EXACT_SHARE = 0.4
+NONZERO_S, ITERATION_S = 2e-6, 3e-4
+"""Nominal seconds of an exact program: a nonzero of its matrix, and an iteration of its linear programs."""
+EXACT_SHARE = 0.5
 """Share of the time after the prices that exact programs get, where there is anything to move."""
 MOVE_S, MOVED_ARC_S, FAR_ARC_S, NEAR_ROWS = 25e-6, 0.4e-6, 1.4e-6, 600_000
 """Nominal seconds of one thread for a move of the search, and for each arc of a block; up to so much more for an arc
@@ -38,10 +39,23 @@ TIGHT_SHARE, TIGHT_COST, PASSES_BEFORE = 0.2, 1.5, 100
 these are enough before.
 """
 MOST_TIGHT = 1_200
+ROUNDS = 40
+FIRST_TURN, LATER_TURNS, LATER_ROUNDS = 0.4, 4, 8
+"""Moves find what exact programs cannot, and these what no move finds: they take turns. Share of the first, in which
+the plan cools down slowly; how many follow, and their rounds.
+"""
 STAGE_GROWTH, STAGE_MOVES = 8, 200
 """Where a gap is asked for, moves and exact programs are tried with little work first, then with so many times as much;
 the first try has so many moves a block at least. Else a gap that is soon closed would take a share of any time limit.
 """
+
+
+class Turn(NamedTuple):
+    """Moves and then exact programs: their share of all, and in how many rounds the moves cool down."""
+
+    share: float
+    rounds: int
+    is_last_stage: bool
 
 
 @dataclass(frozen=True)
@@ -75,15 +89,22 @@ class Work:
         unused = max(self.tight - done, 0)
         return replace(self, tight=self.tight - unused, search_s=self.search_s + unused * self.tight_s)
 
-    def stages(self, blocks: int | None) -> list[float]:
-        """Shares of the work, small to large, that moves and exact programs get by turns; they add up to 1.
+    def turns(self, blocks: int | None, *, alternate: bool) -> list[Turn]:
+        """Moves and exact programs by turns: stages of them, small to large, and the last stage in several turns.
 
-        ``blocks``: how many there are, where a gap may end it early; else all is one stage.
+        ``blocks``: how many there are, where a gap may end it early; else all is one stage. ``alternate``: whether
+        turns follow the first of the last stage.
         """
         shares, moves = [1.0], self.moves / STAGE_GROWTH
         while blocks is not None and moves >= STAGE_MOVES * max(blocks, 1):
             shares, moves = [shares[0] / STAGE_GROWTH, *shares], moves / STAGE_GROWTH
-        return [share / sum(shares) for share in shares]
+        *stages, last = (share / sum(shares) for share in shares)
+        turns = [Turn(share, ROUNDS, is_last_stage=False) for share in stages]
+        if not alternate:
+            return [*turns, Turn(last, ROUNDS, is_last_stage=True)]
+        first, later = FIRST_TURN * last, (1.0 - FIRST_TURN) * last / LATER_TURNS
+        turns.append(Turn(first, ROUNDS, is_last_stage=True))
+        return turns + LATER_TURNS * [Turn(later, LATER_ROUNDS, is_last_stage=True)]
 
     @classmethod
     def of(
