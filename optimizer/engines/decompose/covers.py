@@ -98,8 +98,7 @@ def coverable(problem: Problem, rows: Ints) -> Arcs:
     asked[blocks.door_use["row"][blocks.door_use["use"] < 0]] = False
     need = np.repeat(blocks.line["need"][:-1], np.diff(blocks.line["arc"]))
     most = np.minimum(blocks.arc["cap"][:-1], need).astype(np.float64)
-    first_door = blocks.block["open"][blocks.block_of_arc]
-    door = np.where(blocks.arc["opener"][:-1] >= 0, first_door + blocks.arc["opener"][:-1], -1)
+    door = blocks.door_of_arc
     kept = (
         asked[use["row"]]
         & (use["use"] == 1.0)

@@ -14,7 +14,7 @@ from optimizer.engines.decompose.moves import State
 from optimizer.engines.decompose.problem import ASKED, Blocks, Flags, Floats, Ints, Problem, Records
 from optimizer.engines.resolve_matrix import Program, slices
 
-Term = tuple[Ints, Ints, Floats]
+Term = tuple[Ints, Ints, Floats | float]
 """(rows counted from the first of some, columns, coefficients)"""
 
 
@@ -109,7 +109,7 @@ def cut_out(problem: Problem, state: State, room: Room, part: Ints, allowed: Fla
     shared, uses = _shared_uses(blocks, taken)
     now = np.bincount(uses[0], uses[2] * np.concatenate([steps, opened])[uses[1]], len(shared))
     over = np.flatnonzero(room.over[shared] > 0)
-    pays = (over, columns.total + np.arange(len(over)), -np.ones(len(over)))
+    pays = (over, columns.total + np.arange(len(over)), -1.0)
     rows.add(-np.inf, room.left[shared] + now, len(shared), uses, pays)
 
     units = np.bincount(taken.line_of_arc, taken.step * steps, len(line))
@@ -179,9 +179,7 @@ def _link(rows: _Rows, taken: _Taken) -> None:
     arc = np.flatnonzero(taken.door_of_arc >= 0)
     each = np.arange(len(arc))
     opener = len(taken.arc) + taken.door_of_arc[arc]
-    rows.add(
-        -np.inf, 0.0, len(arc), (each, arc, np.ones(len(arc))), (each, opener, -taken.most[arc].astype(np.float64))
-    )
+    rows.add(-np.inf, 0.0, len(arc), (each, arc, 1.0), (each, opener, -taken.most[arc].astype(np.float64)))
 
 
 def _fill(rows: _Rows, taken: _Taken, columns: _Columns) -> None:
@@ -208,8 +206,8 @@ def _make_whole(rows: _Rows, taken: _Taken, columns: _Columns) -> None:
     """All of a block is full only if each line is; where it ships as a whole or not at all, nothing goes before."""
     all_full = columns.all_full[taken.block_of_line]
     asked = np.flatnonzero((columns.in_full >= 0) & (all_full >= 0))
-    each, ones = np.arange(len(asked)), np.ones(len(asked))
-    rows.add(-np.inf, 0.0, len(asked), (each, all_full[asked], ones), (each, columns.in_full[asked], -ones))
+    each = np.arange(len(asked))
+    rows.add(-np.inf, 0.0, len(asked), (each, all_full[asked], 1.0), (each, columns.in_full[asked], -1.0))
     bound = np.flatnonzero(taken.blocks["whole"][taken.block_of_line])
     rows.add(
         -np.inf, 0.0, len(bound), _units(taken, bound), (np.arange(len(bound)), all_full[bound], -taken.need[bound])
@@ -222,7 +220,7 @@ def _limit_openers(rows: _Rows, taken: _Taken) -> None:
     limited = np.flatnonzero(most < np.bincount(taken.block_of_door, minlength=len(most)))
     at = _places(limited, len(most), 0)[taken.block_of_door]
     mine = np.flatnonzero(at >= 0)
-    rows.add(-np.inf, most[limited], len(limited), (at[mine], len(taken.arc) + mine, np.ones(len(mine))))
+    rows.add(-np.inf, most[limited], len(limited), (at[mine], len(taken.arc) + mine, 1.0))
 
 
 def _units(taken: _Taken, lines: Ints) -> Term:

@@ -275,7 +275,7 @@ class Run:
         highspy.Highs.resetGlobalScheduler(True)  # other threads than before
         work_s, told = share * self.work.exact_s, 0.0
         for done in self._settler().better(work_s, lambda: self.left_s - until_s - RESERVE_S):
-            if done - told >= work_s / TOLD or done >= work_s:
+            if done - told >= work_s / TOLD:
                 self._keep()
                 self.log.append(f"exact, {done:,.1f} s of work: value {self.value!r}, bound {self.bound!r}")
                 told = done

@@ -87,12 +87,12 @@ class Improver:
         """Learn what each block wants at the prices, every thread about a part of the blocks."""
         blocks = self.problem.blocks
         self.guide = guide_of(blocks, price)
-        cuts = np.linspace(0, blocks.n_blocks, len(self.desks) + 1).astype(int).tolist()
+        cuts = np.linspace(0, blocks.n_blocks, self.threads + 1).astype(int).tolist()
 
         def look(k: int) -> None:
             find_ties(blocks, cuts[k], cuts[k + 1], self.desks[k], self.guide, TIE_NODES)
 
-        list(self.pool.map(look, range(len(self.desks))))
+        list(self.pool.map(look, range(self.threads)))
 
     def begin_from(self, price: Floats, best: Floats, values: Floats) -> None:
         """A plan from that of a point of the matrix, best blocks first; those that do not fit are put in anew."""
@@ -113,7 +113,7 @@ class Improver:
         Between two rounds the parts are drawn anew, the plan is told, and the clock is read. Where the clock would cut
         it short before it is cool, the rounds that are left get fewer moves.
         """
-        threads = len(self.desks)
+        threads = self.threads
         each = max(moves // (rounds * threads), 1)
         begun = time.monotonic()
         heats = heat * self.fee * COOLED ** (np.arange(rounds + 1) / rounds)
@@ -128,7 +128,7 @@ class Improver:
                 self.hurried, each = True, max(int(each / slow), 1)
 
     def _round(self, moves: int, heat: float, cool: float) -> None:
-        blocks, threads = self.problem.blocks, len(self.desks)
+        blocks, threads = self.problem.blocks, self.threads
         part = self.random.integers(0, threads, blocks.n_blocks).astype(np.int8)
         slacks = self.shares(threads)
         seeds = self.random.integers(1, 2**63, threads, dtype=np.uint64)

@@ -64,9 +64,7 @@ class MixedSettler(Settler):
         self.problem, self.program = problem, whole
         blocks = problem.blocks
         self.block_of_door, self.block_of_arc = blocks.block_of_door, blocks.block_of_arc
-        first, opener = blocks.block["open"][self.block_of_arc], blocks.arc["opener"][:-1]
-        self.door_of_arc = np.where(opener >= 0, first + opener, -1)
-        self.block_of_line = blocks.block_of_line
+        self.door_of_arc, self.block_of_line = blocks.door_of_arc, blocks.block_of_line
         self.n_simple = blocks.n_blocks
         self.met = met
         self.every = False

@@ -91,6 +91,12 @@ class Blocks(NamedTuple):
         return np.repeat(np.arange(self.n_blocks), np.diff(self.block["open"]))
 
     @property
+    def door_of_arc(self) -> Ints:
+        """The opener of each arc, counted over all blocks; −1: none."""
+        opener = self.arc["opener"][:-1]
+        return np.where(opener >= 0, self.block["open"][self.block_of_arc] + opener, -1)
+
+    @property
     def arc_of_use(self) -> Ints:
         """The arc of each of ``arc_use``."""
         return np.repeat(np.arange(len(self.arc) - 1), np.diff(self.arc["use"]))

@@ -57,9 +57,10 @@ def with_overruns(linear: LinearModel, every: int = 3) -> LinearModel:
     )
 
 
-def orders(seed: int, count: int, *, rules: bool = True, soft: bool = False) -> LinearModel:
-    linear = random_orders(seed, count, rules=rules)
-    return with_overruns(linear) if soft else linear
+def orders(seed: int, count: int, *, rules: bool = True, soft: bool = False) -> tuple[LinearModel, Problem]:
+    plain = random_orders(seed, count, rules=rules)
+    linear = with_overruns(plain) if soft else plain
+    return linear, read_problem(linear, roles(linear))
 
 
 def improver_of(problem: Problem, pool: ThreadPoolExecutor, seed: int = 0) -> Improver:
@@ -70,7 +71,7 @@ def improver_of(problem: Problem, pool: ThreadPoolExecutor, seed: int = 0) -> Im
     return improver
 
 
-def all_rooms(problem: Problem, improver: Improver) -> Room:
+def all_room(improver: Improver) -> Room:
     """For one program alone."""
     return SimpleSettler(improver, 0).rooms(1)[0]
 
@@ -85,13 +86,12 @@ def value_of_cut(cut: Cut, problem: Problem) -> float:
 @pytest.mark.parametrize("rules", [False, True])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_program_of_all_blocks_finds_what_highs_finds(seed: int, rules: bool, soft: bool, highs: SolveServer) -> None:
-    linear = orders(seed, 14, rules=rules, soft=soft)
-    problem = read_problem(linear, roles(linear))
+    linear, problem = orders(seed, 14, rules=rules, soft=soft)
     with ThreadPoolExecutor(THREADS) as pool:
         improver = improver_of(problem, pool)
         every = np.arange(problem.blocks.n_blocks)
         allowed = np.ones(len(problem.blocks.door) - 1, dtype=bool)
-        cut = cut_out(problem, improver.state, all_rooms(problem, improver), every, allowed)
+        cut = cut_out(problem, improver.state, all_room(improver), every, allowed)
     assert highs.solve(linear, SolveOptions(gap=0.0)).objective == pytest.approx(value_of_cut(cut, problem), abs=1e-6)
 
 
@@ -99,14 +99,13 @@ def test_a_program_of_all_blocks_finds_what_highs_finds(seed: int, rules: bool, 
 @pytest.mark.parametrize("seed", range(5))
 def test_its_point_is_the_plan_and_it_holds_all_else_as_it_is(seed: int, soft: bool, highs: SolveServer) -> None:
     """Half of the blocks free: as HiGHS with the columns of the others fixed."""
-    linear = orders(seed, 20, soft=soft)
-    problem = read_problem(linear, roles(linear))
+    linear, problem = orders(seed, 20, soft=soft)
     with ThreadPoolExecutor(THREADS) as pool:
         improver = improver_of(problem, pool, seed)
     state = improver.state
     part = np.arange(0, problem.blocks.n_blocks, 2)
     allowed = np.ones(len(problem.blocks.door) - 1, dtype=bool)
-    cut = cut_out(problem, state, all_rooms(problem, improver), part, allowed)
+    cut = cut_out(problem, state, all_room(improver), part, allowed)
     program = cut.program
     assert not program.broken(program.values, program.row_lower, program.row_upper).any()
 
@@ -121,15 +120,13 @@ def test_its_point_is_the_plan_and_it_holds_all_else_as_it_is(seed: int, soft: b
 
 
 def test_openers_that_are_not_allowed_stay_shut() -> None:
-    linear = orders(1, 20, rules=False)
-    problem = read_problem(linear, roles(linear))
+    _, problem = orders(1, 20, rules=False)
     state = empty_state(problem)
     with ThreadPoolExecutor(THREADS) as pool:
-        room = all_rooms(problem, Improver(problem, pool, THREADS, 0))
+        room = all_room(Improver(problem, pool, THREADS, 0))
     allowed = np.arange(len(problem.blocks.door) - 1) % 2 == 0
     cut = cut_out(problem, state, room, np.arange(problem.blocks.n_blocks), allowed)
-    first, opener = problem.blocks.block["open"][problem.blocks.block_of_arc], problem.blocks.arc["opener"][:-1]
-    door = np.where(opener >= 0, first + opener, -1)[cut.arc]
+    door = problem.blocks.door_of_arc[cut.arc]
     assert len(door)
     assert allowed[door[door >= 0]].all()
 
@@ -138,8 +135,7 @@ def test_openers_that_are_not_allowed_stay_shut() -> None:
 @pytest.mark.parametrize("rules", [False, True])
 @pytest.mark.parametrize("seed", range(4))
 def test_plans_get_better_and_hold(seed: int, rules: bool, soft: bool, highs: SolveServer) -> None:
-    linear = orders(seed, 30, rules=rules, soft=soft)
-    problem = read_problem(linear, roles(linear))
+    linear, problem = orders(seed, 30, rules=rules, soft=soft)
     with ThreadPoolExecutor(THREADS) as pool:
         improver = improver_of(problem, pool, seed)
         improver.guide.wanted[:] = True
@@ -160,8 +156,7 @@ def test_plans_get_better_and_hold(seed: int, rules: bool, soft: bool, highs: So
 def test_programs_at_once_find_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small parts, two at a time: each has a share of what the rows have left, so they fit together."""
     monkeypatch.setattr("optimizer.engines.decompose.exact.SIZES", (30, 30, 30))
-    linear = orders(2, 80)
-    problem = read_problem(linear, roles(linear))
+    _, problem = orders(2, 80)
     found = []
     for _ in range(2):
         with ThreadPoolExecutor(THREADS) as pool:
@@ -176,8 +171,7 @@ def test_programs_at_once_find_the_same_again(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_where_nothing_can_move_it_ends() -> None:
-    linear = orders(0, 5)
-    problem = read_problem(linear, roles(linear))
+    _, problem = orders(0, 5)
     problem = problem._replace(movable=np.zeros_like(problem.movable))
     with ThreadPoolExecutor(THREADS) as pool:
         improver = Improver(problem, pool, THREADS, 0)
@@ -187,10 +181,9 @@ def test_where_nothing_can_move_it_ends() -> None:
 
 def test_a_program_of_nothing_changes_nothing() -> None:
     """An empty plan, and no opener allowed."""
-    linear = orders(1, 20)
-    problem = read_problem(linear, roles(linear))
+    _, problem = orders(1, 20)
     with ThreadPoolExecutor(THREADS) as pool:
-        room = all_rooms(problem, Improver(problem, pool, THREADS, 0))
+        room = all_room(Improver(problem, pool, THREADS, 0))
     shut = np.zeros(len(problem.blocks.door) - 1, dtype=bool)
     cut = cut_out(problem, empty_state(problem), room, np.arange(2), shut)
     assert len(cut.arc) == 0
