@@ -120,6 +120,7 @@ class Run:
         self.relaxed = np.zeros(linear.n_cols)
         """values of the linear relaxation"""
         self.ascent: Ascent
+        self.settler: Settler
         self._begin()
         self.work = Work.of(
             problem, limit_s, threads, covers=len(self.stock) > 0, relaxed_s=self.relaxed_s, dear=self.is_dear
@@ -150,6 +151,8 @@ class Run:
         for turn in self.work.turns(blocks, alternate=not self.mixed):
             if self._ended():
                 return
+            if not turn.goes_on:
+                self.settler = self._settler()
             tight = self.work.tight if turn.is_last_stage else int((done + turn.share) * self.work.tight)
             if self._is_near() or (turn.is_last_stage and not self.is_wide):
                 self._tighten(tight - self.tight)
@@ -181,6 +184,7 @@ class Run:
 
     def _take_turns(self, *, covers: bool = False) -> None:
         """Moves and exact programs by turns, little of each, until the gap is closed; covers after the first."""
+        self.settler = self._settler()
         for turn in range(WARM_TURNS):
             rounds = self.improver.rounds(int(WARM_MOVES * self.work.moves), lambda: self.left_s, heat=WARM_HEAT)
             while not self._ended() and next(rounds, 0):
@@ -274,7 +278,7 @@ class Run:
         """Exact programs, a share of them, or until ``until_s`` seconds are left."""
         highspy.Highs.resetGlobalScheduler(True)  # other threads than before
         work_s, told = share * self.work.exact_s, 0.0
-        for done in self._settler().better(work_s, lambda: self.left_s - until_s - RESERVE_S):
+        for done in self.settler.better(work_s, lambda: self.left_s - until_s - RESERVE_S):
             if done - told >= work_s / TOLD:
                 self._keep()
                 self.log.append(f"exact, {done:,.1f} s of work: value {self.value!r}, bound {self.bound!r}")

@@ -11,20 +11,23 @@ from collections.abc import Callable, Iterator
 import highspy
 import numpy as np
 
+from optimizer.engines.decompose.around import Chooser, Marks, Rivals, make_marks, rivals_of
 from optimizer.engines.decompose.begin import take_over
 from optimizer.engines.decompose.compiled import compiled
 from optimizer.engines.decompose.cut import Cut, Room, cut_out
 from optimizer.engines.decompose.improve import Improver
-from optimizer.engines.decompose.moves import note_regret, overrun_cost, remove
+from optimizer.engines.decompose.moves import State, note_regret, overrun_cost, remove
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, Small
-from optimizer.engines.decompose.work import ITERATION_S, NONZERO_S
+from optimizer.engines.decompose.work import ITERATION_S, NONZERO_S, PROGRAM_S, SMALL_ITERATION_S
 from optimizer.engines.resolve_matrix import Program, slices
 
 SIZES = (6_000, 4_000, 1_200)
 """Openers in one program at most, by how many openers are allowed: more freedom makes a program much harder."""
-RESTLESS = 1_500
-"""The same where only blocks are looked at that have not their best plan: the hardest, but they hold most that can be
-gained, and together more than in pieces.
+LOOSE = 0.4
+"""What an arc without an opener counts, in openers: most of these have an arc or two."""
+FEW_RESTLESS, RESTLESS = 0.2, 1_500
+"""Where so small a share of the blocks has not its best plan, these are looked at by themselves, so many openers in one
+program: they hold most that can be gained, and together more than in pieces.
 """
 NODES, RESTLESS_NODES = 60, 1
 """Branchings in a program at most. Of the hardest, cuts and heuristics before the first find nearly all."""
@@ -32,6 +35,12 @@ GAP = 1e-5
 """Relative gap at which a program is as good as solved."""
 AT_REST = 1e-6
 """Regret below which a block has its best plan at the prices, but for rounding."""
+RING, LEAST_RING, MOST_RING = 60, 10, 1_000
+"""Blocks in each of the two rings around one with regret, at first, at least and at most."""
+AIM_S, WIDER, NARROWER = 0.05, 1.05, 0.8
+"""Nominal seconds that such a program is to take, and how its rings change after one that took less or more."""
+AROUND_S = 1.0
+"""Nominal seconds after which threads get other blocks."""
 
 
 class Settler:
@@ -65,42 +74,50 @@ class Settler:
 
 
 class SimpleSettler(Settler):
-    """Programs over simple blocks, one for each thread at once, in sweeps that each find less for their work.
+    """Programs over simple blocks, on all threads: first in sweeps over all of them, then around blocks with regret.
 
-    The openers of the plan; those that blocks want at the prices too, but only for blocks that have not their best plan
-    at them; openers of the last rounds, for all blocks; all of these, for all blocks, again and again.
+    The first sweep has the openers of the plan; the second those that blocks want at the prices too, but only for the
+    blocks that have not their best plan at them, if these are few. Asked again, it goes on where it was.
     """
 
-    def __init__(self, improver: Improver, seed: int) -> None:
+    def __init__(self, improver: Improver, seed: int, *, sweeps: bool = True) -> None:
         super().__init__(improver, seed)
         self.left = np.zeros(self.problem.blocks.n_blocks, dtype=np.bool_)
+        self.looked = np.zeros(self.problem.blocks.n_blocks, dtype=np.int64)
+        """how often a program was made around each block"""
+        self.rings = np.full(improver.threads, float(RING))
+        self.left_s: Callable[[], float] = lambda: 0.0
+        self.steps = self._programs(sweeps=sweeps)
 
     def better(self, work_s: float, left_s: Callable[[], float]) -> Iterator[float]:
         """See `Settler`."""
-        done = 0.0
-        for allowed, parts, nodes in self._programs():
-            if done >= work_s or left_s() <= 0:
+        self.left_s, done = left_s, 0.0
+        while done < work_s and left_s() > 0:
+            step = next(self.steps, None)
+            if step is None:  # nothing is left to better
+                self.steps = self._programs(sweeps=False)
                 return
-            done += self._settle(allowed, parts, nodes, left_s()) / self.improver.threads
+            done += step / self.improver.threads
             yield done
 
-    def _programs(self) -> Iterator[tuple[Flags, list[Ints], int]]:
-        """(openers allowed, some parts of the blocks that share few rows: one for each thread, branchings)."""
+    def _programs(self, *, sweeps: bool) -> Iterator[float]:
+        """Nominal seconds of some programs at a time."""
         movable = self.problem.movable
-        if not movable.any():
-            return
-        yield from self._sweep(self.opened(), movable, SIZES[0])
-        yield from self._sweep(self.sought(), self._restless(), RESTLESS, RESTLESS_NODES)
-        yield from self._sweep(self.lately(), movable, SIZES[1])
-        while True:
-            yield from self._sweep(self.sought(), movable, SIZES[2])
+        if sweeps and movable.any():
+            yield from self._sweep(self.opened(), movable, SIZES[0])
+            restless = self._restless()
+            if np.count_nonzero(restless) <= FEW_RESTLESS * np.count_nonzero(movable):
+                yield from self._sweep(self.sought(), restless, RESTLESS, RESTLESS_NODES)
+            if len(self._parts(self.sought(), movable, SIZES[-1])) == 1:
+                yield from self._sweep(self.sought(), movable, SIZES[-1])
+        yield from self._rounds()
 
-    def _sweep(
-        self, allowed: Flags, wanted: Flags, size: int, nodes: int = NODES
-    ) -> Iterator[tuple[Flags, list[Ints], int]]:
+    def _sweep(self, allowed: Flags, wanted: Flags, size: int, nodes: int = NODES) -> Iterator[float]:
+        """Programs of all blocks wanted, one for each thread at a time."""
         parts = self._parts(allowed, wanted, size)
         groups = -(-len(parts) // self.improver.threads)
-        return ((allowed, parts[first::groups], nodes) for first in range(groups))
+        for first in range(groups):
+            yield self._settle(allowed, parts[first::groups], nodes)
 
     def _restless(self) -> Flags:
         flags: Flags = (self.improver.state.regret > AT_REST) & self.problem.movable
@@ -111,16 +128,19 @@ class SimpleSettler(Settler):
 
         Blocks are ordered by the first shared row that they may use, rows shuffled: those of one row stand together.
         """
-        blocks, rows = self.problem.blocks, len(self.problem.shared.rhs)
+        blocks, rows, improver = self.problem.blocks, len(self.problem.shared.rhs), self.improver
         place = np.full(blocks.n_blocks, rows, dtype=np.int64)
-        weight = np.zeros(blocks.n_blocks, dtype=np.int64)
-        find_places(blocks, allowed, self.random.permutation(rows), place, weight)
+        weight = np.ones(blocks.n_blocks)
+        rank = self.random.permutation(rows)
+        find_places(blocks, allowed, rank, improver.guide.price, improver.state.steps, place, weight)
         chosen = np.flatnonzero(wanted)
         chosen = chosen[np.argsort(place[chosen], kind="stable")]
-        number = 1 + int((weight[chosen] + 1).sum() // size)
-        return [np.sort(part) for part in np.array_split(chosen, number) if len(part)]
+        total = np.cumsum(weight[chosen])
+        number = 1 + int(total[-1] // size) if len(total) else 1
+        cuts = np.searchsorted(total, np.arange(1, number) * (total[-1] / number)) if number > 1 else []
+        return [np.sort(part) for part in np.split(chosen, cuts) if len(part)]
 
-    def _settle(self, allowed: Flags, parts: list[Ints], nodes: int, time_limit_s: float) -> float:
+    def _settle(self, allowed: Flags, parts: list[Ints], nodes: int) -> float:
         """Solve the programs of some parts at once; returns their work in nominal seconds.
 
         Of what the rows have left each gets a share, so that their plans fit together.
@@ -130,14 +150,57 @@ class SimpleSettler(Settler):
 
         def solve(k: int) -> tuple[Cut, Floats | None, int]:
             cut = cut_out(self.problem, improver.state, rooms[k], parts[k], allowed)
-            return cut, *bettered(cut.program, time_limit_s, nodes=nodes)
+            return cut, *bettered(cut.program, self.left_s(), nodes=nodes)
 
         work_s = 0.0
         solved = list(improver.pool.map(solve, range(len(parts))))  # the plan changes only when all have been cut out
         for part, (cut, values, iterations) in zip(parts, solved, strict=True):
             work_s += NONZERO_S * len(cut.program.value) + ITERATION_S * iterations
             if values is not None:
-                self._take(part, cut, np.rint(values[: len(cut.arc)]).astype(np.int32))
+                self._take(part, cut, np.rint(values[: len(cut.arc)]).astype(np.int32), improver.state)
+        return work_s
+
+    def _rounds(self) -> Iterator[float]:
+        """Programs around blocks with regret, round after round, while there are any."""
+        allowed = self.sought()
+        rivals = rivals_of(self.problem.blocks, self.improver.guide.price, allowed)
+        marks = [make_marks(rivals) for _ in range(self.improver.threads)]
+        while self._restless().any():
+            yield self._round(rivals, marks, allowed)
+
+    def _round(self, rivals: Rivals, marks: list[Marks], allowed: Flags) -> float:
+        """Each thread has some of the blocks and of the room that is left; returns the nominal seconds of all."""
+        improver, threads = self.improver, self.improver.threads
+        owner = self.random.integers(0, threads, self.problem.blocks.n_blocks)
+        rooms, randoms = self.rooms(threads), self.random.spawn(threads)
+
+        def work(k: int) -> float:
+            mine = (owner == k) & self.problem.movable
+            chooser = Chooser(rivals, marks[k], mine, improver.guide.tie, AT_REST)
+            return self._around(k, chooser, rooms[k], allowed, randoms[k])
+
+        work_s = sum(improver.pool.map(work, range(threads)))
+        slack = [room.left for room in rooms]
+        improver.state = improver.state._replace(slack=sum(slack[1:], slack[0]))
+        return work_s
+
+    def _around(self, k: int, chooser: Chooser, room: Room, allowed: Flags, random: np.random.Generator) -> float:
+        """The programs of thread ``k`` in one round, one after the other; returns their nominal seconds."""
+        state, work_s = self.improver.state._replace(slack=room.left), 0.0
+        while work_s < AROUND_S and self.left_s() > 0:
+            restless = np.flatnonzero((state.regret > AT_REST) & chooser.mine)
+            if not len(restless):
+                break
+            seed = chooser.seed(restless, state.regret, self.looked, random)
+            self.looked[seed] += 1
+            part = chooser.around(seed, int(self.rings[k]), state.regret, random)
+            cut = cut_out(self.problem, state, room, part, allowed)
+            values, iterations = bettered(cut.program, self.left_s(), nodes=1)
+            if values is not None:
+                self._take(part, cut, np.rint(values[: len(cut.arc)]).astype(np.int32), state)
+            a_program_s = PROGRAM_S + NONZERO_S * len(cut.program.value) + SMALL_ITERATION_S * iterations
+            self.rings[k] = np.clip(self.rings[k] * (WIDER if a_program_s < AIM_S else NARROWER), LEAST_RING, MOST_RING)
+            work_s += a_program_s
         return work_s
 
     def rooms(self, count: int) -> list[Room]:
@@ -153,24 +216,23 @@ class SimpleSettler(Settler):
             for left in improver.shares(count)
         ]
 
-    def _take(self, part: Ints, cut: Cut, steps: Small) -> None:
+    def _take(self, part: Ints, cut: Cut, steps: Small, state: State) -> None:
         """Put what a program found in place of what its blocks had, unless it is worse."""
         improver, blocks = self.improver, self.problem.blocks
         line = blocks.block["line"]
         arcs = slices(blocks.line["arc"][line[part]], blocks.line["arc"][line[part + 1]])
-        before, old = self._merit(part), improver.state.steps[arcs]
+        before, old = self._merit(part, state), state.steps[arcs]
         for at, found in ((cut.arc, steps), (arcs, old)):
-            take_out(blocks, part, improver.state)
-            improver.state.steps[at] = found
-            put_in(blocks, part, improver.state, improver.guide, improver.soft, self.left)
-            if self._merit(part) >= before:
+            take_out(blocks, part, state)
+            state.steps[at] = found
+            put_in(blocks, part, state, improver.guide, improver.soft, self.left)
+            if self._merit(part, state) >= before:
                 return
 
-    def _merit(self, part: Ints) -> float:
+    def _merit(self, part: Ints, state: State) -> float:
         """Money of some blocks, less the cost of all overruns."""
-        improver = self.improver
-        over = overrun_cost(improver.state.slack, improver.soft_rows, improver.soft_cost)
-        return float(improver.state.worth[part].sum()) - float(over)
+        over = overrun_cost(state.slack, self.improver.soft_rows, self.improver.soft_cost)
+        return float(state.worth[part].sum()) - float(over)
 
 
 @compiled
@@ -192,16 +254,32 @@ def put_in(b, part, state, guide, soft, left):
 
 
 @compiled
-def find_places(b, allowed, rank, place, weight):
-    """Per block: the least rank of a shared row that it may use, and how many openers it may."""
+def find_places(b, allowed, rank, price, steps, place, weight):
+    """Per block: the least rank of a shared row that it may use; openers that it may, added to its weight.
+
+    An arc without an opener is always allowed. There may be as many as warehouses: of these that in use says where the
+    block stands, or that which earns most at the prices.
+    """
     for o in range(b.block.shape[0] - 1):
         start = b.block[o].open
         for y in range(start, b.block[o + 1].open):
             weight[o] += allowed[y]
+        liked, most = -1, -np.inf
         for a in range(b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc):
-            if b.arc[a].opener >= 0 and not allowed[start + b.arc[a].opener]:
-                continue
-            for k in range(b.arc[a].use, b.arc[a + 1].use):
+            if b.arc[a].opener < 0:
+                weight[o] += LOOSE
+                earned = b.arc[a].value
+                for k in range(b.arc[a].use, b.arc[a + 1].use):
+                    earned -= price[b.arc_use[k].row] * b.arc_use[k].use
+                if steps[a] > 0:
+                    earned = np.inf
+                if earned > most:
+                    liked, most = a, earned
+            elif allowed[start + b.arc[a].opener]:
+                for k in range(b.arc[a].use, b.arc[a + 1].use):
+                    place[o] = min(place[o], rank[b.arc_use[k].row])
+        if liked >= 0:
+            for k in range(b.arc[liked].use, b.arc[liked + 1].use):
                 place[o] = min(place[o], rank[b.arc_use[k].row])
 
 

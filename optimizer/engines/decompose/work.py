@@ -15,6 +15,8 @@ ARC_S, CELL_S, MOST_STATES, FEW_ABLE = 90e-9, 3.6e-9, 4_000, 6
 """
 NONZERO_S, ITERATION_S = 2e-6, 3e-4
 """Nominal seconds of an exact program: a nonzero of its matrix, and an iteration of its linear programs."""
+PROGRAM_S, SMALL_ITERATION_S = 4e-3, 1.5e-4
+"""The same of one with some hundreds of columns: to write it down at all, and an iteration."""
 EXACT_SHARE = 0.5
 """Share of the time after the prices that exact programs get, where there is anything to move."""
 MOVE_S, MOVED_ARC_S, FAR_ARC_S, NEAR_ROWS = 25e-6, 0.4e-6, 1.4e-6, 600_000
@@ -56,6 +58,8 @@ class Turn(NamedTuple):
     share: float
     rounds: int
     is_last_stage: bool
+    goes_on: bool = False
+    """from the turn before: the plan was not hot in between"""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Work:
             return [*turns, Turn(last, ROUNDS, is_last_stage=True)]
         first, later = FIRST_TURN * last, (1.0 - FIRST_TURN) * last / LATER_TURNS
         turns.append(Turn(first, ROUNDS, is_last_stage=True))
-        return turns + LATER_TURNS * [Turn(later, LATER_ROUNDS, is_last_stage=True)]
+        return turns + LATER_TURNS * [Turn(later, LATER_ROUNDS, is_last_stage=True, goes_on=True)]
 
     @classmethod
     def of(

@@ -10,6 +10,7 @@ import highspy
 import numpy as np
 import pytest
 
+from benchmarks.instances import Size, make_batch
 from optimizer.engines.adapter import roles
 from optimizer.engines.base import SolveServer
 from optimizer.engines.decompose.cut import Cut, Room, cut_out
@@ -21,6 +22,7 @@ from optimizer.engines.decompose.plan import broken_rows, columns_of, value_of
 from optimizer.engines.decompose.problem import Problem
 from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.result import SolveOptions
+from optimizer.model.build import build_model
 from optimizer.model.linear_model import LinearModel
 from tests.engines.decompose.orders import random_orders
 
@@ -189,3 +191,20 @@ def test_a_program_of_nothing_changes_nothing() -> None:
     assert len(cut.arc) == 0
     values, _ = bettered(cut.program, 10.0)
     assert values is None or not values.any()
+
+
+def test_orders_of_one_unit_do_not_all_stand_in_one_program() -> None:
+    """They have an arc for every warehouse and no opener: programs of so many openers alone were of 100,000 columns."""
+    tables, scenario = make_batch(Size(1_000, warehouses=30, products=10, zones=20, least_row=5), 0)
+    linear = build_model(tables, scenario).linear
+    problem = read_problem(linear, roles(linear))
+    blocks = problem.blocks
+    loose = np.bincount(blocks.block_of_arc, blocks.arc["opener"][:-1] < 0, blocks.n_blocks)
+    assert loose.sum() > 2_000
+    with ThreadPoolExecutor(1) as pool:
+        improver = improver_of(problem, pool)
+        settler = SimpleSettler(improver, 0)
+        parts = settler._parts(settler.opened(), problem.movable, 500)
+        sizes = [len(cut_out(problem, improver.state, all_room(improver), p, settler.opened()).arc) for p in parts]
+    assert sorted(np.concatenate(parts).tolist()) == np.flatnonzero(problem.movable).tolist()
+    assert max(sizes) < 1.4 * np.mean(sizes)
