@@ -153,6 +153,8 @@ class Run:
                 return
             if not turn.goes_on:
                 self.settler = self._settler()
+            elif self.values is not None and value_of(self.problem, self.improver.state) < self.value - ROUNDING:
+                self.improver.return_to(self.values)
             tight = self.work.tight if turn.is_last_stage else int((done + turn.share) * self.work.tight)
             if self._is_near() or (turn.is_last_stage and not self.is_wide):
                 self._tighten(tight - self.tight)

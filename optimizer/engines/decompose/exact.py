@@ -18,7 +18,7 @@ from optimizer.engines.decompose.cut import Cut, Room, cut_out
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.moves import State, note_regret, overrun_cost, remove
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, Small
-from optimizer.engines.decompose.work import ITERATION_S, NONZERO_S, PROGRAM_S, SMALL_ITERATION_S
+from optimizer.engines.decompose.work import ITERATION_S, NONZERO_S, PROGRAM_S, SMALL_ITERATION_S, SMALL_NONZERO_S
 from optimizer.engines.resolve_matrix import Program, slices
 
 SIZES = (6_000, 4_000, 1_200)
@@ -198,7 +198,7 @@ class SimpleSettler(Settler):
             values, iterations = bettered(cut.program, self.left_s(), nodes=1)
             if values is not None:
                 self._take(part, cut, np.rint(values[: len(cut.arc)]).astype(np.int32), state)
-            a_program_s = PROGRAM_S + NONZERO_S * len(cut.program.value) + SMALL_ITERATION_S * iterations
+            a_program_s = PROGRAM_S + SMALL_NONZERO_S * len(cut.program.value) + SMALL_ITERATION_S * iterations
             self.rings[k] = np.clip(self.rings[k] * (WIDER if a_program_s < AIM_S else NARROWER), LEAST_RING, MOST_RING)
             work_s += a_program_s
         return work_s

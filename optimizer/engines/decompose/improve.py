@@ -19,6 +19,7 @@ from optimizer.engines.decompose.moves import (
     empty_state,
     find_ties,
     make_links,
+    rebuild,
     recreate,
 )
 from optimizer.engines.decompose.problem import Blocks, Flags, Floats, Problem, must_rise
@@ -104,6 +105,12 @@ class Improver:
         take_over(blocks, order, self.state, self.guide, self.soft, left)
         order = order[self.problem.movable[order] & left[order]]
         construct(blocks, order, self.state, self.desks[0], self.guide, self.soft)
+
+    def return_to(self, values: Floats) -> None:
+        """Take up again a plan that this batch had, from a point of the matrix."""
+        found = empty_state(self.problem)._replace(steps=wanted_steps(self.problem, values))
+        if rebuild(self.problem.blocks, found, self.guide):
+            self.state = found
 
     def rounds(
         self, moves: int, left_s: Callable[[], float] = lambda: math.inf, rounds: int = ROUNDS, heat: float = HEAT

@@ -15,8 +15,8 @@ ARC_S, CELL_S, MOST_STATES, FEW_ABLE = 90e-9, 3.6e-9, 4_000, 6
 """
 NONZERO_S, ITERATION_S = 2e-6, 3e-4
 """Nominal seconds of an exact program: a nonzero of its matrix, and an iteration of its linear programs."""
-PROGRAM_S, SMALL_ITERATION_S = 4e-3, 1.5e-4
-"""The same of one with some hundreds of columns: to write it down at all, and an iteration."""
+PROGRAM_S, SMALL_NONZERO_S, SMALL_ITERATION_S = 4e-3, 1e-6, 1.2e-4
+"""The same of one with some hundreds of columns; and to write it down at all."""
 EXACT_SHARE = 0.5
 """Share of the time after the prices that exact programs get, where there is anything to move."""
 MOVE_S, MOVED_ARC_S, FAR_ARC_S, NEAR_ROWS = 25e-6, 0.4e-6, 1.4e-6, 600_000
@@ -42,7 +42,7 @@ these are enough before.
 """
 MOST_TIGHT = 1_200
 ROUNDS = 40
-FIRST_TURN, LATER_TURNS, LATER_ROUNDS = 0.4, 4, 8
+FIRST_TURN, LATER_TURNS, LATER_ROUNDS = 0.4, 3, 8
 """Moves find what exact programs cannot, and these what no move finds: they take turns. Share of the first, in which
 the plan cools down slowly; how many follow, and their rounds.
 """
