@@ -186,8 +186,8 @@ class Run:
 
     def _take_turns(self, *, covers: bool = False) -> None:
         """Moves and exact programs by turns, little of each, until the gap is closed; covers after the first."""
-        self.settler = self._settler()
         for turn in range(WARM_TURNS):
+            self.settler = self._settler()
             rounds = self.improver.rounds(int(WARM_MOVES * self.work.moves), lambda: self.left_s, heat=WARM_HEAT)
             while not self._ended() and next(rounds, 0):
                 self._keep()
