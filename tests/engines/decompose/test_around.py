@@ -12,7 +12,8 @@ from optimizer.engines.decompose import around
 from optimizer.engines.decompose.around import Chooser, Rivals, make_marks, rivals_of
 from optimizer.engines.decompose.exact import AT_REST, SimpleSettler
 from optimizer.engines.decompose.improve import Improver
-from optimizer.engines.decompose.plan import broken_rows, value_of
+from optimizer.engines.decompose.moves import State
+from optimizer.engines.decompose.plan import broken_rows, columns_of, value_of
 from optimizer.engines.decompose.problem import Flags, Floats, Problem
 from optimizer.engines.decompose.read import read_problem
 from tests.engines.decompose.orders import random_orders
@@ -138,3 +139,18 @@ def test_programs_around_better_the_plan_and_repeat(threads: int) -> None:
     assert found[0] == found[1]
     assert (np.diff(found[0]) >= -1e-6).all()
     assert found[0][-1] > found[0][0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_plan_is_taken_up_again(seed: int) -> None:
+    linear = random_orders(seed, 60, rules=True)
+    problem = read_problem(linear, roles(linear))
+    with ThreadPoolExecutor(2) as pool:
+        improver = improver_of(problem, pool, seed)
+        then = State(*(array.copy() for array in improver.state))
+        values = columns_of(problem, then, linear.n_cols)
+        list(improver.rounds(2_000, rounds=2, heat=50.0))
+        assert (improver.state.steps != then.steps).any()
+        improver.return_to(values)
+    for now, before in zip(improver.state, then, strict=True):
+        np.testing.assert_allclose(now, before, atol=1e-7)
