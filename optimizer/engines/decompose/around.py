@@ -99,7 +99,8 @@ class Chooser:
 
     def seed(self, restless: Ints, regret: Floats, looked: Ints, random: np.random.Generator) -> int:
         """One of the restless blocks, rather with much regret, rather not looked at yet."""
-        weight = regret[restless] * TIRED ** looked[restless] * random.random(len(restless))
+        often = looked[restless]
+        weight = regret[restless] * TIRED ** (often - often.min()) * random.random(len(restless))
         return int(restless[np.argmax(weight)])
 
     def around(self, seed: int, ring: int, regret: Floats, random: np.random.Generator) -> Ints:
