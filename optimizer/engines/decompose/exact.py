@@ -17,7 +17,7 @@ from optimizer.engines.decompose.compiled import compiled
 from optimizer.engines.decompose.cut import Cut, Room, cut_out
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.moves import State, note_regret, overrun_cost, remove
-from optimizer.engines.decompose.problem import Flags, Floats, Ints, Small
+from optimizer.engines.decompose.problem import Flags, Floats, Ints
 from optimizer.engines.decompose.work import ITERATION_S, NONZERO_S, PROGRAM_S, SMALL_ITERATION_S, SMALL_NONZERO_S
 from optimizer.engines.resolve_matrix import Program, slices
 
@@ -156,8 +156,7 @@ class SimpleSettler(Settler):
         solved = list(improver.pool.map(solve, range(len(parts))))  # the plan changes only when all have been cut out
         for part, (cut, values, iterations) in zip(parts, solved, strict=True):
             work_s += NONZERO_S * len(cut.program.value) + ITERATION_S * iterations
-            if values is not None:
-                self._take(part, cut, np.rint(values[: len(cut.arc)]).astype(np.int32), improver.state)
+            self._take(part, cut, values, improver.state)
         return work_s
 
     def _rounds(self) -> Iterator[float]:
@@ -196,8 +195,7 @@ class SimpleSettler(Settler):
             part = chooser.around(seed, int(self.rings[k]), state.regret, random)
             cut = cut_out(self.problem, state, room, part, allowed)
             values, iterations = bettered(cut.program, self.left_s(), nodes=1)
-            if values is not None:
-                self._take(part, cut, np.rint(values[: len(cut.arc)]).astype(np.int32), state)
+            self._take(part, cut, values, state)
             a_program_s = PROGRAM_S + SMALL_NONZERO_S * len(cut.program.value) + SMALL_ITERATION_S * iterations
             self.rings[k] = np.clip(self.rings[k] * (WIDER if a_program_s < AIM_S else NARROWER), LEAST_RING, MOST_RING)
             work_s += a_program_s
@@ -216,9 +214,12 @@ class SimpleSettler(Settler):
             for left in improver.shares(count)
         ]
 
-    def _take(self, part: Ints, cut: Cut, steps: Small, state: State) -> None:
-        """Put what a program found in place of what its blocks had, unless it is worse."""
+    def _take(self, part: Ints, cut: Cut, values: Floats | None, state: State) -> None:
+        """Put what a program found, if anything, in place of what its blocks had, unless it is worse."""
+        if values is None:
+            return
         improver, blocks = self.improver, self.problem.blocks
+        steps = np.rint(values[: len(cut.arc)]).astype(np.int32)
         line = blocks.block["line"]
         arcs = slices(blocks.line["arc"][line[part]], blocks.line["arc"][line[part + 1]])
         before, old = self._merit(part, state), state.steps[arcs]
