@@ -112,6 +112,7 @@ class Run:
         self.tightener: Tightener | None = None
         self.tight, self.is_wide = 0, request.options.gap >= WIDE
         """passes with covers so far; whether moves alone may close the gap that is asked for"""
+        self.reserve_s = RESERVE_S + RESERVE_NONZERO_S * linear.n_nonzeros
         self.limit_s = limit_s = request.options.time_limit_s - self.kept_s
         self.is_dear = odd_is_dear(problem, linear.n_cols, linear.n_nonzeros, limit_s, threads)
         """whether odd blocks are too many to be solved at prices: they are relaxed"""
@@ -142,7 +143,7 @@ class Run:
         self._improve()
         self.kept_s = 0.0
         if self.last and not self._ended():
-            self._solve_parts(self.last, LAST_SHARE, RESERVE_S)
+            self._solve_parts(self.last, LAST_SHARE, self.reserve_s)
         return self._said()
 
     def _improve(self) -> None:
@@ -269,7 +270,7 @@ class Run:
             return
         rest = until_s + self.work.exact_share * max(self.left_s - until_s, 0.0)
         moves = int(turn.share * self.work.moves)
-        rounds = self.improver.rounds(moves, lambda: self.left_s - rest - RESERVE_S, turn.rounds)
+        rounds = self.improver.rounds(moves, lambda: self.left_s - rest - self.reserve_s, turn.rounds)
         for number, moved in enumerate(rounds, start=1):
             self._keep()
             self.log.append(f"round {number}: {moved:,} moves, value {self.value!r}, bound {self.bound!r}")
@@ -280,13 +281,15 @@ class Run:
         """Exact programs, a share of them, or until ``until_s`` seconds are left."""
         highspy.Highs.resetGlobalScheduler(True)  # other threads than before
         work_s, told = share * self.work.exact_s, 0.0
-        for done in self.settler.better(work_s, lambda: self.left_s - until_s - RESERVE_S):
+        for done in self.settler.better(work_s, lambda: self.left_s - until_s - self.reserve_s):
             if done - told >= work_s / TOLD:
+                self.settler.hand_over()
                 self._keep()
                 self.log.append(f"exact, {done:,.1f} s of work: value {self.value!r}, bound {self.bound!r}")
                 told = done
             if self._ended():
                 break
+        self.settler.hand_over()
         self._keep()
 
     def _is_near(self) -> bool:
@@ -386,7 +389,7 @@ class Run:
         return self.bound - self.value <= max(options.abs_gap, options.gap * abs(self.value), least)
 
     def _ended(self) -> bool:
-        return self.reporter.stopped() or self.left_s <= RESERVE_S or self._gap_closed()
+        return self.reporter.stopped() or self.left_s <= self.reserve_s or self._gap_closed()
 
     def _said(self) -> Answer:
         claim: Claim = NODE
@@ -394,7 +397,7 @@ class Run:
             claim = OPTIMAL
         elif self.reporter.stopped():
             claim = INTERRUPTED
-        elif self.left_s <= RESERVE_S or self.improver.hurried:
+        elif self.left_s <= self.reserve_s or self.improver.hurried:
             claim = TIME
         return Answer(
             native="gap closed" if claim is OPTIMAL else "work done" if claim is NODE else "stopped",
@@ -411,5 +414,5 @@ class Run:
 
 ROUNDING = 1e-9
 """Relative gap that the rounding of sums alone may leave."""
-RESERVE_S = 0.3
-"""Seconds of the limit that are kept for handing over."""
+RESERVE_S, RESERVE_NONZERO_S = 0.3, 8e-8
+"""Seconds of the limit that are kept for handing over, and more of them for each nonzero: a plan is looked at whole."""

@@ -57,6 +57,9 @@ class Settler:
         """
         raise NotImplementedError
 
+    def hand_over(self) -> None:
+        """Let the improver have the plan, where it has not had it all the time."""
+
     def opened(self) -> Flags:
         """Openers of the plan."""
         return self.improver.state.opened.copy()
@@ -284,16 +287,12 @@ def find_places(b, allowed, rank, price, steps, place, weight):
                 place[o] = min(place[o], rank[b.arc_use[k].row])
 
 
-def bettered(
-    program: Program, time_limit_s: float, *, nodes: int = NODES, threads: int = 1
-) -> tuple[Floats | None, int]:
+def bettered(program: Program, time_limit_s: float, *, nodes: int = NODES) -> tuple[Floats | None, int]:
     """(values of a better point than the program's own, or of that, iterations of its linear programs).
 
     There are no values if there is no point within the branchings.
     """
-    engine = program.highs(
-        mixed=True, threads=threads, time_limit=max(time_limit_s, 0.1), mip_rel_gap=GAP, mip_max_nodes=nodes
-    )
+    engine = program.highs(mixed=True, time_limit=max(time_limit_s, 0.1), mip_rel_gap=GAP, mip_max_nodes=nodes)
     start = highspy.HighsSolution()
     start.col_value = program.values.tolist()
     engine.setSolution(start)

@@ -6,9 +6,12 @@ made at the prices (`odd_first`), and bettered together with simple blocks by pr
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +22,7 @@ from optimizer.engines.decompose.odd_first import COLUMNS, KEEPS
 from optimizer.engines.decompose.plan import broken_odd, columns_of, value_of
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, Problem, movable, the_odd
 from optimizer.engines.decompose.work import ITERATION_S, NONZERO_S
-from optimizer.engines.resolve_matrix import Program
+from optimizer.engines.resolve_matrix import FEASIBLE, Positions, Program, slices
 
 EASY_S, HARD_S = 0.2, 2.0
 """Nominal seconds of a program, in the mean of a sweep, beyond which the next one has twice or half as many columns."""
@@ -43,61 +46,72 @@ def leave(problem: Problem, values: Floats) -> Problem:
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Held:
-    """The plan at hand: its point of the matrix, what that uses of each row, how many own rows of odd blocks it breaks,
-    and what it is worth less what it breaks.
-    """
+    """The plan at hand: its point of the matrix and what that uses of each row. Both change in place."""
 
     point: Floats
     used: Floats
-    broken: int
-    merit: float
+
+
+class Solved(NamedTuple):
+    """A program around the plan that was, values of its columns (None: none were found), and nominal seconds."""
+
+    program: Program
+    values: Floats | None
+    work_s: float
 
 
 class MixedSettler(Settler):
-    """Exact programs over simple and odd blocks together: these are numbered after those."""
+    """Exact programs over simple and odd blocks together: these are numbered after those.
+
+    Each thread solves one at a time, all on the matrix, so that a program costs what its own columns do; the improver
+    has the plan once it is handed over.
+    """
 
     def __init__(self, whole: Program, problem: Problem, improver: Improver, seed: int, met: Flags | None) -> None:
         """``problem`` is without a plan of the odd blocks. ``met``: odd columns that known plans use."""
         super().__init__(improver, seed)
         self.problem, self.program = problem, whole
-        blocks = problem.blocks
-        self.block_of_door, self.block_of_arc = blocks.block_of_door, blocks.block_of_arc
-        self.door_of_arc, self.block_of_line = blocks.door_of_arc, blocks.block_of_line
-        self.n_simple = blocks.n_blocks
+        self.n_simple = problem.blocks.n_blocks
+        self.block_of_door, self.block_of_arc = problem.blocks.block_of_door, problem.blocks.block_of_arc
+        self.door_of_arc = problem.blocks.door_of_arc
         self.met = met
         self.every = False
         self.columns = COLUMNS
         self.spent_s: list[float] = []
         """nominal seconds of the programs of this sweep"""
         self.dear = DEAR * float(np.abs(whole.objective).max(initial=1.0))
-        arc = problem.arc_column[np.isin(self.block_of_arc, np.flatnonzero(~problem.movable))]
-        door = problem.open_column[np.isin(self.block_of_door, np.flatnonzero(~problem.movable))]
-        gives = np.concatenate([arc, door[door >= 0]])
-        if problem.odd is not None:
-            gives = np.concatenate([gives, problem.odd.program.columns[problem.odd.free]])
-        self.gives = np.unique(gives)
-        """columns that make room for others"""
-        self.rows_of_gives = self.program.rows_of(self.gives)
-        self.entries_of_gives = np.repeat(self.gives, np.diff(self.program.start)[self.gives])
-        self.own, self.is_odd = np.zeros(len(whole.rows), dtype=bool), np.zeros(len(whole.columns), dtype=bool)
-        """own rows of odd blocks, and their columns"""
-        if problem.odd is not None:
-            self.own[problem.odd.program.rows], self.is_odd[problem.odd.program.columns] = True, True
+        self.helping = _Helping.of(whole, problem)
         self.held: Held | None = None
 
     def better(self, work_s: float, left_s: Callable[[], float]) -> Iterator[float]:
-        """As in `Settler`, one program after the other."""
-        done = 0.0
+        """See `Settler`."""
+        done, improver = 0.0, self.improver
         for allowed, parts in self.sweeps():
             if not parts:  # nothing can be moved, in no sweep
                 return
-            for part in parts:
-                if done >= work_s or left_s() <= 0:
+            free = self._free()
+            at_once = min(improver.threads, len(parts))
+            queue = deque(parts)
+            while queue:
+                left = left_s()
+                if done >= work_s or left <= 0:
                     return
-                done += self._better(part, allowed, left_s())
+                batch = [queue.popleft() for _ in range(min(at_once, len(queue)))]
+                programs = [self._program(part, allowed, free) for part in batch]
+                solve = functools.partial(self._solve, PATIENCE * left)
+                for part, solved in zip(batch, improver.pool.map(solve, programs), strict=True):
+                    if not self._take(solved) and part is not batch[0]:
+                        queue.appendleft(part)  # another one of the batch took its room
+                    self.spent_s.append(solved.work_s)
+                    done += solved.work_s / at_once
                 yield done
+
+    def hand_over(self) -> None:
+        """See `Settler`."""
+        if self.held is not None and not self.adopt(self.held.point):
+            self.held = self._hold()  # begin again from what the improver has
 
     def sweeps(self) -> Iterator[tuple[Flags, list[Ints]]]:
         """(openers allowed, parts of the blocks), again and again: openers of the plan, of the last rounds, all wanted.
@@ -107,6 +121,8 @@ class MixedSettler(Settler):
         """
         openers = itertools.chain((self.opened, self.lately), itertools.repeat(self.sought))
         for openers_of, size in zip(openers, itertools.chain(SIZES, itertools.repeat(SIZES[-1])), strict=False):
+            self.hand_over()
+            self.held = self.held or self._hold()
             self.spent_s = []
             allowed = openers_of()
             yield allowed, self.parts(allowed, size)
@@ -137,115 +153,143 @@ class MixedSettler(Settler):
             return []
         return [part for part in np.array_split(order, 1 + int(total[-1])) if len(part)]
 
-    def _better(self, part: Ints, allowed: Flags, time_limit_s: float) -> float:
-        """Solve the program of some blocks, all others as they are; keep what is better. Returns nominal seconds."""
-        held = self.held = self.held or self._hold(self.improver.problem, self.improver.state)
-        program = self.program.part(self._columns(part, allowed), at=held.point, used=held.used)
-        values, iterations = bettered(
-            with_overruns(program, self.dear), PATIENCE * time_limit_s, threads=self.improver.threads
-        )
-        work_s = NONZERO_S * len(program.value) + ITERATION_S * iterations
-        self.spent_s.append(work_s)
-        if values is not None:
-            chosen, point = program.exact(values[: len(program.columns)]), held.point.copy()
-            point[program.columns] = chosen
-            broken = held.broken + self._broken_own(program, chosen) - self._broken_own(program, program.values)
-            self._take(point, held, broken)
-        return work_s
-
     def adopt(self, point: Floats) -> bool:
-        """Take the plan of a point of the matrix if it keeps the rules of blocks and is better than the one at hand."""
-        held = self._hold(self.improver.problem, self.improver.state)
-        return self._take(point, held, None)
+        """Let the improver have the plan of a point of the matrix if that is better than its own.
 
-    def _hold(self, problem: Problem, state: State) -> Held:
-        """A plan, looked at as a whole."""
-        point, broken = columns_of(problem, state, len(self.program.columns)), broken_odd(problem)
-        return Held(point, self.program.activity(point), broken, self._merit(problem, state, broken))
-
-    def _take(self, point: Floats, held: Held, broken: int | None) -> bool:
-        """`adopt` in place of the plan ``held``; ``broken`` as there, of the point, where that is known."""
-        left = self.improver.problem if self.problem.odd is None else self._left(point, held)
-        found = empty_like(left, self.improver.state, point)
-        if not rebuild(left.blocks, found, self.improver.guide):
+        Returns whether the point keeps the rules of the simple blocks: else nothing is done.
+        """
+        improver, problem = self.improver, self.problem
+        left = improver.problem if problem.odd is None else leave(problem, point[problem.odd.program.columns])
+        found = empty_like(left, improver.state, point)
+        if not rebuild(left.blocks, found, improver.guide):
             return False
-        broken = broken_odd(left) if broken is None else broken
-        merit = self._merit(left, found, broken)
-        if merit <= held.merit:
-            return False
-        self.improver.problem, self.improver.state = left, found
-        taken = columns_of(left, found, len(point))
-        changed = np.flatnonzero(taken != held.point)
-        self.program.add_use(held.used, changed, (taken - held.point)[changed])
-        self.held = Held(taken, held.used, broken, merit)
+        if self._merit(left, found) > self._merit(improver.problem, improver.state):
+            improver.problem, improver.state = left, found
         return True
 
-    def _left(self, point: Floats, held: Held) -> Problem:
-        """`leave` with the odd values of a point, which differs little from the plan ``held``."""
-        now, odd = self.improver.problem, the_odd(self.problem)
-        if now.odd_values is None:
-            return leave(self.problem, point[odd.program.columns])
-        changed = np.flatnonzero((point != held.point) & self.is_odd)
-        change = point[changed] - held.point[changed]
-        used = np.zeros(len(self.program.rows))
-        self.program.add_use(used, changed, change)
-        shared = now.shared._replace(rhs=now.shared.rhs - now.shared.sign * used[now.shared.row])
-        return now._replace(
-            shared=shared,
-            base=now.base + float(self.program.objective[changed] @ change),
-            odd_values=point[odd.program.columns],
-            movable=movable(self.problem.blocks, shared),
-        )
+    def _merit(self, problem: Problem, state: State) -> float:
+        """Money of a plan, less what it breaks."""
+        short = short_of(problem, state)
+        return value_of(problem, state) - self.dear * (float(short[short > KEEPS].sum()) + broken_odd(problem))
+
+    def _hold(self) -> Held:
+        """The improver's plan as a point of the matrix."""
+        point = columns_of(self.improver.problem, self.improver.state, len(self.program.columns))
+        return Held(point, self.program.activity(point))
+
+    def _program(self, part: Ints, allowed: Flags, free: Flags) -> Program:
+        """The program of some blocks, all others as they are; rows that the plan breaks may be as short as they are."""
+        held = self._held()
+        columns = self._simple_columns(part[part < self.n_simple], allowed)
+        if self.problem.odd is not None:
+            odd, blocks = self.problem.odd, part[part >= self.n_simple] - self.n_simple
+            of_odd = slices(odd.first_column[blocks], odd.first_column[blocks + 1])
+            columns = np.concatenate([columns, odd.program.columns[of_odd[free[of_odd]]]])
+        columns = np.union1d(columns, self.helping.of_rows(self.program.rows_of(columns), held.point))
+        return self.program.part(columns, at=held.point, used=held.used)
+
+    def _solve(self, time_limit_s: float, program: Program) -> Solved:
+        values, iterations = bettered(with_overruns(program, self.dear), time_limit_s)
+        if values is not None:
+            values = values[: len(program.columns)]
+            values = np.where(program.integral, np.rint(values), values)
+        return Solved(program, values, NONZERO_S * len(program.value) + ITERATION_S * iterations)
+
+    def _take(self, solved: Solved) -> bool:
+        """Move the plan by what the program moved, if that betters it as it is now; whether nothing stood against it.
+
+        The programs solved at once did not know of each other. What several moved is moved by each of them.
+        """
+        program, held, whole = solved.program, self._held(), self.program
+        if solved.values is None or (solved.values == program.values).all():
+            return True
+        now = held.point[program.columns]
+        values = np.clip(now + solved.values - program.values, program.lower, program.upper)
+        use = program.activity(now)
+        rest = held.used[program.rows] - use
+        lower, upper = whole.row_lower[program.rows] - rest, whole.row_upper[program.rows] - rest
+        values = program.exact(values, lower, upper)
+        before, after = (_short(at, lower, upper) for at in (use, program.activity(values)))
+        gain = program.difference(values, now) + self.dear * (before - after)
+        in_columns = (values <= program.upper + FEASIBLE) & (values >= program.lower - FEASIBLE)
+        if gain <= 0 or after > before or not in_columns.all():
+            return False
+        changed = np.flatnonzero(values != now)
+        whole.add_use(held.used, program.columns[changed], (values - now)[changed])
+        held.point[program.columns] = values
+        return True
+
+    def _held(self) -> Held:
+        if self.held is None:
+            raise ValueError("there is no plan to better")
+        return self.held
 
     def _free(self) -> Flags:
         """Odd columns that programs may change: until all have been looked at, those that some known plan uses."""
-        program, values = the_odd(self.problem).program, self.improver.problem.odd_values
+        if self.problem.odd is None:
+            return np.zeros(0, dtype=bool)
+        program, values = self.problem.odd.program, self.improver.problem.odd_values
         if self.every or self.met is None or values is None:
             return np.ones(len(program.columns), dtype=bool)
         free: Flags = self.met | (values != 0) | ~program.integral
         return free
 
-    def _merit(self, problem: Problem, state: State, broken: int) -> float:
-        short = short_of(problem, state)
-        return value_of(problem, state) - self.dear * (float(short[short > KEEPS].sum()) + broken)
-
-    def _broken_own(self, program: Program, values: Floats) -> int:
-        """How many own rows of odd blocks these values of a program break."""
-        return int(
-            np.count_nonzero(program.broken(values, program.row_lower, program.row_upper) & self.own[program.rows])
-        )
-
-    def _columns(self, part: Ints, allowed: Flags) -> Ints:
-        found = [self._simple_columns(part[part < self.n_simple], allowed)]
-        if self.problem.odd is not None:
-            odd = self.problem.odd
-            mine = np.zeros(len(odd.first_column) - 1, dtype=bool)
-            mine[part[part >= self.n_simple] - self.n_simple] = True
-            found.append(odd.program.columns[mine[odd.block] & self._free()])
-        columns = np.unique(np.concatenate(found))
-        touched = np.zeros(len(self.program.rows), dtype=bool)
-        touched[self.program.rows_of(columns)] = True
-        return np.union1d(columns, self.entries_of_gives[touched[self.rows_of_gives]])
-
     def _simple_columns(self, part: Ints, allowed: Flags) -> Ints:
         """Columns of the matrix that the program of these blocks may change."""
-        problem = self.problem
-        mine = np.zeros(problem.blocks.n_blocks, dtype=bool)
-        mine[part] = True
-        arc = mine[self.block_of_arc] & np.append(allowed, True)[self.door_of_arc]  # the last is for none
-        door = mine[self.block_of_door] & allowed & (problem.open_column >= 0)
-        line = mine[self.block_of_line]
+        problem, blocks = self.problem, self.problem.blocks
+        line = slices(blocks.block["line"][part], blocks.block["line"][part + 1])
+        arc = slices(blocks.line["arc"][line], blocks.line["arc"][line + 1])
+        door = slices(blocks.block["open"][part], blocks.block["open"][part + 1])
         found = np.concatenate(
             [
-                problem.arc_column[arc],
-                problem.open_column[door],
+                problem.arc_column[arc[np.append(allowed, True)[self.door_of_arc[arc]]]],  # the last is for none
+                problem.open_column[door[allowed[door]]],
                 problem.line_full[line],
                 problem.line_used[line],
-                problem.block_full[mine],
-                problem.soft_column,
+                problem.block_full[part],
             ]
         )
-        return np.unique(found[found >= 0])
+        return found[found >= 0]
+
+
+class _Helping(NamedTuple):
+    """Columns that make room in rows, or pay for their overrun: (row of the matrix, column, coefficient), by row."""
+
+    row: Ints
+    column: Ints
+    makes: Flags
+    """whether more of the column makes room, and not less of it"""
+
+    @classmethod
+    def of(cls, whole: Program, problem: Problem) -> _Helping:
+        """Those of blocks that give, of odd ones without rows of their own, and those that pay."""
+        blocks = problem.blocks
+        gives = np.flatnonzero(~problem.movable)
+        arc = problem.arc_column[np.isin(blocks.block_of_arc, gives)]
+        door = problem.open_column[np.isin(blocks.block_of_door, gives)]
+        free = np.zeros(0, dtype=np.int64) if problem.odd is None else problem.odd.program.columns[problem.odd.free]
+        columns = np.unique(np.concatenate([arc, door[door >= 0], free]))
+        pays = problem.soft_column >= 0
+        row = np.concatenate([whole.rows_of(columns), problem.shared.row[pays]])
+        column = np.concatenate([np.repeat(columns, np.diff(whole.start)[columns]), problem.soft_column[pays]])
+        entry = slices(whole.start[columns], whole.start[columns + 1])
+        up = np.where(np.isposinf(whole.row_upper[row[: len(entry)]]), whole.value[entry] > 0, whole.value[entry] < 0)
+        makes = np.concatenate([up, np.ones(np.count_nonzero(pays), dtype=bool)])
+        order = np.argsort(row, kind="stable")
+        return cls(row[order], column[order], makes[order])
+
+    def of_rows(self, rows: Positions, point: Floats) -> Ints:
+        """The columns that make room in any of the rows, or would if there were less of them than in the point."""
+        found = np.unique(rows)
+        entry = slices(np.searchsorted(self.row, found), np.searchsorted(self.row, found, side="right"))
+        column = self.column[entry]
+        return column[self.makes[entry] | (point[column] > 0)]
+
+
+def _short(use: Floats, lower: Floats, upper: Floats) -> float:
+    """By how much, in all, rows are used beyond their bounds: rounding does not count."""
+    beyond = np.maximum(use - upper, lower - use)
+    return float(beyond[beyond > FEASIBLE * np.maximum(1.0, np.abs(use))].sum())
 
 
 def short_of(problem: Problem, state: State) -> Floats:

@@ -16,6 +16,8 @@ from optimizer.engines.resolve_matrix import Program
 
 TOGETHER = 12_000_000
 """Nonzeros of one linear program; a larger matrix is taken in samples, for each takes some 150 bytes meanwhile."""
+SAMPLES = 4
+"""Samples that are looked at: more take long, and better the bound rather than the plan."""
 MOST = 0.5
 """Share of the seconds that are left which it gets at most, on the clock."""
 
@@ -33,15 +35,16 @@ def rough_prices(
 ) -> Rough | None:
     """What some iterations on the linear relaxation of the matrix come to; None where the clock ended them all.
 
-    A large matrix is cut at random into equal samples of its odd blocks. Each is solved as if its blocks stood for all
-    of them, and the prices are averaged: the bound is a convex function of them. ``limit_s``: of the work.
+    A large matrix is cut at random into equal samples of its odd blocks. Some of them are solved, each as if its blocks
+    stood for all, and the prices are averaged: the bound is a convex function of them. ``limit_s``: of the work.
     """
     count = -(-len(whole.value) // TOGETHER)
     iterations, nominal_s = nearly(len(whole.value), limit_s)
     odd = the_odd(problem)
     blocks = len(odd.first_column) - 1
     sample = np.random.default_rng(blocks).permutation(blocks) % count
-    seconds = MOST * left_s / -(-count // threads)
+    taken = min(count, SAMPLES)
+    seconds = MOST * left_s / -(-taken // threads)
     free = odd.program.columns[odd.free]
 
     def solve(number: int) -> tuple[Floats, Floats] | None:
@@ -49,7 +52,7 @@ def rough_prices(
         found = _solved(_sampled(whole, role, problem, sample == number, count), iterations, seconds, whole)
         return None if found is None else (found[0][problem.shared.row], found[1][free])
 
-    found = [duals for duals in pool.map(solve, range(count)) if duals is not None]
+    found = [duals for duals in pool.map(solve, range(taken)) if duals is not None]
     if not found:
         return None
     dual, of_free = (np.mean(each, axis=0) for each in zip(*found, strict=True))
