@@ -19,7 +19,7 @@ from optimizer.engines.decompose.exact import SIZES, Settler, bettered
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.moves import State, rebuild
 from optimizer.engines.decompose.odd_first import COLUMNS, KEEPS
-from optimizer.engines.decompose.plan import broken_odd, columns_of, value_of
+from optimizer.engines.decompose.plan import broken_odd, columns_of, row_prices, value_of
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, Problem, movable, the_odd
 from optimizer.engines.decompose.work import ITERATION_S, NONZERO_S
 from optimizer.engines.resolve_matrix import FEASIBLE, Positions, Program, slices
@@ -82,8 +82,10 @@ class MixedSettler(Settler):
         self.spent_s: list[float] = []
         """nominal seconds of the programs of this sweep"""
         self.dear = DEAR * float(np.abs(whole.objective).max(initial=1.0))
-        self.helping = _Helping.of(whole, problem)
+        self.helping = _Helping.of(whole, problem, row_prices(problem, improver.guide.price, len(whole.rows)))
         self.held: Held | None = None
+        self.is_short = np.zeros(len(whole.rows), dtype=bool)
+        """rows that the plan broke when the sweep began"""
 
     def better(self, work_s: float, left_s: Callable[[], float]) -> Iterator[float]:
         """See `Settler`."""
@@ -123,6 +125,7 @@ class MixedSettler(Settler):
         for openers_of, size in zip(openers, itertools.chain(SIZES, itertools.repeat(SIZES[-1])), strict=False):
             self.hand_over()
             self.held = self.held or self._hold()
+            self.is_short = self.program.broken(self.held.point, self.program.row_lower, self.program.row_upper)
             self.spent_s = []
             allowed = openers_of()
             yield allowed, self.parts(allowed, size)
@@ -185,7 +188,8 @@ class MixedSettler(Settler):
             odd, blocks = self.problem.odd, part[part >= self.n_simple] - self.n_simple
             of_odd = slices(odd.first_column[blocks], odd.first_column[blocks + 1])
             columns = np.concatenate([columns, odd.program.columns[of_odd[free[of_odd]]]])
-        columns = np.union1d(columns, self.helping.of_rows(self.program.rows_of(columns), held.point))
+        rows = np.unique(self.program.rows_of(columns))
+        columns = np.union1d(columns, self.helping.of_rows(rows, held.point, self.is_short, every=self.every))
         return self.program.part(columns, at=held.point, used=held.used)
 
     def _solve(self, time_limit_s: float, program: Program) -> Solved:
@@ -253,37 +257,44 @@ class MixedSettler(Settler):
 
 
 class _Helping(NamedTuple):
-    """Columns that make room in rows, or pay for their overrun: (row of the matrix, column, coefficient), by row."""
+    """Columns that make room in rows, or pay for their overrun, by row: one record for each entry of the matrix."""
 
     row: Ints
     column: Ints
     makes: Flags
     """whether more of the column makes room, and not less of it"""
+    earns: Flags
+    """whether the column is worth it at the prices"""
 
     @classmethod
-    def of(cls, whole: Program, problem: Problem) -> _Helping:
-        """Those of blocks that give, of odd ones without rows of their own, and those that pay."""
+    def of(cls, whole: Program, problem: Problem, price: Floats) -> _Helping:
+        """Those of blocks that give, of odd ones without rows of their own, and those that pay; ``price``: of rows."""
         blocks = problem.blocks
         gives = np.flatnonzero(~problem.movable)
         arc = problem.arc_column[np.isin(blocks.block_of_arc, gives)]
         door = problem.open_column[np.isin(blocks.block_of_door, gives)]
         free = np.zeros(0, dtype=np.int64) if problem.odd is None else problem.odd.program.columns[problem.odd.free]
-        columns = np.unique(np.concatenate([arc, door[door >= 0], free]))
-        pays = problem.soft_column >= 0
-        row = np.concatenate([whole.rows_of(columns), problem.shared.row[pays]])
-        column = np.concatenate([np.repeat(columns, np.diff(whole.start)[columns]), problem.soft_column[pays]])
+        columns = np.unique(np.concatenate([arc, door[door >= 0], free, problem.soft_column]))
+        columns = columns[columns >= 0]
+        count = np.diff(whole.start)[columns]
         entry = slices(whole.start[columns], whole.start[columns + 1])
-        up = np.where(np.isposinf(whole.row_upper[row[: len(entry)]]), whole.value[entry] > 0, whole.value[entry] < 0)
-        makes = np.concatenate([up, np.ones(np.count_nonzero(pays), dtype=bool)])
+        row, value = whole.row[entry].astype(np.int64), whole.value[entry]
+        makes = np.where(np.isposinf(whole.row_upper[row]), value > 0, value < 0)
+        place = np.repeat(np.arange(len(columns)), count)
+        earns = whole.objective[columns] >= np.bincount(place, value * price[row], minlength=len(columns))
+        earns |= np.isin(columns, np.concatenate([free, problem.soft_column]))
         order = np.argsort(row, kind="stable")
-        return cls(row[order], column[order], makes[order])
+        return cls(row[order], columns[place][order], makes[order], earns[place][order])
 
-    def of_rows(self, rows: Positions, point: Floats) -> Ints:
-        """The columns that make room in any of the rows, or would if there were less of them than in the point."""
-        found = np.unique(rows)
-        entry = slices(np.searchsorted(self.row, found), np.searchsorted(self.row, found, side="right"))
+    def of_rows(self, rows: Positions, point: Floats, is_short: Flags, *, every: bool) -> Ints:
+        """The columns that make room in any of the rows, or would if there were less of them than in the point.
+
+        Not ``every``: only those worth it, but for rows that are short.
+        """
+        entry = slices(np.searchsorted(self.row, rows), np.searchsorted(self.row, rows, side="right"))
         column = self.column[entry]
-        return column[self.makes[entry] | (point[column] > 0)]
+        useful = self.earns[entry] | is_short[self.row[entry]] if not every else np.ones(len(entry), dtype=bool)
+        return column[(self.makes[entry] & useful) | (point[column] > 0)]
 
 
 def _short(use: Floats, lower: Floats, upper: Floats) -> float:

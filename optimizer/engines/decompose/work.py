@@ -33,8 +33,10 @@ RELAXED_PASSES, RELAXED_SOLVES = 40, 1
 """Most passes from the prices of the linear relaxation, and solves of odd blocks in them: little is left to find."""
 RELAXED_PER_SECOND, MOST_RELAXED = 100_000, 1_000_000
 """Nominal speed of that relaxation, in nonzeros of the matrix a second; the most nonzeros with which it is worth it."""
-NEARLY_S, NEARLY_SHARE = 5e-9, 0.3
-"""Where odd blocks are dear, nominal seconds that an iteration of a first-order method has for a nonzero; its share."""
+NEARLY_S, NEARLY_SHARE = 6.4e-9, 0.2
+"""Where odd blocks are dear, nominal seconds of one thread that a step of a first-order method has for a nonzero; its
+share of the time.
+"""
 FEWEST_NEARLY, MOST_NEARLY = 200, 4_000
 TIGHT_SHARE, TIGHT_COST, PASSES_BEFORE = 0.2, 1.5, 100
 """Share of the time in which covers are sought and priced; what a pass costs with them, in passes without; how many of
@@ -168,8 +170,8 @@ def odd_is_dear(problem: Problem, columns: int, nonzeros: int, time_limit_s: flo
     return odd > columns / 2 and FEWEST_SOLVES * odd / (ODD_COLUMNS_PER_SECOND * threads) > PASS_SHARE * time_limit_s
 
 
-def nearly(nonzeros: int, time_limit_s: float) -> tuple[int, float]:
-    """Iterations of a first-order method on the linear relaxation, and the nominal seconds that they take."""
-    an_iteration_s = NEARLY_S * nonzeros
-    iterations = int(np.clip(NEARLY_SHARE * time_limit_s / an_iteration_s, FEWEST_NEARLY, MOST_NEARLY))
-    return iterations, iterations * an_iteration_s
+def nearly(nonzeros: int, time_limit_s: float, threads: int) -> tuple[int, float]:
+    """Steps of a first-order method on the linear relaxation, and the nominal seconds that they take."""
+    a_step_s = NEARLY_S * nonzeros / threads
+    steps = int(np.clip(NEARLY_SHARE * time_limit_s / a_step_s, FEWEST_NEARLY, MOST_NEARLY))
+    return steps, steps * a_step_s

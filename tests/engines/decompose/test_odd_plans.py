@@ -10,15 +10,18 @@ import highspy
 import numpy as np
 import pytest
 
+from benchmarks.every_policy import kept_stages, make_batch_of_all
+from benchmarks.instances import Size
 from optimizer.engines.adapter import roles
 from optimizer.engines.base import SolveServer
 from optimizer.engines.decompose import odd_plans
 from optimizer.engines.decompose.improve import Improver
-from optimizer.engines.decompose.odd_plans import MixedSettler, leave
+from optimizer.engines.decompose.odd_plans import MixedSettler, _Helping, leave
 from optimizer.engines.decompose.plan import broken_rows, columns_of, value_of
 from optimizer.engines.decompose.problem import the_odd, whole_of
 from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.result import SolveOptions
+from optimizer.model.build import build_model
 from optimizer.model.linear_model import LinearModel
 from tests.engines.decompose.orders import random_orders
 from tests.engines.decompose.test_odd import with_odd_rows
@@ -107,3 +110,35 @@ def test_what_rows_are_short_of_is_mended_first() -> None:
         list(settler.better(5.0, lambda: 60.0))
         settler.hand_over()
         assert value(settler) > 0
+
+
+def test_only_columns_that_make_room_help() -> None:
+    """With every policy: transfers are not worth their cost where nothing has a price, but help rows that are short."""
+    tables, scenario = make_batch_of_all(Size(300, warehouses=4, products=60, zones=10)).read()
+    model = build_model(tables, scenario, stages=kept_stages(scenario))
+    linear, whole = model.linear, whole_of(model.linear)()
+    problem = read_problem(linear, roles(linear), lambda: whole)
+    helping = _Helping.of(whole, problem, np.zeros(linear.n_rows))
+    transfer, rows, nothing = linear.columns("transfer_qty"), np.arange(linear.n_rows), np.zeros(linear.n_cols)
+    none = np.zeros(linear.n_rows, dtype=bool)
+
+    def transfers(rows: np.ndarray, point: np.ndarray, is_short: np.ndarray, *, every: bool = False) -> set[int]:
+        found = helping.of_rows(rows, point, is_short, every=every)
+        return set(found[(found >= transfer.start) & (found < transfer.stop)].tolist())
+
+    assert not transfers(rows, nothing, none)
+    assert transfers(rows, nothing, none, every=True) == set(range(transfer.start, transfer.stop))
+    stock = linear.rows("warehouse_stock").positions
+    into = next(row for row in stock if transfers(np.array([row]), nothing, none, every=True))
+    short = none.copy()
+    short[into] = True
+    helps = transfers(np.array([into]), nothing, short)
+    assert helps == transfers(np.array([into]), nothing, none, every=True)
+    makes_room = {
+        int(linear.indices[k]) for k in range(linear.indptr[into], linear.indptr[into + 1]) if linear.data[k] < 0
+    }
+    assert helps <= makes_room  # only those that bring stock, not those that take it away
+    taken = next(iter(helps))
+    point = nothing.copy()
+    point[taken] = 1.0
+    assert transfers(whole.rows_of(np.array([taken])), point, none) == {taken}
