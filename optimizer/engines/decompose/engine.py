@@ -280,9 +280,10 @@ class Run:
     def _settle(self, share: float, until_s: float = 0.0) -> None:
         """Exact programs, a share of them, or until ``until_s`` seconds are left."""
         highspy.Highs.resetGlobalScheduler(True)  # other threads than before
-        work_s, told = share * self.work.exact_s, 0.0
+        work_s, told, waits = share * self.work.exact_s, 0.0, self.values is None
         for done in self.settler.better(work_s, lambda: self.left_s - until_s - self.reserve_s):
-            if done - told >= work_s / TOLD:
+            if done - told >= work_s / TOLD or (waits and self.settler.has_mended()):
+                waits = waits and not self.settler.has_mended()
                 self.settler.hand_over()
                 self._keep()
                 self.log.append(f"exact, {done:,.1f} s of work: value {self.value!r}, bound {self.bound!r}")
@@ -414,5 +415,5 @@ class Run:
 
 ROUNDING = 1e-9
 """Relative gap that the rounding of sums alone may leave."""
-RESERVE_S, RESERVE_NONZERO_S = 0.3, 8e-8
+RESERVE_S, RESERVE_NONZERO_S = 0.3, 1.2e-7
 """Seconds of the limit that are kept for handing over, and more of them for each nonzero: a plan is looked at whole."""

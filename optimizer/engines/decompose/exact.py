@@ -57,6 +57,10 @@ class Settler:
         """
         raise NotImplementedError
 
+    def has_mended(self) -> bool:
+        """Whether a plan that broke rows now holds, and only waits to be handed over."""
+        return False
+
     def hand_over(self) -> None:
         """Let the improver have the plan, where it has not had it all the time."""
 

@@ -28,6 +28,8 @@ EASY_S, HARD_S = 0.2, 2.0
 """Nominal seconds of a program, in the mean of a sweep, beyond which the next one has twice or half as many columns."""
 PATIENCE = 0.2
 """Share of the time that is left which one program gets at most."""
+MANY = 100
+"""Columns that help one row, beyond which they are left to programs of their own: a floor of service has thousands."""
 DEAR = 30.0
 """Cost of a unit by which a row that must hold is broken, in the dearest columns: more would blur the rest."""
 
@@ -48,10 +50,11 @@ def leave(problem: Problem, values: Floats) -> Problem:
 
 @dataclass
 class Held:
-    """The plan at hand: its point of the matrix and what that uses of each row. Both change in place."""
+    """The plan at hand: its point of the matrix, what that uses of each row, and how much rows are broken in all."""
 
     point: Floats
     used: Floats
+    short: float
 
 
 class Solved(NamedTuple):
@@ -109,6 +112,10 @@ class MixedSettler(Settler):
                     self.spent_s.append(solved.work_s)
                     done += solved.work_s / at_once
                 yield done
+
+    def has_mended(self) -> bool:
+        """See `Settler`."""
+        return self.held is not None and self.held.short <= KEEPS
 
     def hand_over(self) -> None:
         """See `Settler`."""
@@ -178,7 +185,8 @@ class MixedSettler(Settler):
     def _hold(self) -> Held:
         """The improver's plan as a point of the matrix."""
         point = columns_of(self.improver.problem, self.improver.state, len(self.program.columns))
-        return Held(point, self.program.activity(point))
+        used = self.program.activity(point)
+        return Held(point, used, _short(used, self.program.row_lower, self.program.row_upper))
 
     def _program(self, part: Ints, allowed: Flags, free: Flags) -> Program:
         """The program of some blocks, all others as they are; rows that the plan breaks may be as short as they are."""
@@ -221,6 +229,7 @@ class MixedSettler(Settler):
         changed = np.flatnonzero(values != now)
         whole.add_use(held.used, program.columns[changed], (values - now)[changed])
         held.point[program.columns] = values
+        held.short += after - before
         return True
 
     def _held(self) -> Held:
@@ -289,11 +298,13 @@ class _Helping(NamedTuple):
     def of_rows(self, rows: Positions, point: Floats, is_short: Flags, *, every: bool) -> Ints:
         """The columns that make room in any of the rows, or would if there were less of them than in the point.
 
-        Not ``every``: only those worth it, but for rows that are short.
+        Not ``every``: only those worth it, and none in rows that many help; but all for a row that is short.
         """
-        entry = slices(np.searchsorted(self.row, rows), np.searchsorted(self.row, rows, side="right"))
+        first, last = np.searchsorted(self.row, rows), np.searchsorted(self.row, rows, side="right")
+        few = every | (last - first <= MANY) | is_short[rows]
+        entry = slices(first[few], last[few])
         column = self.column[entry]
-        useful = self.earns[entry] | is_short[self.row[entry]] if not every else np.ones(len(entry), dtype=bool)
+        useful = every | self.earns[entry] | is_short[self.row[entry]]
         return column[(self.makes[entry] & useful) | (point[column] > 0)]
 
 

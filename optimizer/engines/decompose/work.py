@@ -33,9 +33,9 @@ RELAXED_PASSES, RELAXED_SOLVES = 40, 1
 """Most passes from the prices of the linear relaxation, and solves of odd blocks in them: little is left to find."""
 RELAXED_PER_SECOND, MOST_RELAXED = 100_000, 1_000_000
 """Nominal speed of that relaxation, in nonzeros of the matrix a second; the most nonzeros with which it is worth it."""
-NEARLY_S, NEARLY_SHARE = 6.4e-9, 0.2
-"""Where odd blocks are dear, nominal seconds of one thread that a step of a first-order method has for a nonzero; its
-share of the time.
+NEARLY_S, FAR_NEARLY_S, MANY_NONZEROS, NEARLY_SHARE = 7e-9, 5e-9, 100_000_000, 0.2
+"""Where odd blocks are dear, nominal seconds of one thread that a step of a first-order method has for a nonzero; up to
+so many more where rows and columns do not fit beside a processor: all of it from `MANY_NONZEROS` on. Share of the time.
 """
 FEWEST_NEARLY, MOST_NEARLY = 200, 4_000
 TIGHT_SHARE, TIGHT_COST, PASSES_BEFORE = 0.2, 1.5, 100
@@ -172,6 +172,6 @@ def odd_is_dear(problem: Problem, columns: int, nonzeros: int, time_limit_s: flo
 
 def nearly(nonzeros: int, time_limit_s: float, threads: int) -> tuple[int, float]:
     """Steps of a first-order method on the linear relaxation, and the nominal seconds that they take."""
-    a_step_s = NEARLY_S * nonzeros / threads
+    a_step_s = (NEARLY_S + FAR_NEARLY_S * min(nonzeros / MANY_NONZEROS, 1.0)) * nonzeros / threads
     steps = int(np.clip(NEARLY_SHARE * time_limit_s / a_step_s, FEWEST_NEARLY, MOST_NEARLY))
     return steps, steps * a_step_s

@@ -107,7 +107,8 @@ def test_what_rows_are_short_of_is_mended_first() -> None:
         settler.improver.problem = leave(settler.problem, greedy)
         settler.improver.construct(np.zeros(len(settler.problem.shared.rhs)), np.zeros(settler.n_simple))
         assert broken_rows(settler.improver.problem, settler.improver.state)
-        list(settler.better(5.0, lambda: 60.0))
+        mended = [settler.has_mended() for _ in settler.better(5.0, lambda: 60.0)]
+        assert mended[-1]
         settler.hand_over()
         assert value(settler) > 0
 
