@@ -56,19 +56,26 @@ def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
     solver = cp_model.CpSolver()
     _set(solver, request)
     log: list[str] = []
+    bounds: list[float] = []
     solver.log_callback = log.append
-    solver.best_bound_callback = lambda bound: reporter.progress(-np.inf, _bound(bound, form))
+
+    def note(bound: float) -> None:
+        bounds.append(_bound(bound, form))
+        reporter.progress(-np.inf, bounds[-1])
+
+    solver.best_bound_callback = note
     done = _stop_when_asked(solver, reporter)
     status = solver.solve(model, _Incumbents(form, reporter))
     done.set()
     claim = claim_of(status, time.monotonic() >= request.deadline - _CLOCK_S, reporter.stopped())
     found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+    is_bound = claim.kind in ("optimal", "stopped") and (found or bounds)  # stopped early it answers 0: it has none yet
     return Answer(
         native=solver.status_name(status),
         claim=claim,
         version=VERSION,
         values=np.array(solver.response_proto.solution, dtype=np.float64) * form.step if found else None,
-        bound=_bound(solver.best_objective_bound, form) if claim.kind in ("optimal", "stopped") else np.inf,
+        bound=_bound(solver.best_objective_bound, form) if is_bound else np.inf,
         log_tail="\n".join(log[-_LOG_LINES:]),
         stats={"branches": float(solver.num_branches), "deterministic_time": solver.response_proto.deterministic_time},
     )

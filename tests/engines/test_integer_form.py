@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from optimizer.engines import cpsat
+from optimizer.engines.adapter import Request
 from optimizer.engines.base import solve
 from optimizer.engines.doctor import dense_model
 from optimizer.engines.integer_form import LIMIT, UNBOUNDED, integer_form
 from optimizer.engines.result import SolveOptions
 from optimizer.errors import UsageError
 from optimizer.model.linear_model import LinearModel
+from tests.engines.decompose.orders import Deaf, random_orders
 from tests.engines.matrices import INF
 
 decimals = st.builds(lambda number, places: number / 10**places, st.integers(-99999, 99999), st.integers(0, 4))
@@ -123,3 +128,13 @@ def test_no_sum_can_overflow() -> None:
     reach = np.maximum(np.abs(form.lower), np.abs(form.upper)).astype(object)
     total = sum(abs(int(c)) * int(r) for c, r in zip(form.coefficients, reach, strict=True))
     assert total <= LIMIT
+
+
+def test_without_any_bound_yet_none_is_claimed(tmp_path: Path) -> None:
+    """Stopped before it has one, CP-SAT answers 0, which lies below every plan that is worth something."""
+    linear = random_orders(0, 400)
+    request = Request(SolveOptions(), tmp_path, deadline=time.monotonic() - 1.0)
+    found = cpsat.solve(linear, request, Deaf())
+    assert found.values is None
+    assert found.native == "UNKNOWN"
+    assert found.bound == np.inf

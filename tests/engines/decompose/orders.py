@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from optimizer.model.linear_model import Block, LinearModel
@@ -124,5 +126,6 @@ class Deaf:
 
     def incumbent(self, values: np.ndarray, bound: float, proof: dict[str, np.ndarray]) -> None: ...
     def progress(self, value: float, bound: float) -> None: ...
+    def on_stop(self, action: Callable[[], object]) -> None: ...
     def stopped(self) -> bool:
         return False
