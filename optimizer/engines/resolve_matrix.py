@@ -173,9 +173,7 @@ class Program:
 
     def broken(self, values: Floats, lower: Floats, upper: Floats) -> Flags:
         """The rows, with these bounds, that the point does not satisfy."""
-        activity = self.activity(values)
-        slack = FEASIBLE * np.maximum(1.0, np.abs(activity))
-        return np.asarray((activity > upper + slack) | (activity < lower - slack), dtype=bool)
+        return is_broken(self.activity(values), lower, upper)
 
     def difference(self, values: Floats, base: Floats) -> float:
         """Change of the objective from ``base`` to ``values``, summed exactly over the columns that differ."""
@@ -227,6 +225,12 @@ class Program:
             (self.integral & mixed).astype(np.int32),
         )
         return engine
+
+
+def is_broken(activity: Floats, lower: Floats, upper: Floats) -> Flags:
+    """Rows whose activity lies beyond their bounds by more than rounding explains."""
+    slack = FEASIBLE * np.maximum(1.0, np.abs(activity))
+    return np.asarray((activity > upper + slack) | (activity < lower - slack), dtype=bool)
 
 
 def _sums(place: Positions, amount: Floats, size: int) -> Floats:

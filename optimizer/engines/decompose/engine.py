@@ -282,8 +282,9 @@ class Run:
         highspy.Highs.resetGlobalScheduler(True)  # other threads than before
         work_s, told, waits = share * self.work.exact_s, 0.0, self.values is None
         for done in self.settler.better(work_s, lambda: self.left_s - until_s - self.reserve_s):
-            if done - told >= work_s / TOLD or (waits and self.settler.has_mended()):
-                waits = waits and not self.settler.has_mended()
+            mended = waits and self.settler.has_mended()
+            if mended or done - told >= work_s / TOLD:
+                waits = waits and not mended
                 self.settler.hand_over()
                 self._keep()
                 self.log.append(f"exact, {done:,.1f} s of work: value {self.value!r}, bound {self.bound!r}")

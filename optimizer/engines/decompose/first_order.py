@@ -13,7 +13,7 @@ import itertools
 import math
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -88,9 +88,11 @@ class _Search:
         self.sums = Side(*(np.zeros_like(part) for part in self.now))
         self.size, self.tries, self.since, self.summed = 1.0, 0, 0, 0.0
         self.weight = self._first_weight()
-        self.begun = Side(value.copy(), self.now.price.copy(), self.now.use.copy())
-        judged = self._judge(self.now)
-        self.best = self.last = self.restarted = judged
+        self.begun = _copied(self.now)
+        """where the last restart was, or the beginning"""
+        self.best = self._judge(_copied(self.now))
+        self.last = self.restarted = self.best.error
+        """errors at the last check, and at the last restart"""
 
     def _first_weight(self) -> float:
         bounds = np.where(np.isfinite(self.upper), self.upper, np.where(np.isfinite(self.lower), self.lower, 0.0))
@@ -145,24 +147,24 @@ class _Search:
         least = min(judged, key=lambda one: one.error)
         for one in judged:
             if one.bound < self.best.bound:
-                self.best = Judged(Side(*(part.copy() for part in one.side)), one.error, one.bound)
-        fell = least.error <= SUFFICIENT * self.restarted.error
-        stuck = least.error <= NECESSARY * self.restarted.error and least.error > self.last.error
-        self.last = least
+                self.best = replace(one, side=_copied(one.side))  # steps write over the point
+        fell = least.error <= SUFFICIENT * self.restarted
+        stuck = least.error <= NECESSARY * self.restarted and least.error > self.last
+        self.last = least.error
         if fell or stuck or self.since >= LONG * self.tries:
             self._restart(least)
 
     def _restart(self, judged: Judged) -> None:
-        self.now = Side(*(part.copy() for part in judged.side))
+        self.now, self.restarted = judged.side, judged.error
         by_column, by_row = self.by_column, self.by_row
         value = math.sqrt(float(_over((self.now.value - self.begun.value) ** 2, by_column).sum()))
         price = math.sqrt(float(_over((self.now.price - self.begun.price) ** 2, by_row).sum()))
         if value > 0 and price > 0:
             self.weight = math.exp(SMOOTH * math.log(price / value) + (1.0 - SMOOTH) * math.log(self.weight))
-        self.begun = Side(*(part.copy() for part in self.now))
+        self.begun = _copied(self.now)
         for total in self.sums:
             total[:] = 0.0
-        self.summed, self.since, self.restarted = 0.0, 0, judged
+        self.summed, self.since = 0.0, 0
 
     def _judge(self, side: Side) -> Judged:
         program = self.program
@@ -180,6 +182,10 @@ class _Search:
         short = np.maximum(np.maximum(side.use - self.upper, self.lower - side.use), 0.0)
         error = math.hypot(self.weight * math.sqrt(float(short**2 @ self.by_row)), bound - money)
         return Judged(side, error, bound)
+
+
+def _copied(side: Side) -> Side:
+    return Side(*(part.copy() for part in side))
 
 
 def _over(amount: Floats, by: Floats) -> Floats:

@@ -22,7 +22,7 @@ from optimizer.engines.decompose.odd_first import COLUMNS, KEEPS
 from optimizer.engines.decompose.plan import broken_odd, columns_of, row_prices, value_of
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, Problem, movable, the_odd
 from optimizer.engines.decompose.work import ITERATION_S, NONZERO_S
-from optimizer.engines.resolve_matrix import FEASIBLE, Positions, Program, slices
+from optimizer.engines.resolve_matrix import FEASIBLE, Positions, Program, is_broken, slices
 
 EASY_S, HARD_S = 0.2, 2.0
 """Nominal seconds of a program, in the mean of a sweep, beyond which the next one has twice or half as many columns."""
@@ -132,7 +132,7 @@ class MixedSettler(Settler):
         for openers_of, size in zip(openers, itertools.chain(SIZES, itertools.repeat(SIZES[-1])), strict=False):
             self.hand_over()
             self.held = self.held or self._hold()
-            self.is_short = self.program.broken(self.held.point, self.program.row_lower, self.program.row_upper)
+            self.is_short = is_broken(self.held.used, self.program.row_lower, self.program.row_upper)
             self.spent_s = []
             allowed = openers_of()
             yield allowed, self.parts(allowed, size)
@@ -310,8 +310,7 @@ class _Helping(NamedTuple):
 
 def _short(use: Floats, lower: Floats, upper: Floats) -> float:
     """By how much, in all, rows are used beyond their bounds: rounding does not count."""
-    beyond = np.maximum(use - upper, lower - use)
-    return float(beyond[beyond > FEASIBLE * np.maximum(1.0, np.abs(use))].sum())
+    return float(np.maximum(use - upper, lower - use)[is_broken(use, lower, upper)].sum())
 
 
 def short_of(problem: Problem, state: State) -> Floats:
