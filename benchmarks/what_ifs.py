@@ -1,6 +1,6 @@
 """What-ifs against cold solves: `allot batch` from one baseline, and each scenario solved alone by `allot solve`.
 
-    python -m benchmarks.what_ifs [--count N] [--cold N] [--lines N] [--gap G] [--folder DIR]
+    python -m benchmarks.what_ifs [--count N] [--cold N] [--lines N] [--gap G] [--bare] [--folder DIR]
 
 Each what-if changes about 1 % of the batch: the quantities of some orders, or the stock of some products at one
 warehouse. All must reach the same gap; both sides write whole, verified run folders on the same cores. Cold solves run
@@ -76,12 +76,16 @@ class Measured:
         return (self.batch / self.count).times(self.cold / len(self.cold_gaps))
 
 
-def write_what_ifs(folder: Path, lines: int, count: int, gap: float, seed: int = 0) -> tuple[Path, list[Path]]:
-    """A generated batch and its what-ifs as scenario files."""
+def write_what_ifs(
+    folder: Path, lines: int, count: int, gap: float, seed: int = 0, *, bare: bool = False
+) -> tuple[Path, list[Path]]:
+    """A generated batch and its what-ifs as scenario files; ``bare``: no row is explained and none re-priced."""
     size = Size(lines, warehouses=5, products=max(lines * 18 // 100, 5), zones=20)
     tables, scenario = make_batch(size, seed)
     cores = len(os.sched_getaffinity(0))
-    baseline = write_folder(tables, scenario, folder / "batch", "csv", gap=gap, time_limit_s=60, threads=cores)
+    solve: dict[str, float | str] = {"gap": gap, "time_limit_s": 60, "threads": cores}
+    solve |= {"explain_rows": 0, "price_rows": 0} if bare else {}
+    baseline = write_folder(tables, scenario, folder / "batch", "csv", **solve)
     (folder / ".allot-root").touch()
     rng = np.random.default_rng(seed)
     orders, products = tables.orders["order_id"], tables.products["product_id"]
@@ -138,10 +142,10 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def measure(folder: Path, lines: int, count: int, cold_count: int, gap: float) -> Measured:
+def measure(folder: Path, lines: int, count: int, cold_count: int, gap: float, *, bare: bool = False) -> Measured:
     """Both sides; the baseline is solved first and counted apart."""
     adopt_orphans()
-    baseline, paths = write_what_ifs(folder, lines, count, gap)
+    baseline, paths = write_what_ifs(folder, lines, count, gap, bare=bare)
     once = allot("batch", baseline, "--out", folder / "warm")
     batch = allot("batch", baseline, *paths, "--out", folder / "warm")
     cold, solved = Spent(0.0, 0.0), 0
@@ -166,10 +170,11 @@ def main() -> None:
     parser.add_argument("--cold", type=int, default=2, help="of them solved cold, too")
     parser.add_argument("--lines", type=int, default=2_000)
     parser.add_argument("--gap", type=float, default=0.008)
+    parser.add_argument("--bare", action="store_true", help="explain and re-price no rows, on both sides")
     parser.add_argument("--folder", type=Path, help="keep all files there")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as aside:
-        found = measure(given.folder or Path(aside), given.lines, given.count, given.cold, given.gap)
+        found = measure(given.folder or Path(aside), given.lines, given.count, given.cold, given.gap, bare=given.bare)
     print(f"{found.count} what-ifs of {given.lines:,} lines, gap {given.gap:.2%}, {len(os.sched_getaffinity(0))} cores")
     solved, all_warm = len(found.cold_gaps), found.baseline + found.batch
     for name, spent, gaps in (

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from optimizer import __version__
 from optimizer.engines.auto import OWN
+from optimizer.engines.result import KnownPrices
 from optimizer.errors import INTERRUPTED_INT, LIMIT_WITH_PLAN, OK, Issue
 from optimizer.exact import decimal_text, money_text
 from optimizer.model.build import Model, build_model
@@ -71,12 +72,12 @@ class Story:
         model: Model | PartedModel,
         warnings: list[Issue],
         warm_start: Plan | None = None,
-        row_prices: NDArray[np.float64] | None = None,
+        prices: KnownPrices | None = None,
         *,
         require_certified: bool,
     ) -> None:
         self.loaded, self.overrides, self.model, self.warnings = loaded, list(overrides), model, warnings
-        self.warm_start, self.row_prices, self.require_certified = warm_start, row_prices, require_certified
+        self.warm_start, self.known_prices, self.require_certified = warm_start, prices, require_certified
         self.settings = json.loads(loaded.scenario.model_dump_json())
         self.lowered: list[dict[str, Any]] = []
         self.conflict: dict[str, Any] | None = None
@@ -99,7 +100,7 @@ class Story:
         settings = {key: value for key, value in self.settings.items() if key != "data"}
         plan = self.warm_start
         begin: list[NDArray[Any]] = [] if plan is None else [plan.line, plan.lane, plan.qty]
-        begin += [] if self.row_prices is None else [self.row_prices]
+        begin += [] if self.known_prices is None else [self.known_prices.rows, *self.known_prices.covers.values()]
         start = [column.tolist() for column in begin]
         digests = {source.table: source.digest for source in self.model.tables.sources}
         lowered = [[{key: str(value) for key, value in each.items()} for each in self.lowered]] if self.lowered else []

@@ -16,10 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from optimizer.errors import INFEASIBLE, LIMIT_NO_PLAN, VERIFICATION_FAILED, Issue, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from optimizer.engines.result import Progress
+    from optimizer.engines.result import KnownPrices, Progress
     from optimizer.model.build import Model
     from optimizer.model.parted import PartedModel
     from optimizer.record import Story
@@ -88,15 +85,15 @@ def run(
         tables, warnings = load_tables(loaded)
     with phases("build"):
         model = steps.model_of(tables, loaded.scenario)
-        start, row_prices = start_from(model, warm_start) if warm_start else (None, None)
-    story = record.Story(loaded, settings, model, warnings, start, row_prices, require_certified=require_certified)
+        start, known_prices = start_from(model, warm_start) if warm_start else (None, None)
+    story = record.Story(loaded, settings, model, warnings, start, known_prices, require_certified=require_certified)
     target = target_of(story, out)
     if resume and (known := finished_before(story, target)):
         return known
     say(f"{loaded.scenario.name}: {record.size_words(model)}")
     threading.Thread(target=prepare_to_report, daemon=True).start()
     with phases("solve"):
-        answer = optimize_in_stages(model, start, progress_words(say), stop, row_prices)
+        answer = optimize_in_stages(model, start, progress_words(say), stop, known_prices)
         if soften and (repairs := record.repairs(answer)):
             story = story.softened(repairs, answer.conflict)
             target = target_of(story, out)
@@ -142,10 +139,11 @@ def prepare_to_report() -> None:
     import_module("optimizer.report.html").prepare()
 
 
-def start_from(model: Model | PartedModel, start: Path | Plan) -> tuple[Plan, NDArray[np.float64] | None]:
+def start_from(model: Model | PartedModel, start: Path | Plan) -> tuple[Plan, KnownPrices | None]:
     """A plan of these very tables, or plan and prices of an earlier run; what reads them is imported when asked for."""
     from optimizer.model.parted import PartedModel
-    from optimizer.warm_start import read_plan, read_prices
+    from optimizer.warm_prices import read_prices
+    from optimizer.warm_start import read_plan
 
     if isinstance(model, PartedModel):
         raise UsageError("a batch of this size is planned in parts, which begins with no plan: leave --warm-start out")

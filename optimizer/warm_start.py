@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,6 @@ from optimizer.errors import UsageError
 from optimizer.model.build import Model
 from optimizer.report.csv_out import unguard
 from optimizer.solution.plan import Draws, MovedStock, Plan
-from optimizer.solution.prices_rows import KEYS as PRICED
-from optimizer.solution.prices_rows import key_texts
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -67,29 +64,6 @@ def read_plan(model: Model, run_folder: Path) -> Plan:
     qty = np.concatenate([plain.qty, kits.qty])
     plan = Plan.joined(arcs.line[arc], arcs.lane[arc], qty, arcs.day[arc], arcs.product[arc], draws)
     return plan if not len(model.batch.supply.moves) else replace(plan, moves=_moves(model, run_folder))
-
-
-def read_prices(model: Model, run_folder: Path) -> NDArray[np.float64] | None:
-    """Prices of the model's rows from the certificate of a run folder, 0 where it has none; None without certificate.
-
-    A hint for engines, as the plan is: a price of any size proves some bound.
-    """
-    try:
-        stated = json.loads((run_folder / "certificate.json").read_bytes())["prices"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    prices = np.zeros(model.linear.n_rows)
-    for block in model.linear.row_blocks:
-        known = stated.get(block.family)
-        if not block.coupling or not known or list(known["keys"]) != list(PRICED.get(block.family, ())):
-            continue
-        keys = key_texts(model.batch, block)
-        names = [keys[name].astype(str) for name in known["keys"]]
-        listed = pd.DataFrame(known["rows"], columns=[*known["keys"], "price"])
-        place = pd.MultiIndex.from_frame(listed[known["keys"]]).get_indexer(pd.MultiIndex.from_arrays(names))
-        price = np.where(place >= 0, listed["price"].astype(float).to_numpy()[place], 0.0)
-        prices[block.start : block.stop] = price / (1.0 if block.scale is None else block.scale)
-    return prices
 
 
 def _picks(model: Model, rows: pd.DataFrame) -> _Picks:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from optimizer.engines.auto import OWN as OURS
 from optimizer.engines.child import Emit
-from optimizer.engines.result import Limit, Reason, SolveOptions, Termination
+from optimizer.engines.result import COVERS, Limit, Reason, SolveOptions, Termination
 from optimizer.errors import EngineError
 from optimizer.model.linear_model import MATRIX, LinearModel
 
@@ -185,8 +185,8 @@ def pack(
     arrays: dict[str, Any] = dict(linear.arrays)
     if request_meta["engine"] == OURS:
         arrays["role"], arrays["stock"] = roles(linear), stock_rows(linear)
-    words = asdict(replace(options, start=None, row_prices=None))
-    begin = {"start": options.start, "row_prices": options.row_prices}
+    words = asdict(replace(options, start=None, row_prices=None, covers={}))
+    begin = {"start": options.start, "row_prices": options.row_prices, **options.covers}
     arrays |= {name: array for name, array in begin.items() if array is not None}
     return arrays, {**request_meta, "offset": linear.offset, "options": words}
 
@@ -195,7 +195,8 @@ def _unpack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], folder:
     model = {name: arrays[name] for name in MATRIX}
     linear = LinearModel(**model, offset=meta["offset"], column_blocks=(), row_blocks=())
     begin = {name: arrays.get(name) for name in ("start", "row_prices")}
-    options = SolveOptions(**{**meta["options"], **begin})
+    covers = {name: arrays[name] for name in COVERS if name in arrays}
+    options = SolveOptions(**{**meta["options"], **begin, "covers": covers})
     request = Request(options, folder, meta["deadline"], meta["presolve"], meta["tight"])
     return linear, replace(request, role=arrays["role"], stock=arrays["stock"]) if "role" in arrays else request
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +50,21 @@ class SolveOptions:
     """values of the columns to begin from; nobody assumes that they keep all rows"""
     row_prices: NDArray[np.float64] | None = None
     """prices of the rows to begin from, for engines that have use for them"""
+    covers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """flow covers to begin from, from `COVERS`; empty if there are none"""
 
 
 COVERS = ("cover_row", "cover_first", "cover_column", "cover_lifted", "cover_price", "covered_prices")
 """Flow covers and their prices, in terms of the matrix: of each cover the row and where its entries begin (and one
 more); of each entry the column and whether it was lifted into it; money of a unit of each cover, and of each row."""
+
+
+class KnownPrices(NamedTuple):
+    """The prices of an earlier run, in terms of the matrix, to begin from."""
+
+    rows: NDArray[np.float64]
+    covers: Mapping[str, NDArray[np.float64]] = MappingProxyType({})
+    """from `COVERS`; empty if there are none"""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def covered(model: Model, result: SolveResult) -> Covered | None:
     one lot, on one day.
     """
     found = result.covers
-    if not found or model.stages or not _is_plain(model):
+    if not found or model.stages or not is_plain(model):
         return None
     first, line, lane = found["cover_first"].astype(np.int64), *_cells(model, found["cover_column"])
     lifted, row = found["cover_lifted"] > 0, found["cover_row"].astype(np.int64)
@@ -73,8 +73,8 @@ def _are_covers(model: Model, row: Ints, size: Ints, line: Ints, lifted: Flags) 
     return found
 
 
-def _is_plain(model: Model) -> bool:
-    """See `covered`."""
+def is_plain(model: Model) -> bool:
+    """Whether a unit serves a unit of its own product, from one lot, on one day: the proof reads covers then."""
     tables, block = model.tables, model.linear.rows("warehouse_stock")
     if any(len(getattr(tables, name)) for name in ("substitutions", "kits", "transfers", "inbound", "calendar")):
         return False

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.engines.base import choose_engine, confirm_infeasible, solve
-from optimizer.engines.result import Progress, SolveOptions, SolveResult, Termination
+from optimizer.engines.result import KnownPrices, Progress, SolveOptions, SolveResult, Termination
 from optimizer.errors import EngineError, UsageError
 from optimizer.model.build import Model
 from optimizer.model.goals import goals
@@ -66,8 +66,8 @@ class Answer:
         return float((self.bound - float(self.value)) / max(abs(float(self.value)), 1e-9))
 
 
-def options_of(model: Model, start: Plan | None, row_prices: Floats | None = None) -> SolveOptions:
-    """The scenario's solve settings as engine options; the plan and the prices of the rows to begin from."""
+def options_of(model: Model, start: Plan | None, prices: KnownPrices | None = None) -> SolveOptions:
+    """The scenario's solve settings as engine options; the plan and the prices to begin from."""
     settings = model.scenario.solve
     return SolveOptions(
         time_limit_s=float(settings.time_limit_s),
@@ -77,7 +77,8 @@ def options_of(model: Model, start: Plan | None, row_prices: Floats | None = Non
         seed=settings.seed,
         memory_limit_mb=settings.memory_limit_mb,
         start=None if start is None else values_from_plan(model, start),
-        row_prices=row_prices,
+        row_prices=None if prices is None else prices.rows,
+        covers={} if prices is None else prices.covers,
     )
 
 
@@ -87,16 +88,16 @@ def optimize(
     on_progress: Callable[[Progress], None] | None,
     stop: threading.Event,
     time_limit_s: float | None = None,
-    row_prices: Floats | None = None,
+    prices: KnownPrices | None = None,
 ) -> Answer:
     """Solve one model by the engine that the scenario asks for, within its time limit or the one given.
 
-    ``start`` and ``row_prices``: the plan and the prices of the model's rows to begin from, where they are of use.
+    ``start`` and ``prices``: the plan and the prices to begin from, where they are of use.
 
     "Infeasible" is believed only with a second opinion and comes with the rules that cannot hold. Raises `EngineError`
     where an engine fails or its bound contradicts a verified value.
     """
-    options = options_of(model, start, row_prices)
+    options = options_of(model, start, prices)
     options = options if time_limit_s is None else replace(options, time_limit_s=time_limit_s)
     result, engine, why = _solve(model, options, on_progress, stop)
     if result.termination.reason == "INFEASIBLE":

@@ -14,12 +14,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from optimizer import __version__
 from optimizer.engines.auto import RULES
 from optimizer.engines.base import choose_engine, solve
-from optimizer.engines.result import Limit, Progress, SolveOptions, SolveResult, Termination
+from optimizer.engines.result import KnownPrices, Limit, Progress, SolveOptions, SolveResult, Termination
 from optimizer.errors import EngineError
 from optimizer.exact import decimal_text
 from optimizer.model.batch import Batch
@@ -126,11 +125,11 @@ def optimize_in_stages(
     start: Plan | None,
     on_progress: Callable[[Progress], None] | None,
     stop: threading.Event,
-    row_prices: NDArray[np.float64] | None = None,
+    prices: KnownPrices | None = None,
 ) -> Answer:
     """The answer for a scenario of any mode; ``Answer.model`` is the model of its last stage.
 
-    ``row_prices``: of the model's rows, to begin from where there are no stages.
+    ``prices``: of an earlier run, to begin from where there are no stages.
 
     ``model`` holds the floors. The time limit is for all stages together, each gets an equal share of what is left.
     """
@@ -142,7 +141,7 @@ def optimize_in_stages(
         return plan_by_rules(model, stop)
     goals = share_goals(model.batch) + stage_goals(model.scenario)
     if not goals:
-        answer = optimize(model, start, on_progress, stop, row_prices=row_prices)
+        answer = optimize(model, start, on_progress, stop, prices=prices)
         return replace(answer, model=model, stages=_told(model, (), answer))
     ends = time.monotonic() + float(model.scenario.solve.time_limit_s)
     rows, results, plan = model.stages, list[StageResult](), start

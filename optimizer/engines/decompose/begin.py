@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from optimizer.engines.decompose.compiled import compiled
+from optimizer.engines.decompose.covers import Arcs, Covers
 from optimizer.engines.decompose.desk import EPS
 from optimizer.engines.decompose.moves import block_worth, note_regret, remove
-from optimizer.engines.decompose.problem import Floats, Problem, Small
+from optimizer.engines.decompose.problem import Floats, Ints, Problem, Small
 
 
 def shared_prices(problem: Problem, row_prices: Floats) -> Floats:
@@ -15,6 +18,36 @@ def shared_prices(problem: Problem, row_prices: Floats) -> Floats:
     shared = problem.shared
     price: Floats = np.clip(row_prices[shared.row] * shared.sign, 0.0, shared.soft_cost)
     return price
+
+
+def known_covers(problem: Problem, arcs: Arcs, arrays: Mapping[str, Floats]) -> tuple[Covers, Floats]:
+    """The covers of an earlier run (`optimizer.engines.result.COVERS`) that still are some, and their prices.
+
+    Entries that today's batch does not have are left out; what is left must exceed the row and an entry the excess.
+    """
+    sizes = np.diff(arrays["cover_first"]).astype(np.int64)
+    rows, owner = arrays["cover_row"].astype(np.int64), np.repeat(np.arange(len(sizes)), sizes)
+    row = _place_of(problem.shared.row, rows)[owner]
+    arc = _place_of(problem.arc_column, arrays["cover_column"].astype(np.int64))
+    own = np.repeat(arcs.row, np.diff(arcs.first))
+    known = np.isin(row * len(problem.arc_column) + arc, own * len(problem.arc_column) + arcs.arc)
+    known &= (row >= 0) & (arc >= 0)
+    lifted = arrays["cover_lifted"] > 0
+    at = np.lexsort((arc, owner))
+    at = at[known[at]]
+    first = np.concatenate([[0], np.cumsum(np.bincount(owner[at], minlength=len(sizes)))])
+    row_of = np.maximum(_place_of(problem.shared.row, rows), 0)
+    found = Covers(row_of, first, arc[at], lifted[at])
+    kept = found.hold(arcs.most, problem.shared.rhs)
+    return found.those(kept), arrays["cover_price"][kept]
+
+
+def _place_of(keys: Ints, wanted: Ints) -> Ints:
+    """Where each of them stands in ``keys``, −1 if nowhere; keys are ascending or not."""
+    order = np.argsort(keys, kind="stable")
+    at = np.minimum(np.searchsorted(keys[order], wanted), max(len(keys) - 1, 0))
+    place: Ints = np.where(keys[order][at] == wanted, order[at], -1) if len(keys) else np.full(len(wanted), -1)
+    return place
 
 
 def wanted_steps(problem: Problem, values: Floats) -> Small:

@@ -57,6 +57,15 @@ class Covers(NamedTuple):
         first = np.concatenate([[0], np.cumsum(np.diff(self.first)[kept])])
         return Covers(self.row[kept], first, self.arc[entry], self.lifted[entry])
 
+    def hold(self, most: Floats, rhs: Floats) -> Flags:
+        """Which of them are covers where arcs carry ``most``: they exceed the row, and the largest its excess."""
+        can = np.where(self.lifted, 0.0, np.minimum(most[self.arc], rhs[self.row][self.owner]))
+        largest = np.zeros(len(self))
+        np.maximum.at(largest, self.owner, can)
+        excess = np.bincount(self.owner, can, len(self)) - rhs[self.row]
+        found: Flags = (excess > 0) & (largest > excess)
+        return found
+
     def and_new(self, other: Covers) -> Covers:
         """These, and those of the others that are not among them."""
         known = set(self._names())

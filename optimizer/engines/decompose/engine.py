@@ -38,8 +38,10 @@ from optimizer.model.linear_model import LinearModel
 
 VERSION = f"decompose with numba {version('numba')}"
 
-WARM_PASSES, WARM_RATE = 100, 0.02
-"""Passes of the ascent, and its first rate, where prices of an earlier run are known."""
+WARM_PASSES, COVERED_PASSES, WARM_RATE = 100, 20, 0.02
+"""Passes of the ascent where prices of an earlier run are known; where covers are, too, which then give the bound; and
+the first rate.
+"""
 WARM_TURNS, WARM_MOVES, WARM_OPENERS, WARM_HEAT = 5, 0.01, 0.05, 0.02
 """How often moves and exact programs take turns from an earlier plan, their shares of the work, and the temperature.
 With 1 % of the data changed, a third of the time that many moves and then many programs took.
@@ -172,11 +174,15 @@ class Run:
         if prices is not None:
             warm = Ascent.begin(self.evaluator, shared_prices(self.problem, prices))
             self.ascent = warm if warm.best.bound < self.ascent.best.bound else self.ascent
+        if self.request.options.covers:
+            self._start_covers().begin_from(self.request.options.covers)
         self._begin_from(values)
+        self.log.append(f"from an earlier run: value {self.value!r}, bound {self.bound!r}")
         if self.is_wide:
             self._take_turns()
         if not self._ended():
-            for found in ascend(self.evaluator, self.ascent, WARM_PASSES, self._ended, first_rate=WARM_RATE):
+            passes = WARM_PASSES if self.tightener is None else COVERED_PASSES
+            for found in ascend(self.evaluator, self.ascent, passes, self._ended, first_rate=WARM_RATE):
                 self.reporter.progress(self.value, found.bound)
             self._begin_from(values if self.values is None else self.values)
             self._take_turns(covers=not self.is_wide)
@@ -186,9 +192,13 @@ class Run:
         return self._ended()
 
     def _take_turns(self, *, covers: bool = False) -> None:
-        """Moves and exact programs by turns, little of each, until the gap is closed; covers after the first."""
+        """Moves and exact programs by turns, little of each, until the gap is closed or a turn gains nothing.
+
+        Covers after the first.
+        """
         for turn in range(WARM_TURNS):
-            self.settler = self._settler()
+            before = self.value, self.bound
+            self.settler = SimpleSettler(self.improver, self.request.options.seed, whole=False)
             rounds = self.improver.rounds(int(WARM_MOVES * self.work.moves), lambda: self.left_s, heat=WARM_HEAT)
             while not self._ended() and next(rounds, 0):
                 self._keep()
@@ -197,6 +207,8 @@ class Run:
             self._settle(WARM_OPENERS)
             if covers and turn == 0 and not self._ended() and self._is_near():
                 self._tighten(WARM_TIGHT)
+            if before == (self.value, self.bound):
+                return
 
     def _begin_from(self, values: Floats) -> None:
         self.improver.begin_from(self.ascent.best_price, self.ascent.best.block, values)
@@ -303,10 +315,9 @@ class Run:
         if passes <= 0 or self.tight >= self.work.tight:
             return
         passes, done, before = max(passes, FEWEST_TIGHT), 0, self.bound
-        if self.tightener is None:
-            self.tightener = Tightener(self.problem, self.pool, self.threads, self.stock, self.ascent.best_price)
-        is_worthwhile = self.tightener.finds_any
-        for done in self.tightener.rounds(passes, self._ended):
+        tightener = self._start_covers()
+        is_worthwhile = tightener.finds_any
+        for done in tightener.rounds(passes, self._ended):
             self.reporter.progress(self.value, self.bound)
             if done == passes // 2 and before - self.bound < WORTHWHILE * abs(before):
                 is_worthwhile = False
@@ -314,7 +325,12 @@ class Run:
         self.tight += done
         if not is_worthwhile:
             self.work = self.work.without_more_tight(self.tight)
-        self.log.append(f"{len(self.tightener.best.covers):,} covers, {done} passes, bound {self.bound!r}")
+        self.log.append(f"{len(tightener.best.covers):,} covers, {done} passes, bound {self.bound!r}")
+
+    def _start_covers(self) -> Tightener:
+        if self.tightener is None:
+            self.tightener = Tightener(self.problem, self.pool, self.threads, self.stock, self.ascent.best_price)
+        return self.tightener
 
     @property
     def bound(self) -> float:

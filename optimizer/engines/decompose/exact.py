@@ -84,16 +84,18 @@ class SimpleSettler(Settler):
     """Programs over simple blocks, on all threads: first in sweeps over all of them, then around blocks with regret.
 
     The first sweep has the openers of the plan; the second those that blocks want at the prices too, but only for the
-    blocks that have not their best plan at them, if these are few. Asked again, it goes on where it was.
+    blocks that have not their best plan at them, if these are few. A batch so small that all its blocks are one program
+    is given to HiGHS as one, if ``whole``: that may take long. Asked again, it goes on where it was.
     """
 
-    def __init__(self, improver: Improver, seed: int, *, sweeps: bool = True) -> None:
+    def __init__(self, improver: Improver, seed: int, *, sweeps: bool = True, whole: bool = True) -> None:
         super().__init__(improver, seed)
         self.left = np.zeros(self.problem.blocks.n_blocks, dtype=np.bool_)
         self.looked = np.zeros(self.problem.blocks.n_blocks, dtype=np.int64)
         """how often a program was made around each block"""
         self.rings = np.full(improver.threads, float(RING))
         self.left_s: Callable[[], float] = lambda: 0.0
+        self.whole = whole
         self.steps = self._programs(sweeps=sweeps)
 
     def better(self, work_s: float, left_s: Callable[[], float]) -> Iterator[float]:
@@ -115,7 +117,7 @@ class SimpleSettler(Settler):
             restless = self._restless()
             if np.count_nonzero(restless) <= FEW_RESTLESS * np.count_nonzero(movable):
                 yield from self._sweep(self.sought(), restless, RESTLESS, RESTLESS_NODES)
-            if len(self._parts(self.sought(), movable, SIZES[-1])) == 1:
+            if self.whole and len(self._parts(self.sought(), movable, SIZES[-1])) == 1:
                 yield from self._sweep(self.sought(), movable, SIZES[-1])
         yield from self._rounds()
 

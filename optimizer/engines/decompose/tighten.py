@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 
+from optimizer.engines.decompose.begin import known_covers, shared_prices
 from optimizer.engines.decompose.covers import Covers, coverable, covered, separate
 from optimizer.engines.decompose.dual import Ascent, Averages, Evaluator, ascend, usual_worth
 from optimizer.engines.decompose.plan import row_prices
@@ -60,6 +61,14 @@ class Tightener:
     def finds_any(self) -> bool:
         """Whether there is any arc that covers could hold."""
         return len(self.arcs.row) > 0
+
+    def begin_from(self, arrays: Mapping[str, Floats]) -> None:
+        """Take over the covers and prices of an earlier run (`optimizer.engines.result.COVERS`) as far as they hold."""
+        if not self.finds_any:
+            return
+        covers, cover_price = known_covers(self.problem, self.arcs, arrays)
+        price = shared_prices(self.problem, arrays["covered_prices"])
+        self._keep(self._begin(covers, np.concatenate([price, cover_price]))[1], covers)
 
     def rounds(self, passes: int, ended: Callable[[], bool]) -> Iterator[int]:
         """``passes`` in all, from the best so far; yields how many are done."""

@@ -94,8 +94,15 @@ def test_covers_close_what_turns_of_the_search_leave() -> None:
     options = replace(WORK, time_limit_s=30.0, gap=0.0055)
     with SolveServer(OWN, threads=1) as server:
         before = server.solve(old, options)
-        warm = server.solve(new, replace(options, start=before.values, row_prices=before.row_prices))
-    assert warm.termination.reason == "OPTIMAL"
+        begin = replace(options, start=before.values, row_prices=before.row_prices)
+        warm = server.solve(new, begin)
+        covered = server.solve(new, replace(begin, covers=before.covers))
+        same = server.solve(old, replace(begin, covers=before.covers, gap=0.0054))
+    assert [found.termination.reason for found in (warm, covered)] == ["OPTIMAL"] * 2
     assert len(warm.covers["cover_row"])
     assert warm.stats["passes"] <= WARM_PASSES + WARM_TIGHT
     assert "begun from an earlier run" in warm.log_tail
+    assert covered.stats["passes"] < warm.stats["passes"] / 2  # their prices give a bound at once
+    assert max(covered.objective, warm.objective) <= min(covered.best_bound, warm.best_bound)
+    first = next(row for row in same.log_tail.splitlines() if row.startswith("from an earlier run"))
+    assert float(first.rpartition(" ")[2]) == pytest.approx(before.best_bound, rel=1e-9)

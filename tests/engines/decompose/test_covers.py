@@ -11,11 +11,12 @@ import pytest
 from benchmarks.instances import Size, make_batch
 from optimizer.engines.adapter import roles, stock_rows
 from optimizer.engines.base import OWN, solve
+from optimizer.engines.decompose.begin import known_covers
 from optimizer.engines.decompose.covers import Covers, coverable, covered, separate
 from optimizer.engines.decompose.dual import Ascent, Averages, Evaluator, ascend, clearing_prices
 from optimizer.engines.decompose.problem import Problem
 from optimizer.engines.decompose.read import read_problem
-from optimizer.engines.decompose.tighten import Tightener
+from optimizer.engines.decompose.tighten import Tightened, Tightener
 from optimizer.engines.result import SolveOptions
 from optimizer.model.build import Model, build_model
 from optimizer.proof import certified_bound
@@ -63,10 +64,13 @@ def test_covers_are_broken_by_the_averaged_plan_and_kept_by_plans(model: Model, 
     assert found.lifted.any()
     wide, own = covered(problem, arcs, found), len(problem.shared.rhs)
     assert (sides(wide, averages.shipped, averages.opened)[own:] > wide.shared.rhs[own:]).all()
-    random, blocks = np.random.default_rng(0), problem.blocks
-    first = blocks.block["open"][blocks.block_of_arc]
-    door = np.where(blocks.arc["opener"][:-1] >= 0, first + blocks.arc["opener"][:-1], -1)
-    tight = 0
+    assert tight_in_random_plans(problem, wide) > 200
+
+
+def tight_in_random_plans(problem: Problem, wide: Problem) -> int:
+    """How often random plans use up a cover; none may break one."""
+    random, blocks, own = np.random.default_rng(0), problem.blocks, len(problem.shared.rhs)
+    door, tight = blocks.door_of_arc, 0
     for _ in range(200):
         steps, left = np.zeros(len(door)), problem.shared.rhs.copy()
         for a in random.permutation(len(door)).tolist():
@@ -78,7 +82,32 @@ def test_covers_are_broken_by_the_averaged_plan_and_kept_by_plans(model: Model, 
         over = sides(wide, steps, opened)[own:] - wide.shared.rhs[own:]
         assert (over <= 1e-9).all()
         tight += int((over > -1e-9).sum())
-    assert tight > 200
+    return tight
+
+
+def test_covers_of_an_earlier_batch_are_taken_over_where_they_still_are_some(model: Model, problem: Problem) -> None:
+    """Other stock, other quantities, a warehouse that is gone: what is taken over, no plan of the new batch breaks."""
+    state, averages = averages_of(problem)
+    found = separate(problem, coverable(problem, rows_of(model, problem)), averages.shipped, averages.opened)
+    prices = np.arange(1.0, len(found) + 1)
+    before = Tightened(state.best.bound, state.best_price, found, prices).arrays(problem, model.linear.n_rows)
+    again, same = known_covers(problem, coverable(problem, rows_of(model, problem)), before)
+    assert [array.tolist() for array in again] == [array.tolist() for array in found]
+    assert same.tolist() == prices.tolist()
+    random = np.random.default_rng(5)
+    stock = np.maximum(problem.shared.rhs + random.integers(-2, 3, len(problem.shared.rhs)), 0.0)
+    arc = problem.blocks.arc.copy()
+    need = np.repeat(problem.blocks.line["need"][:-1], np.diff(problem.blocks.line["arc"]))
+    arc["cap"][:-1] = np.clip(arc["cap"][:-1] + random.integers(-2, 3, len(arc) - 1), 0, need)
+    other = problem._replace(
+        shared=problem.shared._replace(rhs=stock), blocks=problem.blocks._replace(arc=arc),
+        arc_column=np.where(random.random(len(problem.arc_column)) < 0.1, -1, problem.arc_column),
+    )  # fmt: skip
+    kept, price = known_covers(other, coverable(other, rows_of(model, problem)), before)
+    assert 10 < len(kept) < len(found)
+    assert len(price) == len(kept)
+    assert len(kept.arc) < len(found.those(np.isin(prices, price)).arc)
+    assert tight_in_random_plans(other, covered(other, coverable(other, rows_of(model, problem)), kept)) > 50
 
 
 def test_what_is_found_twice_stands_once() -> None:
