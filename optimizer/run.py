@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from math import inf
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from optimizer.tables.tables import Tables
 
 Observer = Callable[[str], None]
+PAUSE_S, PAUSE = 1.0, 0.02
+"""Least seconds between two lines of progress, and their least share of the seconds so far."""
 
 
 @dataclass(frozen=True)
@@ -187,11 +190,21 @@ def publish(
 
 
 def progress_words(say: Observer) -> Callable[[Progress], None]:
-    """Incumbent, bound, gap and time as one line."""
+    """Incumbent, bound, gap and time as one line: the first plan at once, else after `PAUSE_S` and `PAUSE` of the time.
+
+    An engine tells of every better bound, some hundred times a second at first; logs of night runs are read by people.
+    """
+    last_s, without_plan = -inf, True
 
     def show(step: Progress) -> None:
+        nonlocal last_s, without_plan
+        has_plan = step.value == step.value
+        is_soon = 0.0 <= step.seconds - last_s < max(PAUSE_S, PAUSE * step.seconds)  # the next stage begins at 0 again
+        if is_soon and not (has_plan and without_plan):
+            return
+        last_s, without_plan = step.seconds, without_plan and not has_plan
         gap = (step.bound - step.value) / max(abs(step.value), 1e-9)
-        value = "none yet" if step.value != step.value else f"{step.value:,.2f}"
+        value = f"{step.value:,.2f}" if has_plan else "none yet"
         say(
             f"{step.seconds:7.1f} s  value {value}  bound {step.bound:,.2f}"
             + (f"  gap {gap:.3%}" if gap == gap else "")

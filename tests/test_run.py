@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from optimizer import record, steps
+from optimizer.engines.result import Progress
 from optimizer.model.build import build_model
-from optimizer.run import Phases, publish
+from optimizer.run import Phases, progress_words, publish
 from optimizer.scenario.load import load_scenario
 from optimizer.solution.optimize import optimize
 from optimizer.solution.plan import Plan
@@ -40,3 +41,19 @@ def test_a_plan_with_a_unit_too_many_is_withheld(tmp_path: Path) -> None:
     assert any("warehouse_stock" in failure for failure in verification["failures"])
     assert not (outcome.folder / "allocations.csv").exists()
     assert "rejected" in (outcome.folder / "report.html").read_text()
+
+
+def test_progress_is_few_lines_with_the_first_plan_at_once() -> None:
+    """A bound every hundredth of a second for ten minutes, a plan after 2.5 s, and a second stage of ten seconds."""
+    lines: list[str] = []
+    show = progress_words(lines.append)
+    for at in range(60_000):
+        show(Progress(at / 100, float("nan") if at < 250 else 90.0, 100.0))
+    assert lines[3].split()[:4] == ["2.5", "s", "value", "90.00"]
+    assert lines[0].split()[:5] == ["0.0", "s", "value", "none", "yet"]
+    assert 50 < len(lines) < 250
+    for at in range(1_000):
+        show(Progress(at / 100, 90.0, 100.0))
+    seconds = [float(line.split()[0]) for line in lines[-10:]]
+    assert seconds == sorted(seconds)
+    assert seconds[0] == 0.0
