@@ -40,7 +40,7 @@ from benchmarks.history import HISTORY, append
 from benchmarks.planted import plant
 from benchmarks.policies import POLICIES, follow
 from optimizer.engines.base import solve
-from optimizer.engines.result import SolveOptions
+from optimizer.engines.result import SolveOptions, Termination
 from optimizer.errors import UsageError
 from optimizer.model.build import build_model
 from optimizer.model.goals import StageRow
@@ -164,7 +164,7 @@ def run_here(job: Job) -> Outcome:
     linear = model.linear
     return Outcome(
         engine=job.engine,
-        ended=f"{result.termination.reason} {result.termination.limit}".strip(),
+        ended=how_ended(result.termination),
         value=value,
         bound=result.best_bound if result.best_bound < float("inf") else None,
         seconds=result.seconds,
@@ -172,6 +172,12 @@ def run_here(job: Job) -> Outcome:
         build_s=build_s,
         size=f"{linear.n_cols:,} columns, {linear.n_rows:,} rows, {linear.n_nonzeros:,} nonzeros",
     )
+
+
+def how_ended(termination: Termination) -> str:
+    """The reason in a word, with the limit that was reached; of an error what was said of it."""
+    why = termination.detail.strip().splitlines()[-1:] if termination.reason == "ERROR" else []
+    return " ".join([termination.reason, termination.limit, *why]).replace("|", "/").strip()
 
 
 def measured(job: Job) -> Outcome:
