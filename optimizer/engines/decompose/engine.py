@@ -17,7 +17,6 @@ from optimizer.engines.adapter import (
     TIME,
     Answer,
     Claim,
-    Quiet,
     Reporter,
     Request,
 )
@@ -31,9 +30,9 @@ from optimizer.engines.decompose.plan import broken_rows, columns_of, row_prices
 from optimizer.engines.decompose.problem import Floats, Ints, NoPlanError, Problem, Whole, size_words, whole_of
 from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.decompose.rough import rough_prices
-from optimizer.engines.decompose.small import PLAIN, SMALL, relaxed, small_parts, solve_exactly, sub_model
+from optimizer.engines.decompose.small import PLAIN, SMALL, Settled, relaxed, small_parts
 from optimizer.engines.decompose.tighten import Tightener
-from optimizer.engines.decompose.work import Turn, Work, odd_is_dear
+from optimizer.engines.decompose.work import MOST_RELAXED, RELAXED_SHARE, Turn, Work, odd_is_dear, relaxed_seconds
 from optimizer.model.linear_model import LinearModel
 
 VERSION = f"decompose with numba {version('numba')}"
@@ -62,8 +61,6 @@ WHOLE = 12_000
 """Columns of a matrix with odd blocks that is also given to HiGHS as a whole, from the best plan."""
 FIRST_SHARE, LAST_SHARE = 0.15, 0.5
 """Shares of the time that HiGHS gets: for small components at once, many of which it solves, and in the end."""
-BRANCHINGS = 100_000
-"""Nominal speed of HiGHS: branchings a second, times the nonzeros of its matrix."""
 
 
 def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
@@ -102,12 +99,10 @@ class Run:
         """parts that HiGHS gets at the end"""
         self.kept_s = LAST_SHARE * request.options.time_limit_s if self.last else 0.0
         """seconds that are kept for them"""
-        self.settled: list[tuple[Ints, Floats]] = []
-        """columns that HiGHS has solved for, with the values it found"""
+        self.settled = Settled(linear, request, reporter)
+        """what HiGHS has found for such parts"""
         self.constructed_at: Floats | None = None
         """prices of the last construction"""
-        self.proven = np.inf
-        """bound by branching on the whole matrix, or on all of its components"""
         stock = np.flatnonzero(request.stock[problem.shared.row]) if len(request.stock) else np.zeros(0, dtype=np.int64)
         self.stock: Ints = stock if problem.odd is None else stock[:0]
         """shared rows that covers are sought for"""
@@ -120,6 +115,8 @@ class Run:
         """whether odd blocks are too many to be solved at prices: they are relaxed"""
         self.evaluator = Evaluator(problem, pool, threads, lambda: self.left_s, whole=not self.is_dear)
         self.improver = Improver(problem, pool, threads, request.options.seed)
+        self.loses: Floats | None = None
+        """what its columns would lose, where it is solved: of one nearly solved too many columns are used"""
         self.relaxed = np.zeros(linear.n_cols)
         """values of the linear relaxation"""
         self.ascent: Ascent
@@ -226,14 +223,15 @@ class Run:
         """First prices: of the linear relaxation if there are odd blocks, of which clearing prices know nothing."""
         price, self.relaxed_s = clearing_prices(self.problem), 0.0
         if self.problem.odd is not None:
-            matrix, role, limit_s = self.matrix(), self.request.role, self.limit_s
-            found: tuple[Floats, Floats, float] | None
-            if self.is_dear:
-                found = rough_prices(matrix, role, self.problem, limit_s, self.left_s, self.pool, self.threads)
-            else:
-                found = relaxed(matrix, role, self.problem.shared, self.left_s)
+            matrix, role = self.matrix(), self.request.role
+            size = self.linear.n_nonzeros
+            fits = size <= MOST_RELAXED and relaxed_seconds(size) <= RELAXED_SHARE * self.limit_s
+            found = relaxed(matrix, role, self.problem.shared, self.left_s) if fits else None
+            self.loses = None if found is None else found.loses
+            if found is None and np.isfinite(self.linear.col_lower + self.linear.col_upper).all():
+                found = rough_prices(matrix, role, self.problem, self.limit_s, self.left_s, self.pool, self.threads)
             if found is not None:
-                price, self.relaxed, self.relaxed_s = found
+                price, self.relaxed, _, self.relaxed_s = found
         self.ascent = Ascent.begin(self.evaluator, price)
         self.log.append(f"first bound {self.bound!r}")
         self._take_start()
@@ -250,30 +248,13 @@ class Run:
 
         ``share`` of the time limit says how much they may branch; no more than ``until_s`` seconds must be left.
         """
-        columns, branchings = sum(map(len, parts)), BRANCHINGS * share * self.request.options.time_limit_s
-        bound = self.linear.offset
-        for part in parts:
-            seconds_left = self.left_s - until_s
-            if self._ended() or seconds_left <= 0:
-                return
-            whole = len(part) == self.linear.n_cols
-            model = self.linear if whole else sub_model(self.linear, part)
-            start = None if self.values is None else self.values[part]
-            found = solve_exactly(
-                model, self.request, self.reporter if whole else Quiet(self.reporter), start, seconds_left,
-                max(int(branchings * len(part) / columns / max(model.n_nonzeros, 1)), 1),
-            )  # fmt: skip
-            if found.claim is INFEASIBLE and self.values is None:
-                raise NoPlanError
-            bound += found.bound - model.offset * whole
-            if found.values is not None:
-                self.settled.append((part, found.values))
-        if columns == self.linear.n_cols:
-            self.proven = min(self.proven, bound)
-            if self.values is None and len(self.settled) >= len(parts):
-                self._offer(self._with_settled(np.full(columns, np.nan)))
+        settled = self.settled
+        if not settled.solve(parts, share, self.values, lambda: 0.0 if self._ended() else self.left_s - until_s):
+            return
+        if self.values is None and settled.is_everything:
+            self._offer(settled.into(np.full(self.linear.n_cols, np.nan)))
         if self.values is not None:
-            self._offer(self._with_settled(self.values.copy()))
+            self._offer(settled.into(self.values.copy()))
         self.log.append(f"{len(parts)} exact parts: value {self.value!r}, bound {self.bound!r}")
 
     def _search(self, turn: Turn, until_s: float) -> None:
@@ -336,7 +317,7 @@ class Run:
     def bound(self) -> float:
         """The best bound so far."""
         tight = np.inf if self.tightener is None else self.tightener.best.bound
-        return min(self.ascent.best.bound, self.proven, tight)
+        return min(self.ascent.best.bound, self.settled.proven, tight)
 
     @property
     def covers(self) -> dict[str, Floats]:
@@ -349,10 +330,12 @@ class Run:
         if not self.mixed:
             return SimpleSettler(self.improver, self.request.options.seed)
         met = None if self.evaluator.odd is None else self.evaluator.odd.met
-        return MixedSettler(self.matrix(), self.problem, self.improver, self.request.options.seed, met)
+        return MixedSettler(self.matrix(), self.problem, self.improver, self.request.options.seed, met, self.loses)
 
     def _price(self) -> None:
         passes, solves = self.work.passes, self.work.solves
+        if not passes:
+            return
         rates = rates_of(passes, near=self.relaxed_s > 0)
         for found in ascend(self.evaluator, self.ascent, passes, self._ended, -(-passes // solves), *rates):
             self.reporter.progress(self.value, found.bound)
@@ -367,7 +350,7 @@ class Run:
         self.constructed_at = price
         if self.evaluator.odd is not None:
             until_s = FIRST_LEAVES * self.left_s if self.is_dear else -np.inf
-            odd = construct_odd(self.matrix(), left, self.evaluator.odd, price, self.relaxed, until_s)
+            odd = construct_odd(self.matrix(), left, self.evaluator.odd, price, self.relaxed, until_s, self.loses)
             self.log.append(f"odd blocks: {odd.left_out:,} programs left out")
             left = leave(left, odd.values)
             self.improver = Improver(left, self.pool, self.threads, self.request.options.seed)
@@ -380,16 +363,8 @@ class Run:
     def _keep(self) -> None:
         """Tell of the plan at hand if it holds and is the best so far."""
         state, problem = self.improver.state, self.improver.problem
-        if not broken_rows(problem, state) and (self.settled or value_of(problem, state) > self.value):
-            self._offer(self._with_settled(columns_of(problem, state, self.linear.n_cols)))
-
-    def _with_settled(self, values: Floats) -> Floats:
-        """The same, with the values of small components where those are better: they share nothing with the rest."""
-        for columns, best in self.settled:
-            money = self.linear.objective[columns]
-            if not money @ values[columns] >= money @ best:  # NaN is worse
-                values[columns] = best
-        return values
+        if not broken_rows(problem, state) and (self.settled.found or value_of(problem, state) > self.value):
+            self._offer(self.settled.into(columns_of(problem, state, self.linear.n_cols)))
 
     def _offer(self, values: Floats) -> None:
         """Keep a plan that holds, and tell of it, if it is the best so far."""

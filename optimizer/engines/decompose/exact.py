@@ -293,15 +293,18 @@ def find_places(b, allowed, rank, price, steps, place, weight):
                 place[o] = min(place[o], rank[b.arc_use[k].row])
 
 
-def bettered(program: Program, time_limit_s: float, *, nodes: int = NODES) -> tuple[Floats | None, int]:
+def bettered(
+    program: Program, time_limit_s: float, *, nodes: int = NODES, begins: bool = True
+) -> tuple[Floats | None, int]:
     """(values of a better point than the program's own, or of that, iterations of its linear programs).
 
-    There are no values if there is no point within the branchings.
+    There are no values if there is no point within the branchings. Not ``begins``: the program's own is none.
     """
     engine = program.highs(mixed=True, time_limit=max(time_limit_s, 0.1), mip_rel_gap=GAP, mip_max_nodes=nodes)
-    start = highspy.HighsSolution()
-    start.col_value = program.values.tolist()
-    engine.setSolution(start)
+    if begins:
+        start = highspy.HighsSolution()
+        start.col_value = program.values.tolist()
+        engine.setSolution(start)
     engine.run()
     if not engine.getInfo().simplex_iteration_count:  # version 1.13 can take a start for the optimum unseen
         engine.clearSolver()

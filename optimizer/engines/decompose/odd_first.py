@@ -10,6 +10,7 @@ import numpy as np
 
 from optimizer.engines.decompose.odd import OddPrices, relax_part, solve_part
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, NoPlanError, Odd, Problem, must_rise, the_odd
+from optimizer.engines.decompose.small import USED
 from optimizer.engines.resolve_matrix import Program
 
 COLUMNS = 1_000
@@ -32,16 +33,18 @@ class FirstPlan(NamedTuple):
 
 
 def construct_odd(
-    whole: Program, problem: Problem, prices: OddPrices, price: Floats, relaxed: Floats, until_s: float = 0.0
-) -> FirstPlan:
+    whole: Program, problem: Problem, prices: OddPrices, price: Floats, relaxed: Floats, until_s: float = 0.0,
+    loses: Floats | None = None,
+) -> FirstPlan:  # fmt: skip
     """Program after program until only ``until_s`` seconds are left: those that must ship, then what earns most.
 
     ``whole``: the matrix. ``relaxed``: values of all columns in the linear relaxation; those that no own row holds keep
-    them, rounded. Where blocks are only relaxed at prices, only columns that a best point of a program's relaxation may
-    use are free, which takes a third of the time. Rows that must rise, and programs that find no room, leave the plan
-    short of what it must keep; exact programs then mend it.
+    them, rounded. ``loses``: what columns would lose in it, where that is known: a program then has only those that it
+    uses, or all where these find no plan. Where blocks are only relaxed at prices, only columns that a best point of a
+    program's relaxation may use are free, which takes a third of the time. Rows that must rise, and programs that find
+    no room, leave the plan short of what it must keep; exact programs then mend it.
     """
-    return _Construction(whole, problem, prices, price, relaxed).plan(until_s)
+    return _Construction(whole, problem, prices, price, relaxed, loses).plan(until_s)
 
 
 class _Solved(NamedTuple):
@@ -53,8 +56,11 @@ class _Solved(NamedTuple):
 
 
 class _Construction:
-    def __init__(self, whole: Program, problem: Problem, prices: OddPrices, price: Floats, relaxed: Floats) -> None:
+    def __init__(
+        self, whole: Program, problem: Problem, prices: OddPrices, price: Floats, relaxed: Floats, loses: Floats | None
+    ) -> None:
         self.whole, self.prices, self.odd = whole, prices, the_odd(problem)
+        self.support = None if loses is None else (loses <= USED) | ~whole.integral
         odd = self.odd
         self.shared, self.own = np.zeros((2, len(whole.rows)), dtype=bool)
         self.shared[problem.shared.row], self.own[odd.program.rows] = True, True
@@ -87,6 +93,13 @@ class _Construction:
 
         Others then have it, and rows are mended later.
         """
+        left_s = self.prices.left_s()
+        if self.support is not None:
+            some = self.support[columns]
+            program = self._program(columns[some])
+            values = _solution(_eased(program, self.shared), left_s)
+            if values is not None and self._keeps_own(columns, some, values):
+                return _Solved(program, program.exact(values), self.used[program.rows])
         program = self._program(columns)
         eased, left_s = _eased(program, self.shared), self.prices.left_s()
         values = None if self.prices.whole else _with_few(eased, left_s)
@@ -100,6 +113,13 @@ class _Construction:
             values = _solution(replace(program, objective=-np.ones(len(columns))), left_s)
         kept = None if values is None else program.exact(values)
         return _Solved(program, kept, self.used[program.rows])
+
+    def _keeps_own(self, columns: Ints, some: Flags, values: Floats) -> bool:
+        """Whether the blocks of these columns keep their own rows if some have such values, and all else none."""
+        program = self.at_prices.part(columns, at=self.point, keep=self.own, used=self.used)
+        point = program.values.copy()
+        point[some] = values
+        return not program.broken(point, program.row_lower, program.row_upper).any()
 
     def _program(self, columns: Ints) -> Program:
         return self.at_prices.part(columns, at=self.point, keep=self.keep, used=self.used)

@@ -19,17 +19,23 @@ from optimizer.engines.decompose.exact import SIZES, Settler, bettered
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.moves import State, rebuild
 from optimizer.engines.decompose.odd_first import COLUMNS, KEEPS
+from optimizer.engines.decompose.odd_rooms import Helping, bettered_by_few, shared_out, with_overruns
 from optimizer.engines.decompose.plan import broken_odd, columns_of, row_prices, value_of
 from optimizer.engines.decompose.problem import Flags, Floats, Ints, Problem, movable, the_odd
+from optimizer.engines.decompose.small import USED
 from optimizer.engines.decompose.work import ITERATION_S, NONZERO_S
-from optimizer.engines.resolve_matrix import FEASIBLE, Positions, Program, is_broken, slices
+from optimizer.engines.resolve_matrix import FEASIBLE, Program, is_broken, slices
 
 EASY_S, HARD_S = 0.2, 2.0
 """Nominal seconds of a program, in the mean of a sweep, beyond which the next one has twice or half as many columns."""
 PATIENCE = 0.2
 """Share of the time that is left which one program gets at most."""
-MANY = 100
-"""Columns that help one row, beyond which they are left to programs of their own: a floor of service has thousands."""
+WIDE = 50_000
+"""Columns of odd blocks in a program that keeps only those that its own relaxation uses (10,000 lines, 120 s: 316,061;
+with 20,000 columns 314,987).
+"""
+NARROW = 12_000
+"""Columns of a program that has only those that lose little: HiGHS' presolve leaves a quarter of them."""
 DEAR = 30.0
 """Cost of a unit by which a row that must hold is broken, in the dearest columns: more would blur the rest."""
 
@@ -72,20 +78,37 @@ class MixedSettler(Settler):
     has the plan once it is handed over.
     """
 
-    def __init__(self, whole: Program, problem: Problem, improver: Improver, seed: int, met: Flags | None) -> None:
-        """``problem`` is without a plan of the odd blocks. ``met``: odd columns that known plans use."""
+    def __init__(
+        self, whole: Program, problem: Problem, improver: Improver, seed: int, met: Flags | None,
+        loses: Floats | None = None,
+    ) -> None:  # fmt: skip
+        """``problem`` is without a plan of the odd blocks. ``met``: odd columns that known plans use.
+
+        ``loses``: as in `optimizer.engines.decompose.small.Relaxation`.
+        """
         super().__init__(improver, seed)
         self.problem, self.program = problem, whole
         self.n_simple = problem.blocks.n_blocks
         self.block_of_door, self.block_of_arc = problem.blocks.block_of_door, problem.blocks.block_of_arc
         self.door_of_arc = problem.blocks.door_of_arc
-        self.met = met
+        self.met, self.loses = met, loses
+        if met is not None and loses is not None and problem.odd is not None:  # whole plans of blocks, not mixed ones
+            self.loses = loses.copy()
+            self.loses[problem.odd.program.columns[met]] = USED
+        switches = (problem.line_full, problem.line_used, problem.block_full)
+        self.is_switch = np.zeros(len(whole.columns) + 1, dtype=bool)
+        """columns of simple blocks that follow from the others; the last stands for none"""
+        self.is_switch[np.concatenate(switches)] = True
+        self.most: float | None = None
+        """what columns may lose that programs of this sweep have, beside those of the plan; None: any"""
+        self.is_wide = False
+        """whether programs have so many columns that only those are kept which their own relaxation uses"""
         self.every = False
         self.columns = COLUMNS
         self.spent_s: list[float] = []
         """nominal seconds of the programs of this sweep"""
         self.dear = DEAR * float(np.abs(whole.objective).max(initial=1.0))
-        self.helping = _Helping.of(whole, problem, row_prices(problem, improver.guide.price, len(whole.rows)))
+        self.helping = Helping.of(whole, problem, row_prices(problem, improver.guide.price, len(whole.rows)))
         self.held: Held | None = None
         self.is_short = np.zeros(len(whole.rows), dtype=bool)
         """rows that the plan broke when the sweep began"""
@@ -105,6 +128,8 @@ class MixedSettler(Settler):
                     return
                 batch = [queue.popleft() for _ in range(min(at_once, len(queue)))]
                 programs = [self._program(part, allowed, free) for part in batch]
+                if self.most is not None or self.is_wide:
+                    programs = shared_out(programs)
                 solve = functools.partial(self._solve, PATIENCE * left)
                 for part, solved in zip(batch, improver.pool.map(solve, programs), strict=True):
                     if not self._take(solved) and part is not batch[0]:
@@ -125,38 +150,87 @@ class MixedSettler(Settler):
     def sweeps(self) -> Iterator[tuple[Flags, list[Ints]]]:
         """(openers allowed, parts of the blocks), again and again: openers of the plan, of the last rounds, all wanted.
 
-        The columns of odd blocks that no known plan uses join after the first sweep. Programs grow as long as they are
-        easy: batches differ much in how hard their odd blocks are.
+        Before them, where the linear relaxation is known, sweeps over what it uses and the plan uses, then over what
+        would lose little: so few columns that a program holds many blocks, and settles what they share. The columns of
+        odd blocks that no known plan uses join after the first sweep of all openers. Programs grow as long as they are
+        easy: batches differ much in how hard their odd blocks are. Where the relaxation is not known, every other sweep
+        has large programs, each of which has a relaxation of its own and keeps what that uses.
         """
+        for most in self._levels():
+            self.most = most
+            self._begin_sweep()
+            yield np.ones(len(self.block_of_door), dtype=bool), self._narrow_parts()
+        self.most = None
         openers = itertools.chain((self.opened, self.lately), itertools.repeat(self.sought))
         for openers_of, size in zip(openers, itertools.chain(SIZES, itertools.repeat(SIZES[-1])), strict=False):
-            self.hand_over()
-            self.held = self.held or self._hold()
-            self.is_short = is_broken(self.held.used, self.program.row_lower, self.program.row_upper)
-            self.spent_s = []
+            self._begin_sweep()
             allowed = openers_of()
             yield allowed, self.parts(allowed, size)
             self.every = True
-            usual = float(np.mean(self.spent_s)) if self.spent_s else HARD_S
-            self.columns = self.columns * 2 if usual < EASY_S else self.columns // 2 if usual > HARD_S else self.columns
-            self.columns = max(self.columns, COLUMNS)
+            if not self.is_wide:
+                usual = float(np.mean(self.spent_s)) if self.spent_s else HARD_S
+                grown = self.columns * 2 if usual < EASY_S else self.columns // 2 if usual > HARD_S else self.columns
+                self.columns = max(grown, COLUMNS)
+            self.is_wide = self.loses is None and not self.is_wide
+
+    def _begin_sweep(self) -> None:
+        self.hand_over()
+        self.held = self.held or self._hold()
+        self.is_short = is_broken(self.held.used, self.program.row_lower, self.program.row_upper)
+        self.spent_s = []
+
+    def _levels(self) -> Iterator[float]:
+        """What columns may lose, sweep by sweep: nothing, then as much as lets in twice as many, and so on."""
+        if self.loses is None:
+            return
+        yield USED
+        count = np.count_nonzero(self.loses <= USED)
+        while 0 < 2 * count < len(self.loses):
+            count *= 2
+            yield float(np.partition(self.loses, count)[count])
 
     def parts(self, allowed: Flags, size: int) -> list[Ints]:
         """All blocks of both kinds, those together that share rows; first those of rows that must hold and do not."""
-        blocks, rows = self.problem.blocks, len(self.problem.shared.rhs)
-        rank = self.random.permutation(rows)
-        rank[short_of(self.improver.problem, self.improver.state) > KEEPS] -= rows
-        place = np.full(blocks.n_blocks, rows, dtype=np.int64)
-        np.minimum.at(place, self.block_of_arc[blocks.arc_of_use], rank[blocks.arc_use["row"]])
+        blocks = self.problem.blocks
         weight = (np.bincount(self.block_of_door[allowed], minlength=blocks.n_blocks) + 1.0) / size
         weight[~self.improver.problem.movable] = 0.0
         if self.problem.odd is not None:
             odd = self.problem.odd
             count = len(odd.first_column) - 1
-            of_odd = np.full(count, rows, dtype=np.int64)
+            size_of_odd = WIDE if self.is_wide else self.columns
+            weight = np.concatenate([weight, np.bincount(odd.block[self._free()], minlength=count) / size_of_odd])
+        return self._cut(weight)
+
+    def _narrow_parts(self) -> list[Ints]:
+        """The same by columns that lose little, or that the plan uses."""
+        problem, blocks = self.problem, self.problem.blocks
+        weight = np.bincount(self.block_of_arc[self._is_narrow(problem.arc_column)], minlength=blocks.n_blocks)
+        if problem.odd is not None:
+            odd = problem.odd
+            narrow = odd.block[self._is_narrow(odd.program.columns)]
+            weight = np.concatenate([weight, np.bincount(narrow, minlength=len(odd.first_column) - 1)])
+        return self._cut(weight / NARROW)
+
+    def _is_narrow(self, columns: Ints) -> Flags:
+        """Which of some columns of the matrix lose little, or are used by the plan, or may take any fraction."""
+        if self.loses is None or self.most is None:
+            return np.ones(len(columns), dtype=bool)
+        uses = self._held().point[columns] != 0
+        found: Flags = (self.loses[columns] <= self.most) | uses | ~self.program.integral[columns]
+        return found
+
+    def _cut(self, weight: Floats) -> list[Ints]:
+        """All blocks, those of one row together, in parts of weight 1."""
+        blocks, rows = self.problem.blocks, len(self.problem.shared.rhs)
+        rank = self.random.permutation(rows)
+        rank[short_of(self.improver.problem, self.improver.state) > KEEPS] -= rows
+        place = np.full(blocks.n_blocks, rows, dtype=np.int64)
+        np.minimum.at(place, self.block_of_arc[blocks.arc_of_use], rank[blocks.arc_use["row"]])
+        if self.problem.odd is not None:
+            odd = self.problem.odd
+            of_odd = np.full(len(odd.first_column) - 1, rows, dtype=np.int64)
             np.minimum.at(of_odd, odd.block[odd.use_column], rank[odd.use_row])
             place = np.concatenate([place, of_odd])
-            weight = np.concatenate([weight, np.bincount(odd.block[self._free()], minlength=count) / self.columns])
         order = np.argsort(place, kind="stable")
         total = np.cumsum(weight[order])
         if not len(total) or not total[-1]:
@@ -196,12 +270,23 @@ class MixedSettler(Settler):
             odd, blocks = self.problem.odd, part[part >= self.n_simple] - self.n_simple
             of_odd = slices(odd.first_column[blocks], odd.first_column[blocks + 1])
             columns = np.concatenate([columns, odd.program.columns[of_odd[free[of_odd]]]])
+        columns = columns[self._is_narrow(columns) | self.is_switch[columns]]
         rows = np.unique(self.program.rows_of(columns))
-        columns = np.union1d(columns, self.helping.of_rows(rows, held.point, self.is_short, every=self.every))
+        every = self.every or self.most is not None
+        helping = self.helping.of_rows(rows, held.point, self.is_short, every=every)
+        columns = np.union1d(columns, helping[self._is_narrow(helping)])
         return self.program.part(columns, at=held.point, used=held.used)
 
     def _solve(self, time_limit_s: float, program: Program) -> Solved:
-        values, iterations = bettered(with_overruns(program, self.dear), time_limit_s)
+        values, iterations = None, 0
+        overrun = with_overruns(program, self.dear)
+        if self.is_wide:
+            values, iterations = bettered_by_few(overrun, time_limit_s)
+        elif self.most is not None and overrun is not program:  # to mend all at once is easier, where it is possible
+            values, iterations = bettered(program, time_limit_s, begins=False)
+        if values is None and not self.is_wide:
+            values, more = bettered(overrun, time_limit_s)
+            iterations += more
         if values is not None:
             values = values[: len(program.columns)]
             values = np.where(program.integral, np.rint(values), values)
@@ -242,7 +327,7 @@ class MixedSettler(Settler):
         if self.problem.odd is None:
             return np.zeros(0, dtype=bool)
         program, values = self.problem.odd.program, self.improver.problem.odd_values
-        if self.every or self.met is None or values is None:
+        if self.every or self.most is not None or self.met is None or values is None:
             return np.ones(len(program.columns), dtype=bool)
         free: Flags = self.met | (values != 0) | ~program.integral
         return free
@@ -265,49 +350,6 @@ class MixedSettler(Settler):
         return found[found >= 0]
 
 
-class _Helping(NamedTuple):
-    """Columns that make room in rows, or pay for their overrun, by row: one record for each entry of the matrix."""
-
-    row: Ints
-    column: Ints
-    makes: Flags
-    """whether more of the column makes room, and not less of it"""
-    earns: Flags
-    """whether the column is worth it at the prices"""
-
-    @classmethod
-    def of(cls, whole: Program, problem: Problem, price: Floats) -> _Helping:
-        """Those of blocks that give, of odd ones without rows of their own, and those that pay; ``price``: of rows."""
-        blocks = problem.blocks
-        gives = np.flatnonzero(~problem.movable)
-        arc = problem.arc_column[np.isin(blocks.block_of_arc, gives)]
-        door = problem.open_column[np.isin(blocks.block_of_door, gives)]
-        free = np.zeros(0, dtype=np.int64) if problem.odd is None else problem.odd.program.columns[problem.odd.free]
-        columns = np.unique(np.concatenate([arc, door[door >= 0], free, problem.soft_column]))
-        columns = columns[columns >= 0]
-        count = np.diff(whole.start)[columns]
-        entry = slices(whole.start[columns], whole.start[columns + 1])
-        row, value = whole.row[entry].astype(np.int64), whole.value[entry]
-        makes = np.where(np.isposinf(whole.row_upper[row]), value > 0, value < 0)
-        place = np.repeat(np.arange(len(columns)), count)
-        earns = whole.objective[columns] >= np.bincount(place, value * price[row], minlength=len(columns))
-        earns |= np.isin(columns, np.concatenate([free, problem.soft_column]))
-        order = np.argsort(row, kind="stable")
-        return cls(row[order], columns[place][order], makes[order], earns[place][order])
-
-    def of_rows(self, rows: Positions, point: Floats, is_short: Flags, *, every: bool) -> Ints:
-        """The columns that make room in any of the rows, or would if there were less of them than in the point.
-
-        Not ``every``: only those worth it, and none in rows that many help; but all for a row that is short.
-        """
-        first, last = np.searchsorted(self.row, rows), np.searchsorted(self.row, rows, side="right")
-        few = every | (last - first <= MANY) | is_short[rows]
-        entry = slices(first[few], last[few])
-        column = self.column[entry]
-        useful = every | self.earns[entry] | is_short[self.row[entry]]
-        return column[(self.makes[entry] & useful) | (point[column] > 0)]
-
-
 def _short(use: Floats, lower: Floats, upper: Floats) -> float:
     """By how much, in all, rows are used beyond their bounds: rounding does not count."""
     return float(np.maximum(use - upper, lower - use)[is_broken(use, lower, upper)].sum())
@@ -327,29 +369,4 @@ def empty_like(problem: Problem, old: State, point: Floats) -> State:
         np.zeros_like(old.worth),
         problem.shared.rhs.copy(),
         np.zeros_like(old.regret),
-    )
-
-
-def with_overruns(program: Program, cost: float) -> Program:
-    """The same with a column for each row that its point breaks, which pays for being as short as now at most."""
-    used = program.used
-    over, under = used - program.row_upper, program.row_lower - used
-    broken = np.flatnonzero(np.maximum(over, under) > KEEPS)
-    if not len(broken):
-        return program
-    count = len(broken)
-    short = np.maximum(over, under)[broken]
-    return Program(
-        columns=np.concatenate([program.columns, np.full(count, -1)]),
-        rows=program.rows,
-        objective=np.concatenate([program.objective, np.full(count, -cost)]),
-        lower=np.concatenate([program.lower, np.zeros(count)]),
-        upper=np.concatenate([program.upper, short]),
-        integral=np.concatenate([program.integral, np.zeros(count, dtype=bool)]),
-        start=np.concatenate([program.start, program.start[-1] + 1 + np.arange(count)]),
-        row=np.concatenate([program.row, broken]),
-        value=np.concatenate([program.value, np.where(over[broken] > KEEPS, -1.0, 1.0)]),
-        row_lower=program.row_lower,
-        row_upper=program.row_upper,
-        values=np.concatenate([program.values, short]),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.engines.adapter import IMPLIED, OWN, SHARED
+from optimizer.engines.adapter import OWN, SHARED
 from optimizer.engines.decompose.components import components
 from optimizer.engines.decompose.odd import read_odd
 from optimizer.engines.decompose.problem import (
@@ -30,6 +30,7 @@ from optimizer.engines.decompose.problem import (
     movable,
     whole_of,
 )
+from optimizer.engines.decompose.rest import Rest
 from optimizer.engines.decompose.shape import DEMAND, FILLED, FULL, LEAST, LINK, MOST, Entries, Shape
 from optimizer.model.linear_model import LinearModel
 
@@ -40,20 +41,19 @@ def read_problem(linear: LinearModel, role: Ints, whole: Whole | None = None) ->
     A block that the simple shape cannot hold is an odd one; it is left out, and the rest is read once more. ``whole``:
     the matrix by columns, if it is asked for elsewhere too.
     """
-    label = _blocks(linear, role)
-    is_odd, reasons = np.zeros(linear.n_cols, dtype=bool), []
+    label, reasons = _blocks(linear, role), []
+    rest = Rest.whole(linear, role, label)
     while True:
         try:
-            problem = _Assembly(linear, _without(linear, role, is_odd), label, is_odd).problem()
+            problem = _Assembly(rest.linear, rest.role, rest.label).problem()
         except UnfitError as unfit:
             reasons.append(unfit.words)
-            at_fault = np.zeros(linear.n_cols, dtype=bool)
-            at_fault[label[unfit.columns]] = True
-            is_odd |= at_fault[label]
+            rest = rest.without_blocks_of(unfit.columns)
         else:
             if not reasons:
                 return problem
-            program = (whole or whole_of(linear))()
+            problem = rest.placed(problem)
+            program, is_odd = (whole or whole_of(linear))(), rest.is_left_out(linear.n_cols)
             odd = read_odd(linear, program, role, label, is_odd, problem.shared)
             return problem._replace(odd=odd, reasons=tuple(reasons))
 
@@ -64,27 +64,19 @@ def _blocks(linear: LinearModel, role: Ints) -> Ints:
     return components(own.row, own.column, linear.n_cols)
 
 
-def _without(linear: LinearModel, role: Ints, is_odd: Flags) -> Ints:
-    """The roles of rows, those of odd blocks as if they were not there."""
-    row = np.repeat(np.arange(linear.n_rows), np.diff(linear.indptr))
-    holds_odd = np.zeros(linear.n_rows, dtype=bool)
-    holds_odd[row[is_odd[linear.indices]]] = True
-    return np.where(holds_odd & (role == OWN), IMPLIED, role)
-
-
 class _Assembly:
     """Puts lines, arcs and openers in order."""
 
-    def __init__(self, linear: LinearModel, role: Ints, label: Ints, is_odd: Flags) -> None:
-        self.linear, self.role, self.label, self.is_odd = linear, role, label, is_odd
+    def __init__(self, linear: LinearModel, role: Ints, label: Ints) -> None:
+        self.linear, self.role, self.label = linear, role, label
         self.own = Entries.of(linear, role == OWN)
-        self.shape = shape = Shape(linear, self.own, is_odd)
-        self.shared = Entries.of(linear, role == SHARED, ~is_odd)
+        self.shape = shape = Shape(linear, self.own)
+        self.shared = Entries.of(linear, role == SHARED)
         self.sign = np.where(np.isposinf(self.shared.upper), -1.0, 1.0)
         """what each shared row is multiplied by to read at most"""
         self.use = self.shared.value * self.sign[self.shared.row]
         _refuse("columns of any fraction", shape.is_quantity & ~linear.integral)
-        _refuse("columns with a lower bound", ~is_odd & (linear.col_lower != 0))
+        _refuse("columns with a lower bound", linear.col_lower != 0)
         told = np.zeros(linear.n_cols, dtype=bool)
         told[self.shared.column] = True
         _refuse("shared rows about lines in full", shape.is_switch & ~shape.is_opener & told)

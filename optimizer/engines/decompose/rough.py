@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Executor
-from typing import NamedTuple
 
 import numpy as np
 
 from optimizer.engines.adapter import IMPLIED
-from optimizer.engines.decompose.first_order import nearly_solve
-from optimizer.engines.decompose.problem import Floats, Ints, Problem, the_odd
+from optimizer.engines.decompose.first_order import nearly_solve, reduced_costs
+from optimizer.engines.decompose.problem import Ints, Problem, the_odd
+from optimizer.engines.decompose.small import Relaxation
 from optimizer.engines.decompose.work import nearly
 from optimizer.engines.resolve_matrix import Program
 
@@ -18,17 +18,9 @@ MOST = 0.5
 """Share of the seconds that are left which it gets at most, on the clock."""
 
 
-class Rough(NamedTuple):
-    """Prices of the shared rows, values of the columns (0 but for odd ones without rows), and nominal seconds."""
-
-    price: Floats
-    values: Floats
-    nominal_s: float
-
-
 def rough_prices(
     whole: Program, role: Ints, problem: Problem, limit_s: float, left_s: float, pool: Executor, threads: int
-) -> Rough:
+) -> Relaxation:
     """What some steps on the linear relaxation of the matrix come to. ``limit_s``: of the work."""
     steps, nominal_s = nearly(len(whole.value), limit_s, threads)
     until = time.monotonic() + MOST * left_s
@@ -37,7 +29,5 @@ def rough_prices(
     simple[odd.program.columns] = False
     by_block = np.concatenate([odd.program.columns, np.flatnonzero(simple)])
     found = nearly_solve(whole, role != IMPLIED, by_block, steps, lambda: until - time.monotonic(), pool, threads)
-    free = odd.program.columns[odd.free]
-    values = np.zeros(len(whole.columns))
-    values[free] = found.side.value[free]
-    return Rough(np.clip(found.side.price[shared.row] * shared.sign, 0.0, shared.soft_cost), values, nominal_s)
+    price = np.clip(found.side.price[shared.row] * shared.sign, 0.0, shared.soft_cost)
+    return Relaxation.of(price, found.side.value, reduced_costs(whole, found.side.price), nominal_s)

@@ -24,14 +24,11 @@ class Entries:
     upper: Floats
 
     @classmethod
-    def of(cls, linear: LinearModel, keep: Flags, columns: Flags | None = None) -> Entries:
-        """The flagged rows, in the flagged columns (or all)."""
+    def of(cls, linear: LinearModel, keep: Flags) -> Entries:
+        """The flagged rows."""
         count = np.diff(linear.indptr)
         chosen = np.repeat(keep, count)
         row = np.repeat(np.arange(int(keep.sum())), count[keep])
-        if columns is not None:
-            mine = columns[linear.indices]
-            row, chosen = row[mine[chosen]], chosen & mine
         column = linear.indices[chosen].astype(np.int64)
         return cls(row, column, linear.data[chosen], linear.row_lower[keep], linear.row_upper[keep])
 
@@ -46,8 +43,7 @@ class Entries:
 class Shape:
     """Which of the own rows says what, and so what each column is."""
 
-    def __init__(self, linear: LinearModel, own: Entries, left_out: Flags) -> None:
-        """``left_out``: columns of other blocks, which no row of ``own`` holds."""
+    def __init__(self, linear: LinearModel, own: Entries) -> None:
         self.linear, self.own = linear, own
         binary = linear.integral & (linear.col_upper == 1)
         negative = own.value < 0
@@ -80,7 +76,7 @@ class Shape:
         self.kind[plain & ~most & (own.count(self.is_switch[own.column]) > 0)] = -1
         if (self.kind < 0).any():
             raise UnfitError("rows that are neither links nor fills nor limits", own.columns_of(self.kind < 0))
-        self.is_quantity = ~self.is_switch & ~left_out
+        self.is_quantity = ~self.is_switch
         self.opens_itself = np.zeros(linear.n_cols, dtype=bool)
         """quantities of one step that limits on openings count: each is its own opener"""
         self.opens_itself[own.column[(self.kind == MOST)[own.row]]] = True

@@ -13,7 +13,7 @@ import pytest
 
 from optimizer.engines.adapter import Request, roles
 from optimizer.engines.base import OWN, SolveServer, solve
-from optimizer.engines.decompose import engine, odd_first, small, work
+from optimizer.engines.decompose import engine, odd_first, work
 from optimizer.engines.decompose.dual import Evaluator, clearing_prices
 from optimizer.engines.decompose.odd_first import construct_odd
 from optimizer.engines.decompose.problem import whole_of
@@ -59,6 +59,11 @@ def test_a_block_earns_the_same_however_it_is_solved(seed: int) -> None:
     assert mixed.odd is not None
     assert 0 < mixed.blocks.n_blocks < simple.blocks.n_blocks
     assert "rows that count a line in different units" in mixed.reasons
+    arc, door = mixed.blocks.arc[:-1], mixed.blocks.door[:-1]
+    np.testing.assert_array_equal(arc["value"], linear.objective[mixed.arc_column])
+    np.testing.assert_array_equal(arc["cap"], linear.col_upper[mixed.arc_column])
+    np.testing.assert_array_equal(door["fee"], -linear.objective[mixed.open_column])
+    np.testing.assert_array_equal(mixed.shared.row, simple.shared.row)
     price = np.random.default_rng(seed).random(len(simple.shared.rhs)) * 3
     with ThreadPoolExecutor(2) as pool:
         one = Evaluator(simple, pool, 2)(price)
@@ -96,7 +101,7 @@ def test_rough_prices_bound_every_plan_nearly_as_well_as_the_best_prices(seed: i
         evaluator = Evaluator(mixed, pool, 2)
         nothing = evaluator(np.zeros(len(mixed.shared.rhs))).bound
         assert best is not None
-        least, most = evaluator(best[0]).bound, evaluator(found.price).bound
+        least, most = evaluator(best.price).bound, evaluator(found.price).bound
     assert least - 1e-6 <= most + 0.01 * abs(least)
     assert most - least < 0.5 * (nothing - least)
 
@@ -151,7 +156,7 @@ def test_a_batch_of_too_many_odd_blocks_is_planned_from_a_rough_relaxation(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Prices of a first-order method, odd blocks relaxed, plans of few columns: all that large batches get."""
-    for module in (work, small):
+    for module in (work, engine):
         monkeypatch.setattr(module, "MOST_RELAXED", 0)
     monkeypatch.setattr(work, "ODD_COLUMNS_PER_SECOND", 1e-3)
     monkeypatch.setattr(engine, "small_parts", lambda linear, most: [])
