@@ -29,7 +29,7 @@ def read_prices(model: Model, run_folder: Path) -> KnownPrices | None:
     try:
         stated = json.loads((run_folder / "certificate.json").read_bytes())
         return KnownPrices(_row_prices(model, stated["prices"]), _covers(model, stated.get("covers")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError):
         return None
 
 

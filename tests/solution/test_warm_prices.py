@@ -91,3 +91,20 @@ def test_a_folder_without_certificate_has_no_prices(tmp_path: Path) -> None:
     path = write_case(tmp_path / "case", TABLES)
     loaded = load_scenario(path)
     assert read_prices(build_model(load_tables(loaded)[0], loaded.scenario), tmp_path) is None
+
+
+def test_a_certificate_that_cannot_be_read_is_no_hint(tmp_path: Path) -> None:
+    path = write_case(tmp_path / "case", TABLES)
+    loaded = load_scenario(path)
+    model = build_model(load_tables(loaded)[0], loaded.scenario)
+    row = {"warehouse_id": "W1", "product_id": "P0", "price": "1", "cover": [["O0", "1", "standard"]], "lifted": []}
+    good = {"prices": {}, "covers": {"prices": {}, "rows": [row]}}
+    for broken in ([["O0"]], "O0", None, [["O0", "1"], ["O1"]]):
+        for changed in ({**row, "cover": broken}, {**row, "price": broken}):
+            stated = {**good, "covers": {"prices": {}, "rows": [changed]}}
+            (tmp_path / "certificate.json").write_text(json.dumps(stated))
+            assert read_prices(model, tmp_path) is None
+    (tmp_path / "certificate.json").write_text(json.dumps(good))
+    found = read_prices(model, tmp_path)
+    assert found is not None
+    assert not found.rows.any()
