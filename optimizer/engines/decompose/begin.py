@@ -26,8 +26,9 @@ def known_covers(problem: Problem, arcs: Arcs, arrays: Mapping[str, Floats]) -> 
     Entries that today's batch does not have are left out; what is left must exceed the row and an entry the excess.
     """
     sizes = np.diff(arrays["cover_first"]).astype(np.int64)
-    rows, owner = arrays["cover_row"].astype(np.int64), np.repeat(np.arange(len(sizes)), sizes)
-    row = _place_of(problem.shared.row, rows)[owner]
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    row_of = _place_of(problem.shared.row, arrays["cover_row"].astype(np.int64))
+    row = row_of[owner]
     arc = _place_of(problem.arc_column, arrays["cover_column"].astype(np.int64))
     own = np.repeat(arcs.row, np.diff(arcs.first))
     known = np.isin(row * len(problem.arc_column) + arc, own * len(problem.arc_column) + arcs.arc)
@@ -36,8 +37,7 @@ def known_covers(problem: Problem, arcs: Arcs, arrays: Mapping[str, Floats]) -> 
     at = np.lexsort((arc, owner))
     at = at[known[at]]
     first = np.concatenate([[0], np.cumsum(np.bincount(owner[at], minlength=len(sizes)))])
-    row_of = np.maximum(_place_of(problem.shared.row, rows), 0)
-    found = Covers(row_of, first, arc[at], lifted[at])
+    found = Covers(np.maximum(row_of, 0), first, arc[at], lifted[at])
     kept = found.hold(arcs.most, problem.shared.rhs)
     return found.those(kept), arrays["cover_price"][kept]
 

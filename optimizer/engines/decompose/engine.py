@@ -32,7 +32,7 @@ from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.decompose.rough import rough_prices
 from optimizer.engines.decompose.small import PLAIN, SMALL, Settled, relaxed, small_parts
 from optimizer.engines.decompose.tighten import Tightener
-from optimizer.engines.decompose.work import MOST_RELAXED, RELAXED_SHARE, Turn, Work, odd_is_dear, relaxed_seconds
+from optimizer.engines.decompose.work import Turn, Work, can_be_relaxed, odd_is_dear
 from optimizer.model.linear_model import LinearModel
 
 VERSION = f"decompose with numba {version('numba')}"
@@ -116,7 +116,7 @@ class Run:
         self.evaluator = Evaluator(problem, pool, threads, lambda: self.left_s, whole=not self.is_dear)
         self.improver = Improver(problem, pool, threads, request.options.seed)
         self.loses: Floats | None = None
-        """what its columns would lose, where it is solved: of one nearly solved too many columns are used"""
+        """what its columns would lose, where it is solved"""
         self.relaxed = np.zeros(linear.n_cols)
         """values of the linear relaxation"""
         self.ascent: Ascent
@@ -224,14 +224,12 @@ class Run:
         price, self.relaxed_s = clearing_prices(self.problem), 0.0
         if self.problem.odd is not None:
             matrix, role = self.matrix(), self.request.role
-            size = self.linear.n_nonzeros
-            fits = size <= MOST_RELAXED and relaxed_seconds(size) <= RELAXED_SHARE * self.limit_s
+            fits = can_be_relaxed(self.linear.n_nonzeros, self.limit_s)
             found = relaxed(matrix, role, self.problem.shared, self.left_s) if fits else None
-            self.loses = None if found is None else found.loses
             if found is None and np.isfinite(self.linear.col_lower + self.linear.col_upper).all():
                 found = rough_prices(matrix, role, self.problem, self.limit_s, self.left_s, self.pool, self.threads)
             if found is not None:
-                price, self.relaxed, _, self.relaxed_s = found
+                price, self.relaxed, self.loses, self.relaxed_s = found
         self.ascent = Ascent.begin(self.evaluator, price)
         self.log.append(f"first bound {self.bound!r}")
         self._take_start()

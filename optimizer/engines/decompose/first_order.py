@@ -69,13 +69,6 @@ def nearly_solve(
     return search.best
 
 
-def reduced_costs(program: Program, price: Floats) -> Floats:
-    """What one of each column would lose at prices of the rows, such as those of `nearly_solve`."""
-    loses = np.zeros(len(program.columns))
-    lose(program.start, program.row, program.value, program.objective, price, loses)
-    return loses
-
-
 class _Search:
     def __init__(self, program: Program, held: Flags, order: Ints, pool: Executor, threads: int) -> None:
         self.program, self.order, self.pool = program, order, pool
@@ -279,16 +272,6 @@ def add_to(total, part, size, first, last):
     """Add so much of a part, without room for it in between."""
     for i in range(first, last):
         total[i] += size * part[i]
-
-
-@compiled
-def lose(start, row, value, money, price, loses):
-    """What one of each column pays for the rows at prices, less what it earns."""
-    for j in range(loses.shape[0]):
-        paid = 0.0
-        for k in range(start[j], start[j + 1]):
-            paid += value[k] * price[row[k]]
-        loses[j] = paid - money[j]
 
 
 @compiled

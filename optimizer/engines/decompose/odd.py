@@ -259,16 +259,17 @@ class Relaxed(NamedTuple):
     most: float
     values: Floats
     loses: Floats
+    iterations: int
 
 
-def relax_part(program: Program) -> Relaxed | None:
-    """The linear relaxation of one program; None if it is not solved. Raises `NoPlanError` where it has no point."""
-    highs = program.highs(mixed=False)
+def relax_part(program: Program, time_limit_s: float = highspy.kHighsInf) -> Relaxed | None:
+    """The linear relaxation of one program; None if not solved in time. Raises `NoPlanError` where it has no point."""
+    highs = program.highs(mixed=False, time_limit=time_limit_s)
     highs.run()
     if highs.getModelStatus() == _INFEASIBLE:
         raise NoPlanError
     if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None
     solution = highs.getSolution()
-    most = -highs.getInfo().objective_function_value
-    return Relaxed(most, np.array(solution.col_value), np.array(solution.col_dual))
+    most, iterations = -highs.getInfo().objective_function_value, int(highs.getInfo().simplex_iteration_count)
+    return Relaxed(most, np.array(solution.col_value), np.array(solution.col_dual), iterations)

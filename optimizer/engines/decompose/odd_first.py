@@ -93,11 +93,10 @@ class _Construction:
 
         Others then have it, and rows are mended later.
         """
-        left_s = self.prices.left_s()
         if self.support is not None:
             some = self.support[columns]
             program = self._program(columns[some])
-            values = _solution(_eased(program, self.shared), left_s)
+            values = _solution(_eased(program, self.shared), self.prices.left_s())
             if values is not None and self._keeps_own(columns, some, values):
                 return _Solved(program, program.exact(values), self.used[program.rows])
         program = self._program(columns)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-import highspy
 import numpy as np
 
 from optimizer.engines.decompose.exact import bettered
-from optimizer.engines.decompose.odd import MEETS
+from optimizer.engines.decompose.odd import MEETS, relax_part
 from optimizer.engines.decompose.odd_first import KEEPS
-from optimizer.engines.decompose.problem import Flags, Floats, Ints, Problem
+from optimizer.engines.decompose.problem import Flags, Floats, Ints, NoPlanError, Problem
 from optimizer.engines.resolve_matrix import Positions, Program, slices
 
 MANY = 100
@@ -103,14 +102,15 @@ def with_overruns(program: Program, cost: float) -> Program:
 
 def bettered_by_few(program: Program, time_limit_s: float) -> tuple[Floats | None, int]:
     """`bettered` with only those columns free that the program's linear relaxation, or its own point, uses."""
-    engine = program.highs(mixed=False, time_limit=time_limit_s)
-    engine.run()
-    if engine.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+    try:
+        relaxed = relax_part(program, time_limit_s)
+    except NoPlanError:
         return None, 0
-    relaxed = np.array(engine.getSolution().col_value)
-    few = np.flatnonzero((relaxed > MEETS) | (program.values != 0) | ~program.integral)
+    if relaxed is None:
+        return None, 0
+    few = np.flatnonzero((relaxed.values > MEETS) | (program.values != 0) | ~program.integral)
     found, iterations = bettered(program.part(few, at=program.values), time_limit_s)
     values = program.values.copy()
     if found is not None:
         values[few] = found
-    return values, iterations + int(engine.getInfo().simplex_iteration_count)
+    return values, iterations + relaxed.iterations

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 import numpy as np
 
 from optimizer.engines.adapter import IMPLIED
-from optimizer.engines.decompose.first_order import nearly_solve, reduced_costs
+from optimizer.engines.decompose.first_order import nearly_solve
 from optimizer.engines.decompose.problem import Ints, Problem, the_odd
 from optimizer.engines.decompose.small import Relaxation
 from optimizer.engines.decompose.work import nearly
@@ -30,4 +30,4 @@ def rough_prices(
     by_block = np.concatenate([odd.program.columns, np.flatnonzero(simple)])
     found = nearly_solve(whole, role != IMPLIED, by_block, steps, lambda: until - time.monotonic(), pool, threads)
     price = np.clip(found.side.price[shared.row] * shared.sign, 0.0, shared.soft_cost)
-    return Relaxation.of(price, found.side.value, reduced_costs(whole, found.side.price), nominal_s)
+    return Relaxation(price, found.side.value, None, nominal_s)

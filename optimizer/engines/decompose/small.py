@@ -136,14 +136,10 @@ class Relaxation(NamedTuple):
 
     price: Floats
     values: Floats
-    loses: Floats
-    """per column: what one of it would lose, `USED` where the relaxation has some"""
+    loses: Floats | None
+    """per column: what one of it would lose, `USED` where the relaxation has some; None where it is nearly solved: of
+    such a point too many columns are used"""
     nominal_s: float
-
-    @classmethod
-    def of(cls, price: Floats, values: Floats, reduced_cost: Floats, nominal_s: float) -> Relaxation:
-        """``reduced_cost``: what one of a column would lose."""
-        return cls(price, values, np.where(values > MEETS, USED, np.maximum(reduced_cost, 0.0)), nominal_s)
 
 
 def relaxed(whole: Program, role: Ints, shared: Shared, left_s: float) -> Relaxation | None:
@@ -162,5 +158,6 @@ def relaxed(whole: Program, role: Ints, shared: Shared, left_s: float) -> Relaxa
     dual = np.zeros(len(whole.rows))
     dual[program.rows] = -np.array(solution.row_dual)
     price = np.clip(dual[shared.row] * shared.sign, 0.0, shared.soft_cost)
-    values, loses = np.array(solution.col_value), np.array(solution.col_dual)
-    return Relaxation.of(price, values, loses, relaxed_seconds(size))
+    values = np.array(solution.col_value)
+    loses = np.where(values > MEETS, USED, np.maximum(np.array(solution.col_dual), 0.0))
+    return Relaxation(price, values, loses, relaxed_seconds(size))

@@ -9,7 +9,7 @@ import numpy as np
 from optimizer.engines.adapter import OWN, SHARED
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices
 from optimizer.engines.decompose.exact import SimpleSettler
-from optimizer.engines.decompose.first_order import nearly_solve, reduced_costs
+from optimizer.engines.decompose.first_order import nearly_solve
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.problem import whole_of
 from optimizer.engines.decompose.read import read_problem
@@ -60,5 +60,4 @@ def warm_up() -> None:
         list(improver.rounds(100))
         improver.begin_from(state.best_price, state.best.block, np.ones(linear.n_cols))
         list(SimpleSettler(improver, 0).better(0.1, lambda: 1.0))
-        reduced_costs(whole_of(linear)(), np.zeros(linear.n_rows))
         nearly_solve(whole_of(linear)(), role >= 0, np.arange(linear.n_cols), 1, lambda: 1.0, pool, 1)

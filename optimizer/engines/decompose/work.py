@@ -182,6 +182,11 @@ def relaxed_seconds(nonzeros: int) -> float:
     return nonzeros / RELAXED_PER_SECOND * max(nonzeros / FAST_RELAXED, 1.0)
 
 
+def can_be_relaxed(nonzeros: int, time_limit_s: float) -> bool:
+    """Whether the simplex method may be expected to solve the linear relaxation in its share of the time."""
+    return nonzeros <= MOST_RELAXED and relaxed_seconds(nonzeros) <= RELAXED_SHARE * time_limit_s
+
+
 def nearly(nonzeros: int, time_limit_s: float, threads: int) -> tuple[int, float]:
     """Steps of a first-order method on the linear relaxation, and the nominal seconds that they take."""
     a_step_s = (NEARLY_S + FAR_NEARLY_S * min(nonzeros / MANY_NONZEROS, 1.0)) * nonzeros / threads

@@ -156,8 +156,7 @@ def test_a_batch_of_too_many_odd_blocks_is_planned_from_a_rough_relaxation(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Prices of a first-order method, odd blocks relaxed, plans of few columns: all that large batches get."""
-    for module in (work, engine):
-        monkeypatch.setattr(module, "MOST_RELAXED", 0)
+    monkeypatch.setattr(work, "MOST_RELAXED", 0)
     monkeypatch.setattr(work, "ODD_COLUMNS_PER_SECOND", 1e-3)
     monkeypatch.setattr(engine, "small_parts", lambda linear, most: [])
     monkeypatch.setattr(engine, "WHOLE", 0)  # nor does HiGHS get all of it
