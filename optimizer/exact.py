@@ -295,7 +295,10 @@ def _lift(value: Any, size: int) -> Exact:
         if value.dtype.kind == "f":
             raise TypeError("floats are not exact")
         return Exact(value.astype(np.int64, copy=False) if value.dtype.kind in "iub" else value, 0)
-    one = Exact.of([value.item() if isinstance(value, np.integer) else value])
+    value = value.item() if isinstance(value, np.integer) else value
+    if isinstance(value, int) and abs(value) < INT64_SAFE:
+        return Exact(np.broadcast_to(np.int64(value), (size,)), 0, abs(value))
+    one = Exact.of([value])
     return Exact(np.broadcast_to(one.num, (size,)), one.scale)
 
 

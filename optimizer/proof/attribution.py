@@ -1,8 +1,9 @@
-"""Where the gap sits: bound − value as a sum of parts, none of them negative, down to the last digit.
+"""Where the gap sits: bound − value as a sum of parts, to the last digit; only what trees take off is negative.
 
 bound − value = Σ orders (best of the order's block − what its plan is worth at the prices)
               + Σ priced rows price · (right-hand side − what the plan uses)
-              + Σ resource blocks (best of the block − what the plan makes of it).
+              + Σ resource blocks (best of the block − what the plan makes of it)
+              − Σ sets of `branches`, what the tree takes off: no more than what is left of its orders and pools.
 """
 
 from __future__ import annotations
@@ -49,18 +50,30 @@ class Attribution:
     """per group of `fair_share`, then per priced level"""
     covers: Exact
     """per flow cover: price · what the plan leaves of it"""
+    branches: Exact
+    """per set: less what its tree takes off"""
     tally: Tally
     book: PriceBook
 
     @property
     def total(self) -> Fraction:
         """The sum of all parts: bound − value."""
-        return sum((part.sum() for part in self._parts), Fraction(0))
+        return sum((part.sum() for part in self._parts), self.branches.sum())
 
     @property
     def least(self) -> Fraction:
-        """The smallest part; at least 0 for a plan that keeps every rule."""
-        return min((part.item(int(np.argmin(part.num))) for part in self._parts if len(part)), default=Fraction(0))
+        """The smallest part; at least 0 for a plan that keeps every rule. A tree counts with the parts of its set."""
+        parts = [*self._parts, self.by_set]
+        return min((part.item(int(np.argmin(part.num))) for part in parts if len(part)), default=Fraction(0))
+
+    @property
+    def by_set(self) -> Exact:
+        """What the tree of each set leaves of the parts of its orders and pools."""
+        if self.book.branches is None:
+            return Exact.zeros(0)
+        left, pools = self.leftovers["warehouse_stock"], len(self.tally.facts.supply.period_key)
+        per_pool = left.sum_by(self.book["warehouse_stock"].row, pools)
+        return self.branches + self.book.branches.by_set(per_pool, self.orders)
 
     @property
     def _parts(self) -> list[Exact]:
@@ -107,6 +120,7 @@ class Attribution:
             **({"transfers": self.transfers.sum()} if len(self.transfers) else {}),
             **({"fills": self.shares.sum()} if len(self.shares) else {}),
             **({"covers": self.covers.sum()} if len(self.covers) else {}),
+            **({"branches": self.branches.sum()} if len(self.branches) else {}),
             "top_orders": top(self.orders, tables.orders["order_id"]),
             "top_products": top(self.by_product, tables.products["product_id"]),
             "top_warehouses": top(self.by_warehouse, tables.warehouses["warehouse_id"]),
@@ -154,7 +168,8 @@ def attribute(tally: Tally, found: Bound) -> Attribution:
     transfers = found.transfers - transfers_earned(tally, book)
     shares = found.shares - shares_earned(tally, book)
     covers = Exact.zeros(0) if book.covers is None else book.covers.price * (book.covers.room - book.covers.used(tally))
-    return Attribution(found.orders - worth, leftovers, shortfalls, openings, transfers, shares, covers, tally, book)
+    parts = (found.orders - worth, leftovers, shortfalls, openings, transfers, shares, covers, -found.branched)
+    return Attribution(*parts, tally, book)
 
 
 def _leftover(tally: Tally, book: PriceBook, family: str) -> Exact:

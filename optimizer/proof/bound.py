@@ -6,8 +6,7 @@ least the value of every plan. Order blocks are independent: each is maximised e
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +22,7 @@ from optimizer.proof.pool import Found, Pool
 from optimizer.proof.prices import PriceBook, read_books
 from optimizer.proof.reduced import DECIMALS, reduce_values
 from optimizer.proof.share_blocks import share_blocks
+from optimizer.proof.supply import NOBODY
 from optimizer.proof.tally import Tally
 from optimizer.proof.transfer_blocks import transfer_blocks
 from optimizer.proof.worth import order_values, priced_use
@@ -55,13 +55,15 @@ class Bound:
     transfers: Exact
     shares: Exact
     """per group of `fair_share`, then per priced level"""
+    branched: Exact
+    """per set of `branches`: what its tree takes off the sum of all parts, at least 0"""
     searched: Flags
     """per order: its block was maximised over all sets of lanes, not only bounded"""
     without_plan: Ints
     book: PriceBook
     """prices that give the bound"""
     shown: PriceBook
-    """prices that `shadow_prices` shows: the same, unless covers give the bound"""
+    """prices that `shadow_prices` shows: the same, unless covers give the bound; without branches"""
 
 
 class Reckoned(NamedTuple):
@@ -96,35 +98,84 @@ def bound(tables: Tables, scenario: Scenario, certificate: Mapping[str, Any]) ->
 def bound_of(facts: Facts, book: PriceBook, shown: PriceBook | None = None) -> Bound:
     """The same, from prices already read (`optimizer.proof.prices.read_books`)."""
     layout = Layout(facts, reduce_values(facts, book))
-    ids, money = [np.zeros(0, dtype=np.int64)], [Exact.zeros(0)]
     possible, searched = np.ones(facts.n_orders, dtype=bool), np.ones(facts.n_orders, dtype=bool)
-    for order, best, unit in _found(facts, layout):
-        ids.append(order)
-        money.append(Exact((Exact(best.value, 0) * unit).num, DECIMALS + 2))
-        possible[order], searched[order] = best.possible, best.searched
-    orders = Exact.concat(money).sum_by(np.concatenate(ids), facts.n_orders)
-    orders = orders - left_behind(facts, book) + frozen_orders(facts, book)
+    pieces = [Piece(layout, chunk) for chunk in _chunks(facts, _deciding(facts))]
+    threads = THREADS if len(pieces) >= FEW_CHUNKS else 1
+    ids, money = [NOBODY], [Exact.zeros(0)]
+    for found in _found([pieces[thread::threads] for thread in range(threads)]):
+        ids.append(found.order)
+        money.append(_money(found))
+        possible[found.order], searched[found.order] = found.best.possible, found.best.searched
+    best = Exact.concat(money).sum_by(np.concatenate(ids), facts.n_orders)
+    orders = best - left_behind(facts, book) + frozen_orders(facts, book)
     shortfalls, openings = shortfall_blocks(facts, book), opening_blocks(facts, book)
     transfers, shares = transfer_blocks(facts, book), share_blocks(facts, book)
     parts = (orders, shortfalls, openings, transfers, shares)
+    branched = taken_off(facts, layout, book, best)
     without = np.flatnonzero(~possible)
-    total = None if len(without) else book.priced_rhs + sum((part.sum() for part in parts), Fraction(0))
-    return Bound(total, book.priced_rhs, *parts, searched, without, book, shown or book)
+    total = book.priced_rhs + sum((part.sum() for part in parts), Fraction(0)) - branched.sum()
+    value = None if len(without) else total
+    return Bound(value, book.priced_rhs, *parts, branched, searched, without, book, shown or book)
 
 
-def _found(facts: Facts, layout: Layout) -> Iterator[Found]:
-    """The best of all orders, on two threads: numpy works on long arrays without a lock."""
+def taken_off(facts: Facts, layout: Layout, book: PriceBook, best: Exact) -> Exact:
+    """What the tree of each set takes off the bound; ``best``: of each order, at the prices and with nothing fixed.
 
-    def best(chunks: list[Ints]) -> list[Found]:
-        pool = Pool()
-        groups = itertools.chain.from_iterable(layout.groups(chunk) for chunk in chunks)
-        parts = itertools.chain.from_iterable(layout.parts(group) for group in groups)
-        return [*itertools.chain.from_iterable(pool.add(part) for part in parts), *pool.rest()]
+    In rounds: the first leaves of all trees together, then the second ones, and so on. Orders are numbered on from
+    round to round, so that the pool joins blocks of all rounds to long arrays. The largest leaf of a tree counts.
+    """
+    branches, reduced, n = book.branches, layout.reduced, facts.n_orders
+    if branches is None:
+        return Exact.zeros(0)
+    deciding = np.isin(np.arange(n), _deciding(facts))
 
-    chunks = list(_chunks(facts))
-    threads = THREADS if len(chunks) >= FEW_CHUNKS else 1
-    with ThreadPoolExecutor(threads) as executor:
-        for found in executor.map(best, [chunks[thread::threads] for thread in range(threads)]):
+    def pieces(rounds: range) -> Iterator[Piece]:
+        for at in rounds:
+            order, pool, price, fixed = branches.round(at)
+            there = layout.at(reduced.in_leaf(pool, price, fixed))
+            yield from (Piece(there, chunk, at * n) for chunk in _chunks(facts, order[deciding[order]]))
+
+    threads = THREADS if branches.rounds >= FEW_CHUNKS else 1
+    found = list(_found([pieces(range(thread, branches.rounds, threads)) for thread in range(threads)]))
+    at, order = np.divmod(np.concatenate([NOBODY, *(each.order for each in found)]), n)
+    set_of_order = np.zeros(n, dtype=np.int64)
+    set_of_order[branches.order] = branches.order_set
+    leaf = branches.first_leaf[set_of_order[order]] + at
+    largest = branches.largest(facts.supply.period_atp, leaf, Exact.concat(_money(each) for each in found))
+    before = branches.by_set(reduced.stock.pool_price * facts.supply.period_atp, best)
+    return (before - largest).maximum(0)
+
+
+def _money(found: Found) -> Exact:
+    return Exact((Exact(found.best.value, 0) * found.unit).num, DECIMALS + 2)
+
+
+def _deciding(facts: Facts) -> Ints:
+    """The orders that may decide: not held or frozen, with lines."""
+    return np.flatnonzero(~facts.held & ~facts.previous.frozen & (facts.lines_of_order > 0))
+
+
+class Piece(NamedTuple):
+    """Some orders, and where they are laid out; ``shift``: what is added to their numbers in what is found."""
+
+    layout: Layout
+    orders: Ints
+    shift: int = 0
+
+
+def _found(work: Sequence[Iterable[Piece]]) -> Iterator[Found]:
+    """The best of all orders, on as many threads as there are lists: numpy works on long arrays without a lock."""
+
+    def best(pieces: Iterable[Piece]) -> list[Found]:
+        pool, found = Pool(), list[Found]()
+        for layout, orders, shift in pieces:
+            for group in layout.groups(orders):
+                for part in layout.parts(group):
+                    found += pool.add(part._replace(order=part.order + shift))
+        return [*found, *pool.rest()]
+
+    with ThreadPoolExecutor(len(work)) as executor:
+        for found in executor.map(best, work):
             yield from found
 
 
@@ -146,13 +197,12 @@ def frozen_orders(facts: Facts, book: PriceBook) -> Exact:
     return worth.where(facts.previous.frozen, 0)
 
 
-def _chunks(facts: Facts) -> Iterator[Ints]:
-    """The orders that may decide (not held or frozen, with lines), in pieces of bounded size."""
-    active = np.flatnonzero(~facts.held & ~facts.previous.frozen & (facts.lines_of_order > 0))
-    slots = facts.events.slots.width(active)
-    cells = np.cumsum(facts.lines_of_order[active] * (1 + slots) + slots * slots // 4)  # pairs are tabled too
+def _chunks(facts: Facts, orders: Ints) -> Iterator[Ints]:
+    """Orders in pieces of bounded size."""
+    slots = facts.events.slots.width(orders)
+    cells = np.cumsum(facts.lines_of_order[orders] * (1 + slots) + slots * slots // 4)  # pairs are tabled too
     piece = cells // CELLS_PER_CHUNK
-    yield from np.split(active, np.flatnonzero(np.diff(piece)) + 1) if len(active) else ()
+    yield from np.split(orders, np.flatnonzero(np.diff(piece)) + 1) if len(orders) else ()
 
 
 def shortfall_blocks(facts: Facts, book: PriceBook) -> Exact:

@@ -72,18 +72,14 @@ class Chooser:
     def caps(self, line: Ints, slot: Ints) -> Ints:
         """Most ordered units of each cell; ``line`` (n), ``slot`` (n × s)."""
         facts = self.facts
+        if self.simple:
+            return facts.own_caps(line, slot)
         qty = facts.tables.order_lines["qty"][line]
         house = facts.tables.lane_warehouse[facts.events.slots.lane[slot]]
-        if self.simple:
-            pool = facts.supply.find_pool(house, facts.tables.line_product[line][:, None])
-            available = np.append(facts.supply.period_atp, 0)[pool]
-            step = facts.ways.step[line][:, None]
-            cap: Ints = np.minimum(qty[:, None], available) // step * step
-        else:
-            found = self.find(np.repeat(line, slot.shape[1]), slot.ravel())
-            total = np.zeros(slot.size, dtype=np.int64)
-            np.add.at(total, found.cell, found.cap)
-            cap = np.minimum(total.reshape(slot.shape), qty[:, None])
+        found = self.find(np.repeat(line, slot.shape[1]), slot.ravel())
+        total = np.zeros(slot.size, dtype=np.int64)
+        np.add.at(total, found.cell, found.cap)
+        cap = np.minimum(total.reshape(slot.shape), qty[:, None])
         return np.where(facts.eligible(line[:, None], house), cap, 0)
 
     def find(self, line: Ints, slot: Ints) -> Choices:

@@ -233,6 +233,15 @@ class Facts:
         row, allowed = self._eligibility
         return allowed[row[warehouse], line]
 
+    def own_caps(self, line: Ints, slot: Ints) -> Ints:
+        """Most units of each cell where lines are served as ordered from one lot; ``line`` (n), ``slot`` (n × s)."""
+        house = self.tables.lane_warehouse[self.events.slots.lane[slot]]
+        pool = self.supply.find_pool(house, self.tables.line_product[line][:, None])
+        available = np.append(self.supply.period_atp, 0)[pool]
+        step = self.ways.step[line][:, None]
+        cap = np.minimum(self.tables.order_lines["qty"][line][:, None], available) // step * step
+        return np.where(self.eligible(line[:, None], house), cap, 0)
+
     # -- contracts and floors -----------------------------------------------------------------------------------
     @cached_property
     def contract_scopes(self) -> Scopes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -79,6 +80,12 @@ class Layout:
         """pins can be kept to the letter: a cell is a lane, and what it ships is its own product"""
         self.line_list = np.argsort(facts.tables.line_order, kind="stable")
         self.line_start = np.cumsum(facts.lines_of_order) - facts.lines_of_order
+
+    def at(self, reduced: Reduced) -> Layout:
+        """The same layout at other prices."""
+        other = copy.copy(self)
+        other.reduced = reduced
+        return other
 
     # -- which lanes and how much ---------------------------------------------------------------------------------
     def groups(self, orders: Ints) -> Iterator[Group]:
@@ -218,9 +225,7 @@ class Layout:
         full = (qty % step == 0) & (qty >= least) & (qty >= pinned) & ~group.impossible
         impossible = group.impossible | (qty // step * step < pinned)
         limited = tables.orders.given("max_shipments")[group.order]
-        triples = []
-        for value, fee in (values.at(share) for share in shares):
-            triples.append((value, fee.maximum(0), values.rewards(value, fee, plain)))
+        triples = [values.undecided(*values.at(share), plain) for share in shares]
         money, unit = smallest_unit(group, triples, values.bonus, values.prize)
         return OrderBlocks(
             first=group.first,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from optimizer.errors import VerificationError
 from optimizer.exact import Exact
+from optimizer.proof.branches import Branches, read_branches
 from optimizer.proof.covers import Covers, read_covers
 from optimizer.proof.facts import Facts
 from optimizer.proof.priced_rows import AT_LEAST, DATES, KEYS, PricedRows
@@ -56,6 +57,8 @@ class PriceBook:
     """money that priced stages pay for an order in full"""
     covers: Covers | None = None
     """priced flow covers, if any"""
+    branches: Branches | None = None
+    """sets of stock rows with a tree, if any"""
 
     def __getitem__(self, family: str) -> Priced:
         return self.families[family]
@@ -73,16 +76,24 @@ class PriceBook:
 
 
 def read_books(facts: Facts, certificate: Mapping[str, Any]) -> tuple[PriceBook, PriceBook]:
-    """The prices from which the bound follows, with covers if there are any, and those that `shadow_prices` shows."""
+    """The prices from which the bound follows, with covers and branches, and those that `shadow_prices` shows."""
     shown = read_prices(facts, certificate)
+    book = _with_covers(facts, certificate, shown)
+    if "branches" in certificate:
+        rows = PricedRows(facts, book.stages)
+        book = replace(book, branches=read_branches(facts, rows, certificate["branches"], _price))
+    return book, shown
+
+
+def _with_covers(facts: Facts, certificate: Mapping[str, Any], shown: PriceBook) -> PriceBook:
     if "covers" not in certificate:
-        return shown, shown
+        return shown
     covers = certificate["covers"]
     if not isinstance(covers, Mapping) or set(covers) != {"prices", "rows"}:
         raise VerificationError("certificate.json: covers must have 'prices' and 'rows'")
     book = read_prices(facts, {**certificate, "prices": covers["prices"]})
     rows = PricedRows(facts, book.stages)
-    return replace(book, covers=read_covers(facts, rows, covers["rows"], _price)), shown
+    return replace(book, covers=read_covers(facts, rows, covers["rows"], _price))
 
 
 def read_prices(facts: Facts, certificate: Mapping[str, Any]) -> PriceBook:

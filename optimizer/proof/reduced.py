@@ -6,7 +6,7 @@ favour: gains up, costs down. (Quotients such as weight_kg / qty are the usual r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.exact import INT64_SAFE, Exact
+from optimizer.proof.branches import Fixed
 from optimizer.proof.covers import Covers
 from optimizer.proof.facts import Facts
 from optimizer.proof.prices import PriceBook
@@ -79,6 +80,12 @@ class Reduced:
     opening_key: Ints
     opening_price: Exact
     covers: Covers | None = None
+    fixed: Fixed | None = None
+    """shipments that are decided"""
+
+    def in_leaf(self, pool: Ints, price: Exact, fixed: Fixed) -> Reduced:
+        """The same at other prices of some pools, with some shipments decided."""
+        return replace(self, stock=self.stock.priced_at(pool, price), fixed=fixed)
 
     @cached_property
     def delays(self) -> bool:

@@ -29,8 +29,9 @@ def running(price: Exact) -> Exact:
 class StockPrices:
     """Prices of stock rows, summed over the periods in which a unit counts: from its day on while the lot lives."""
 
-    def __init__(self, facts: Facts, book: PriceBook) -> None:
-        self.facts, self.book = facts, book
+    def __init__(self, facts: Facts, book: PriceBook, pool_price: Exact | None = None) -> None:
+        """``pool_price``: prices of `warehouse_stock` that stand in place of those of the book."""
+        self.facts, self.book, self._given = facts, book, pool_price
         supply = facts.supply
         self.single = len(supply.period_key) == len(supply.pool_key) == len(supply.key)
         """one source and one period for each pool, and so one price"""
@@ -38,7 +39,13 @@ class StockPrices:
     @cached_property
     def pool_price(self) -> Exact:
         """The price of each period of each pool."""
+        if self._given is not None:
+            return self._given
         return self.book.spread("warehouse_stock", len(self.facts.supply.period_key))
+
+    def priced_at(self, period: Ints, price: Exact) -> StockPrices:
+        """The same, with other prices of some rows of `warehouse_stock`."""
+        return StockPrices(self.facts, self.book, self.pool_price.put(period, price))
 
     @cached_property
     def simple(self) -> Exact:

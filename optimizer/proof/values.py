@@ -124,22 +124,48 @@ class Values:
             value = value - divided(self.pick, self.whole_cap, up=False)
         return value, fee
 
-    def rewards(self, value: Exact, fee: Exact, plain: bool) -> Exact:
-        """What each order earns at most by shipments that covers pay more for than they cost; their fees count 0 then.
+    def undecided(self, value: Exact, fee: Exact, plain: bool) -> tuple[Exact, Exact, Exact]:
+        """Values and fees of what an order still decides, fees at least 0, and what it gets whatever it decides.
 
-        A shipment has a unit: in a ``plain`` order where none earns anything, the least loss of a unit is taken off.
+        A shipment that covers pay more for than it costs, or that is fixed to leave, costs nothing more once that is
+        counted. It has a unit: in a ``plain`` order where none earns anything, the least loss of a unit is taken off.
+        One that is fixed to stay earns nothing. Orders that are not plain decide all anew: that only widens the bound.
         """
         m, s = self.group.slots.shape
-        if self.reduced.covers is None or not s:
-            return Exact.zeros(m)
+        fixed = self._fixed if plain else None
+        if (self.reduced.covers is None and fixed is None) or not s:
+            return value, fee.maximum(0), Exact.zeros(m)
         value, fee = value.rescaled(DECIMALS), fee.rescaled(DECIMALS)
-        cells = np.where(
-            self.cap_of_cell > 0, value.num.reshape(-1, s), NEVER if value.num.dtype == np.int64 else -(10**60)
-        )
-        best = np.maximum.reduceat(cells, self.group.first, axis=0)
         paid = (-fee.num).reshape(m, s)
-        earned = np.where(paid > 0, paid + np.minimum(best, 0) if plain else paid, 0)
-        return Exact(np.maximum(earned, 0).sum(axis=1), DECIMALS)
+        gain = paid + np.minimum(self._best_unit(value), 0) if plain else paid
+        earned = np.where(paid > 0, np.maximum(gain, 0), 0)
+        fee = fee.maximum(0)
+        if fixed is not None:
+            leaves, stays = fixed
+            earned = np.where(leaves, gain, np.where(stays, 0, earned))
+            fee = fee.where(~(leaves | stays).ravel(), 0)
+            value = value.where(~stays[self.group.owner].ravel(), value.minimum(0))
+        return value, fee, Exact(earned.sum(axis=1), DECIMALS)
+
+    def _best_unit(self, value: Exact) -> Money:
+        """The largest value of a unit in each (order, slot)."""
+        never = NEVER if value.num.dtype == np.int64 else -(10**60)
+        cells = np.where(self.cap_of_cell > 0, value.num.reshape(self.cap_of_cell.shape), never)
+        best: Money = np.maximum.reduceat(cells, self.group.first, axis=0)
+        return best
+
+    @cached_property
+    def _fixed(self) -> tuple[Flags, Flags] | None:
+        """Which (order, slot) are fixed to leave, and which to stay; None where none is.
+
+        A slot for one weight band of several is not fixed to leave: the shipment may go by another.
+        """
+        group, fixed = self.group, self.reduced.fixed
+        if fixed is None:
+            return None
+        lane = self.facts.events.slots.lane[group.slots]
+        leaves, stays = fixed.of(group.order[:, None] * np.int64(len(self.facts.tables.lanes)) + lane)
+        return leaves & (group.band < 0), stays
 
 
 @dataclass(frozen=True)
