@@ -156,13 +156,15 @@ class Story:
         """The certificate, with the bound that the independent proof reckons from it; covers only where they help.
 
         They do, unless the proof finds less of an order's best than the engine and so ends well above its bound.
+        Branches go with the prices of the covers, and so go where those do.
         """
         tables, scenario = self.model.tables, self.scenario
         certificate = {**prices.certificate_json(), **certified_stages(answer)}
         found = reckon(tables, scenario, certificate)
         if prices.covers is None or float(found.value) <= answer.bound + COVERS_LOSE * abs(answer.bound):
             return found
-        plain = reckon(tables, scenario, {name: part for name, part in certificate.items() if name != "covers"})
+        without = {name: part for name, part in certificate.items() if name not in ("covers", "branches")}
+        plain = reckon(tables, scenario, without)
         return found if found.value <= plain.value else plain
 
     def without_plan(self, answer: Answer) -> RunBundle:

@@ -10,6 +10,7 @@ from optimizer.engines.auto import OWN, RULES
 from optimizer.errors import UsageError
 from optimizer.model.build import Model, build_model
 from optimizer.model.parted import PartedModel, in_parts
+from optimizer.solution.branches import branches
 from optimizer.solution.covers import covered
 from optimizer.solution.least_change import LeastChange, LeastEffort, least_changes
 from optimizer.solution.optimize import Answer
@@ -37,7 +38,11 @@ def prices_of(model: Model | PartedModel, answer: Answer, stop: threading.Event)
         return price_in_parts(model, answer.plan, answer.priced)
     if answer.engine == RULES:
         return price_by_clearing(model, answer.plan)
-    return replace(_priced(model, answer, stop), covers=covered(model, answer.result))
+    covers = covered(model, answer.result)
+    # Without covers they would go with `prices`. Those are of a model with one unit more, which may lack a row that the
+    # engine has priced: what was branched away at the engine's prices need not be so much at others.
+    trees = [] if covers is None else branches(model, answer.result)
+    return replace(_priced(model, answer, stop), covers=covers, branches=trees)
 
 
 def _priced(model: Model, answer: Answer, stop: threading.Event) -> Prices:

@@ -87,7 +87,7 @@ class Answer:
     row_prices: Floats | None = None
     """per row: the prices from which the bound follows, of engines that have them"""
     covers: Mapping[str, Floats] = field(default_factory=dict)
-    """a better bound than from these prices, see `optimizer.engines.result.COVERS`"""
+    """a better bound than from these prices, see `optimizer.engines.result.TIGHTER`"""
 
 
 def look_up(table: Mapping[Any, Claim], native: Any, engine: str) -> Claim:
@@ -186,7 +186,8 @@ def pack(
     if request_meta["engine"] == OURS:
         arrays["role"], arrays["stock"] = roles(linear), stock_rows(linear)
     words = asdict(replace(options, start=None, row_prices=None, covers={}))
-    begin = {"start": options.start, "row_prices": options.row_prices, **options.covers}
+    covers = {name: options.covers[name] for name in COVERS if name in options.covers}  # nobody begins from branches
+    begin = {"start": options.start, "row_prices": options.row_prices, **covers}
     arrays |= {name: array for name, array in begin.items() if array is not None}
     return arrays, {**request_meta, "offset": linear.offset, "options": words}
 

@@ -18,7 +18,7 @@ from optimizer.engines.auto import ENGINES, OWN, choose_engine
 from optimizer.engines.check import lint
 from optimizer.engines.decompose import is_compiled
 from optimizer.engines.idle import dismiss, hire
-from optimizer.engines.result import COVERS, Progress, SolveOptions, SolveResult, Termination
+from optimizer.engines.result import TIGHTER, Progress, SolveOptions, SolveResult, Termination
 from optimizer.engines.worker import Child, ChildOutcome
 from optimizer.errors import EngineError, UsageError
 from optimizer.model.linear_model import LinearModel
@@ -135,7 +135,7 @@ class SolveServer:
             detail = f"{self.engine} returned a point that is none: {wrong}; {detail}".removesuffix("; ")
             claim = claim if claim.kind == "stopped" else Claim("failed")
         result = _result(linear, options, self.engine, conclude(claim, values is not None, detail), values, said)
-        covers = {name: outcome.arrays[name] for name in COVERS if name in outcome.arrays}
+        covers = {name: outcome.arrays[name] for name in TIGHTER if name in outcome.arrays}
         return replace(result, row_prices=outcome.arrays.get("row_prices"), covers=covers), bool(wrong)
 
     def _empty(self, linear: LinearModel) -> SolveResult:

@@ -58,6 +58,15 @@ COVERS = ("cover_row", "cover_first", "cover_column", "cover_lifted", "cover_pri
 """Flow covers and their prices, in terms of the matrix: of each cover the row and where its entries begin (and one
 more); of each entry the column and whether it was lifted into it; money of a unit of each cover, and of each row."""
 
+BRANCHES = ("branch_row", "branch_first_row", "branch_entry", "branch_first_entry", "branch_price")
+"""Sets of stock rows on whose orders the engine branched, in terms of the matrix: the rows of each set, and its tree in
+preorder (the column that opens a shipment: first the subtree without it, then the one with it; −1 is a leaf); of each
+of these where the sets begin (and one more). Money of each row of the set, leaf after leaf. They go with
+``covered_prices``."""
+
+TIGHTER = (*COVERS, *BRANCHES)
+"""Whatever may make a bound better than the prices of the rows alone, as it travels from an engine."""
+
 
 class KnownPrices(NamedTuple):
     """The prices of an earlier run, in terms of the matrix, to begin from."""
@@ -88,7 +97,7 @@ class SolveResult:
     row_prices: NDArray[np.float64] | None = None
     """per row: the prices from which the bound follows, of engines that have them"""
     covers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    """a better bound, from `COVERS`; empty if there is none"""
+    """a better bound, from `COVERS` and `BRANCHES` (either may be missing); empty if there is none"""
 
     def __post_init__(self) -> None:
         has_point = self.values is not None

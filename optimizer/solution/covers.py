@@ -30,7 +30,7 @@ def covered(model: Model, result: SolveResult) -> Covered | None:
     one lot, on one day.
     """
     found = result.covers
-    if not found or model.stages or not is_plain(model):
+    if "cover_row" not in found or model.stages or not is_plain(model):
         return None
     first, line, lane = found["cover_first"].astype(np.int64), *_cells(model, found["cover_column"])
     lifted, row = found["cover_lifted"] > 0, found["cover_row"].astype(np.int64)

@@ -94,6 +94,7 @@ class Prices:
     """``certificate``: by family, what anyone needs to recompute a bound. ``shadow_prices``: the table of that name.
 
     ``lp_bound`` is the value of the relaxation, +inf if it was not finished; ``notes`` say what was cut short and why.
+    ``branches`` are rows of `optimizer.solution.branches`, and go with the prices of ``covers``.
     """
 
     certificate: Mapping[str, PricedRows]
@@ -101,6 +102,7 @@ class Prices:
     lp_bound: float
     notes: tuple[str, ...]
     covers: Covered | None = None
+    branches: Sequence[Mapping[str, Any]] = ()
 
     def certificate_json(self) -> dict[str, Any]:
         """As in `certificate.json`, without the bound that the proof computes from it."""
@@ -108,7 +110,8 @@ class Prices:
         if self.covers is None:
             return found
         rows = [cover.as_json() for cover in self.covers.rows]
-        return {**found, "covers": {"prices": prices_json(self.covers.certificate), "rows": rows}}
+        found["covers"] = {"prices": prices_json(self.covers.certificate), "rows": rows}
+        return {**found, "branches": list(self.branches)} if self.branches else found
 
 
 def prices_json(certificate: Mapping[str, PricedRows]) -> dict[str, Any]:
