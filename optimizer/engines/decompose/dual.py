@@ -19,7 +19,7 @@ from optimizer.engines.decompose.choice import best_plan
 from optimizer.engines.decompose.compiled import compiled
 from optimizer.engines.decompose.desk import Desk, lay_out, make_desk
 from optimizer.engines.decompose.odd import OddPrices
-from optimizer.engines.decompose.problem import Blocks, Floats, Problem, Shared
+from optimizer.engines.decompose.problem import Blocks, Flags, Floats, Problem, Shared
 
 NODES = 1_000
 """Branchings in one block; beyond, the bound of what was not looked at counts."""
@@ -35,6 +35,7 @@ MOMENTUM, MEMORY, TINY = 0.8, 0.98, 1e-12
 NEWEST = 0.1
 """Share of an average of plans that the newest has."""
 _NOTHING: Floats = np.zeros(0)
+_NO_DOOR: Flags = np.zeros(0, dtype=np.bool_)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Evaluator:
 
         def work(k: int) -> None:
             self.uses[k][:] = 0.0
-            evaluate(blocks, *self.parts[k], self.desks[k], price, self.uses[k], best, nodes, shipped, opened)
+            evaluate(blocks, *self.parts[k], self.desks[k], price, self.uses[k], best, nodes, shipped, opened, _NO_DOOR)
 
         list(self.pool.map(work, range(len(self.parts))))
         use = sum(self.uses[1:], self.uses[0].copy()) if self.uses else np.zeros(len(shared.rhs))
@@ -119,16 +120,17 @@ def soft_overrun(shared: Shared, price: Floats) -> tuple[Floats, float]:
 
 
 @compiled
-def evaluate(b, first, last, desk, price, use, best, nodes, shipped, opened):
+def evaluate(b, first, last, desk, price, use, best, nodes, shipped, opened, forced):
     """Upper bounds of blocks ``first`` .. ``last`` into ``best``; what their best plans use is added to ``use``.
 
-    Where ``shipped`` and ``opened`` have room, the plans are added to them too, and openers may be paid for.
+    Where ``shipped`` and ``opened`` have room, the plans are added to them too, and openers may be paid for; where
+    ``forced`` has room too, it says which are open whatever that earns.
     """
     for o in range(first, last):
         lay_out(b, o, desk, price, 1.0)
         rewards = 0.0
         if shipped.shape[0] > 0:
-            rewards = take_rewards(b, o, desk, use, shipped, opened)
+            rewards = take_rewards(b, o, desk, use, shipped, opened, forced)
         value, upper = best_plan(b, o, desk, False, nodes)
         best[o] = upper + rewards
         if value <= 0.0 and upper <= 0.0:
@@ -149,8 +151,8 @@ def evaluate(b, first, last, desk, price, use, best, nodes, shipped, opened):
 
 
 @compiled
-def take_rewards(b, o, desk, use, shipped, opened):
-    """Open what prices pay to open, count the plan's part of it, and leave fees of 0; returns the money.
+def take_rewards(b, o, desk, use, shipped, opened, forced):
+    """Open what prices pay to open, or what must be; count the plan's part of it, leave fees of 0, return the money.
 
     An opener without units is none: where no arc earns anything, the least loss of one step is taken off what is paid
     (not where rules may pay for that step).
@@ -159,7 +161,8 @@ def take_rewards(b, o, desk, use, shipped, opened):
     for y in range(b.block[o + 1].open - start):
         reward = -desk.door[y].fee
         desk.door[y].rewarded = False
-        if reward <= 0.0:
+        is_forced = forced.shape[0] > 0 and forced[start + y]
+        if reward <= 0.0 and not is_forced:
             continue
         desk.door[y].fee = 0.0
         most, cheapest = -np.inf, -1
@@ -172,7 +175,7 @@ def take_rewards(b, o, desk, use, shipped, opened):
             continue
         if not b.block[o].has_rules:
             reward += min(most, 0.0)
-        if reward <= 0.0:
+        if reward <= 0.0 and not is_forced:
             continue
         total += reward
         desk.door[y].rewarded = True

@@ -21,6 +21,7 @@ from optimizer.engines.adapter import (
     Request,
 )
 from optimizer.engines.decompose.begin import shared_prices
+from optimizer.engines.decompose.bounds import Bounds
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices, rates_of
 from optimizer.engines.decompose.exact import Settler, SimpleSettler
 from optimizer.engines.decompose.improve import Improver
@@ -31,7 +32,6 @@ from optimizer.engines.decompose.problem import Floats, Ints, NoPlanError, Probl
 from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.decompose.rough import rough_prices
 from optimizer.engines.decompose.small import PLAIN, SMALL, Settled, relaxed, small_parts
-from optimizer.engines.decompose.tighten import Tightener
 from optimizer.engines.decompose.work import Turn, Work, can_be_relaxed, odd_is_dear
 from optimizer.model.linear_model import LinearModel
 
@@ -47,8 +47,8 @@ With 1 % of the data changed, a third of the time that many moves and then many 
 """
 WARM_TIGHT = 200
 """Passes with covers there, once the prices have followed the data and the plan the prices: moves alone stop short."""
-FEWEST_TIGHT, WORTHWHILE, COVERS_CLOSE = 60, 1e-4, 0.005
-"""Fewest passes with covers; the share of the bound that half of them must have closed, and that all may close."""
+FEWEST_TIGHT, COVERS_CLOSE = 60, 0.005
+"""Fewest passes with covers; the share of the bound that they may close."""
 WIDE = 0.015
 """A gap that moves close without covers, in general: covers come after them."""
 TOLD = 8
@@ -98,15 +98,14 @@ class Run:
         self.last = self.small if every else whole
         """parts that HiGHS gets at the end"""
         self.kept_s = LAST_SHARE * request.options.time_limit_s if self.last else 0.0
-        """seconds that are kept for them"""
+        """seconds that are kept for what comes last"""
         self.settled = Settled(linear, request, reporter)
         """what HiGHS has found for such parts"""
         self.constructed_at: Floats | None = None
         """prices of the last construction"""
         stock = np.flatnonzero(request.stock[problem.shared.row]) if len(request.stock) else np.zeros(0, dtype=np.int64)
-        self.stock: Ints = stock if problem.odd is None else stock[:0]
-        """shared rows that covers are sought for"""
-        self.tightener: Tightener | None = None
+        stock = stock if problem.odd is None else stock[:0]  # shared rows that covers are sought for
+        self.bounds = Bounds(problem, linear.n_rows, stock, pool, threads)
         self.tight, self.is_wide = 0, request.options.gap >= WIDE
         """passes with covers so far; whether moves alone may close the gap that is asked for"""
         self.reserve_s = RESERVE_S + RESERVE_NONZERO_S * linear.n_nonzeros
@@ -119,12 +118,15 @@ class Run:
         """what its columns would lose, where it is solved"""
         self.relaxed = np.zeros(linear.n_cols)
         """values of the linear relaxation"""
-        self.ascent: Ascent
         self.settler: Settler
         self._begin()
         self.work = Work.of(
-            problem, limit_s, threads, covers=len(self.stock) > 0, relaxed_s=self.relaxed_s, dear=self.is_dear
+            problem, limit_s, threads, covers=len(stock) > 0, relaxed_s=self.relaxed_s, dear=self.is_dear
         )
+        may_branch = not self.is_wide and self.bounds.is_shallow
+        self.branch_s = self.work.spare_s(problem.blocks.n_blocks) if may_branch else 0.0
+        """seconds that are kept for branching"""
+        self.work, self.kept_s = self.work.with_less_search(self.branch_s), self.kept_s + self.branch_s
 
     def answer(self) -> Answer:
         """Price, construct, improve; small components, and small batches with odd blocks, by HiGHS too.
@@ -140,6 +142,8 @@ class Run:
             until_s = self.left_s - FIRST_SHARE * self.request.options.time_limit_s
             self._solve_parts(self.small, FIRST_SHARE, until_s)
         self._improve()
+        self.kept_s -= self.branch_s
+        self._branch()
         self.kept_s = 0.0
         if self.last and not self._ended():
             self._solve_parts(self.last, LAST_SHARE, self.reserve_s)
@@ -170,22 +174,23 @@ class Run:
         prices = self.request.options.row_prices
         if prices is not None:
             warm = Ascent.begin(self.evaluator, shared_prices(self.problem, prices))
-            self.ascent = warm if warm.best.bound < self.ascent.best.bound else self.ascent
+            self.bounds.ascent = warm if warm.best.bound < self.bounds.ascent.best.bound else self.bounds.ascent
         if self.request.options.covers:
-            self._start_covers().begin_from(self.request.options.covers)
+            self.bounds.covers().begin_from(self.request.options.covers)
         self._begin_from(values)
         self.log.append(f"from an earlier run: value {self.value!r}, bound {self.bound!r}")
         if self.is_wide:
             self._take_turns()
         if not self._ended():
-            passes = WARM_PASSES if self.tightener is None else COVERED_PASSES
-            for found in ascend(self.evaluator, self.ascent, passes, self._ended, first_rate=WARM_RATE):
+            passes = WARM_PASSES if self.bounds.tightener is None else COVERED_PASSES
+            for found in ascend(self.evaluator, self.bounds.ascent, passes, self._ended, first_rate=WARM_RATE):
                 self.reporter.progress(self.value, found.bound)
             self._begin_from(values if self.values is None else self.values)
             self._take_turns(covers=not self.is_wide)
+        self._branch()
         self.log.append(f"begun from an earlier run: value {self.value!r}, bound {self.bound!r}")
         if not self._ended():  # it is not enough: begin again, and keep what there is
-            self.ascent = Ascent.begin(self.evaluator, self.ascent.best_price)
+            self.bounds.ascent = Ascent.begin(self.evaluator, self.bounds.ascent.best_price)
         return self._ended()
 
     def _take_turns(self, *, covers: bool = False) -> None:
@@ -208,7 +213,7 @@ class Run:
                 return
 
     def _begin_from(self, values: Floats) -> None:
-        self.improver.begin_from(self.ascent.best_price, self.ascent.best.block, values)
+        self.improver.begin_from(self.bounds.ascent.best_price, self.bounds.ascent.best.block, values)
         self._keep()
 
     def _take_start(self) -> None:
@@ -230,7 +235,7 @@ class Run:
                 found = rough_prices(matrix, role, self.problem, self.limit_s, self.left_s, self.pool, self.threads)
             if found is not None:
                 price, self.relaxed, self.loses, self.relaxed_s = found
-        self.ascent = Ascent.begin(self.evaluator, price)
+        self.bounds.ascent = Ascent.begin(self.evaluator, price)
         self.log.append(f"first bound {self.bound!r}")
         self._take_start()
         if self.problem.odd is not None:
@@ -293,36 +298,27 @@ class Run:
         """Lower the bound by covers; where that closes next to nothing, the rest of their time goes to the search."""
         if passes <= 0 or self.tight >= self.work.tight:
             return
-        passes, done, before = max(passes, FEWEST_TIGHT), 0, self.bound
-        tightener = self._start_covers()
-        is_worthwhile = tightener.finds_any
-        for done in tightener.rounds(passes, self._ended):
-            self.reporter.progress(self.value, self.bound)
-            if done == passes // 2 and before - self.bound < WORTHWHILE * abs(before):
-                is_worthwhile = False
-                break
+        done, is_worthwhile = self.bounds.tighten(
+            max(passes, FEWEST_TIGHT), self._ended, lambda: self.reporter.progress(self.value, self.bound)
+        )
         self.tight += done
         if not is_worthwhile:
             self.work = self.work.without_more_tight(self.tight)
-        self.log.append(f"{len(tightener.best.covers):,} covers, {done} passes, bound {self.bound!r}")
+        self.log.append(f"{len(self.bounds.covers().best.covers):,} covers, {done} passes, bound {self.bound!r}")
 
-    def _start_covers(self) -> Tightener:
-        if self.tightener is None:
-            self.tightener = Tightener(self.problem, self.pool, self.threads, self.stock, self.ascent.best_price)
-        return self.tightener
+    def _branch(self) -> None:
+        """Lower the bound by branching on sets of orders that share shallow stock."""
+        if not self.branch_s or self.values is None or self._ended():
+            return
+        self.bounds.branch(self.values, self.branch_s, self._ended)
+        self.reporter.progress(self.value, self.bound)
+        if self.bounds.branching is not None:
+            self.log.append(f"{self.bounds.branching}, bound {self.bound!r}")
 
     @property
     def bound(self) -> float:
         """The best bound so far."""
-        tight = np.inf if self.tightener is None else self.tightener.best.bound
-        return min(self.ascent.best.bound, self.settled.proven, tight)
-
-    @property
-    def covers(self) -> dict[str, Floats]:
-        """The covers and the prices with which they give a better bound than those of the rows alone, if any."""
-        if self.tightener is None or self.tightener.best.bound >= self.ascent.best.bound:
-            return {}
-        return self.tightener.best.arrays(self.problem, self.linear.n_rows)
+        return min(self.bounds.best, self.settled.proven)
 
     def _settler(self) -> Settler:
         if not self.mixed:
@@ -335,14 +331,14 @@ class Run:
         if not passes:
             return
         rates = rates_of(passes, near=self.relaxed_s > 0)
-        for found in ascend(self.evaluator, self.ascent, passes, self._ended, -(-passes // solves), *rates):
+        for found in ascend(self.evaluator, self.bounds.ascent, passes, self._ended, -(-passes // solves), *rates):
             self.reporter.progress(self.value, found.bound)
-            if self.ascent.passes == FIRST_LOOK and self.problem.odd is None:
+            if self.bounds.ascent.passes == FIRST_LOOK and self.problem.odd is None:
                 self._construct()
-        self.log.append(f"{self.ascent.passes} passes, bound {self.bound!r}")
+        self.log.append(f"{self.bounds.ascent.passes} passes, bound {self.bound!r}")
 
     def _construct(self) -> None:
-        price, left = self.ascent.best_price, self.problem
+        price, left = self.bounds.ascent.best_price, self.problem
         if self.constructed_at is price:
             return
         self.constructed_at = price
@@ -352,7 +348,7 @@ class Run:
             self.log.append(f"odd blocks: {odd.left_out:,} programs left out")
             left = leave(left, odd.values)
             self.improver = Improver(left, self.pool, self.threads, self.request.options.seed)
-        self.improver.construct(price, self.ascent.best.block)
+        self.improver.construct(price, self.bounds.ascent.best.block)
         if self.values is not None and self.request.options.start is not None:
             MixedSettler(self.matrix(), self.problem, self.improver, 0, None).adopt(self.values)
         self._keep()
@@ -369,8 +365,8 @@ class Run:
         value = self.linear.offset + float(self.linear.objective @ values)
         if value > self.value:
             self.value, self.values = value, values
-            prices = row_prices(self.problem, self.ascent.best_price, self.linear.n_rows)
-            self.reporter.incumbent(values, self.bound, {"row_prices": prices, **self.covers})
+            prices = row_prices(self.problem, self.bounds.ascent.best_price, self.linear.n_rows)
+            self.reporter.incumbent(values, self.bound, {"row_prices": prices, **self.bounds.proof})
 
     def _gap_closed(self) -> bool:
         options = self.request.options
@@ -397,9 +393,9 @@ class Run:
             values=self.values,
             bound=max(self.bound, self.value),
             log_tail="\n".join(self.log),
-            stats={"passes": float(self.ascent.passes + self.tight), "moves": float(self.improver.moved)},
-            row_prices=row_prices(self.problem, self.ascent.best_price, self.linear.n_rows),
-            covers=self.covers,
+            stats={"passes": float(self.bounds.ascent.passes + self.tight), "moves": float(self.improver.moved)},
+            row_prices=row_prices(self.problem, self.bounds.ascent.best_price, self.linear.n_rows),
+            covers=self.bounds.proof,
         )
 
 

@@ -49,7 +49,7 @@ class GatheredRun(Run):
         super().__init__(no_matrix, whole_of(no_matrix), problem, request, Reporter(no_matrix, emit), pool, threads)
         self.rows, self.first_arc, self.emit = rows, np.concatenate([[0], np.cumsum(parts)]), emit
         begun = time.monotonic()
-        self.evaluator(self.ascent.price, FEW_NODES)
+        self.evaluator(self.bounds.ascent.price, FEW_NODES)
         self._fit_passes(time.monotonic() - begun)
 
     def _fit_passes(self, a_pass_s: float) -> None:
@@ -74,7 +74,7 @@ class GatheredRun(Run):
 
     def _arrays(self, values: Floats | None) -> Arrays:
         """The plan by parts, if there is one, and the best prices so far by family."""
-        price = row_prices(self.problem, self.ascent.best_price, len(self.problem.shared.rhs))
+        price = row_prices(self.problem, self.bounds.ascent.best_price, len(self.problem.shared.rhs))
         found: Arrays = {}
         for rows in self.rows:
             found |= {f"key.{rows.family}.{name}": key for name, key in rows.keys.items()}

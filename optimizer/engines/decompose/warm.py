@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from optimizer.engines.adapter import OWN, SHARED
+from optimizer.engines.decompose.desk import make_desk
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices
 from optimizer.engines.decompose.exact import SimpleSettler
 from optimizer.engines.decompose.first_order import nearly_solve
@@ -14,6 +15,7 @@ from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.problem import whole_of
 from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.decompose.tighten import Tightener
+from optimizer.engines.decompose.trees import Tree
 from optimizer.model.linear_model import LinearModel
 
 
@@ -55,6 +57,7 @@ def warm_up() -> None:
         list(ascend(evaluator, state, 3, lambda: False))
         tightener = Tightener(problem, pool, 1, np.arange(1), state.best_price)
         list(tightener.rounds(20, lambda: False))
+        Tree(problem.blocks, problem.shared.rhs, state.best_price, np.ones(1), 0.0).grow(1, make_desk(problem.blocks))
         improver = Improver(problem, pool, 1, 0)
         improver.construct(state.best_price, state.best.block)
         list(improver.rounds(100))

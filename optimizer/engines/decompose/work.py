@@ -56,6 +56,12 @@ the first try has so many moves a block at least. Else a gap that is soon closed
 """
 
 
+SPARE_SHARE, SPARE_MOVES, MOST_SPARE = 0.08, 250, 0.25
+"""Share of the search that branching gets, where stock is shallow and a block has so many moves; it grows with the root
+of these, up to the most: the longer the search, the less its last part gains. Nothing of a search of half as many.
+"""
+
+
 class Turn(NamedTuple):
     """Moves and then exact programs: their share of all, and in how many rounds the moves cool down."""
 
@@ -96,6 +102,15 @@ class Work:
         """No passes with covers beyond those ``done``, and their time for the search."""
         unused = max(self.tight - done, 0)
         return replace(self, tight=self.tight - unused, search_s=self.search_s + unused * self.tight_s)
+
+    def spare_s(self, blocks: int) -> float:
+        """Seconds of the search that are better spent on branching, where that is possible."""
+        enough = self.moves / (SPARE_MOVES * max(blocks, 1))
+        return min(SPARE_SHARE * enough**0.5, MOST_SPARE) * self.search_s if enough >= 0.5 else 0.0
+
+    def with_less_search(self, seconds: float) -> Work:
+        """So much less of moves and exact programs."""
+        return replace(self, search_s=self.search_s - seconds)
 
     def turns(self, blocks: int | None, *, alternate: bool) -> list[Turn]:
         """Moves and exact programs by turns: stages of them, small to large, and the last stage in several turns.

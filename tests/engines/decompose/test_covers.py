@@ -20,6 +20,7 @@ from optimizer.engines.decompose.tighten import Tightened, Tightener
 from optimizer.engines.result import SolveOptions
 from optimizer.model.build import Model, build_model
 from optimizer.proof import certified_bound
+from optimizer.solution.branches import branches
 from optimizer.solution.covers import covered as by_ids
 from optimizer.solution.extract import plan_from_values
 from optimizer.solution.prices import price_plan
@@ -185,7 +186,7 @@ def test_the_proof_finds_the_engine_s_bound(model: Model) -> None:
     plan = plan_from_values(model, found.values)
     prices = price_plan(model, plan, time_limit_s=20, top_rows=0, row_prices=found.row_prices)
     plain = float(certified_bound(model.tables, model.scenario, prices.certificate_json()))
-    stated = replace(prices, covers=covers).certificate_json()
+    stated = replace(prices, covers=covers, branches=branches(model, found)).certificate_json()
     exact = float(certified_bound(model.tables, model.scenario, stated))
     assert exact == pytest.approx(found.best_bound, rel=1e-7)
     assert found.objective < exact < plain * (1 - 5e-4)

@@ -12,10 +12,11 @@ import pytest
 from benchmarks.instances import Size, make_batch
 from optimizer.engines.adapter import Request, roles, stock_rows
 from optimizer.engines.base import OWN, SolveServer, solve
-from optimizer.engines.decompose import engine, work
+from optimizer.engines.decompose import bounds, engine, work
 from optimizer.engines.result import COVERS, SolveOptions
 from optimizer.model.build import Model, build_model
 from optimizer.proof import bound as proof_bound
+from optimizer.solution.branches import branches
 from optimizer.solution.covers import covered
 from optimizer.solution.extract import plan_from_values
 from optimizer.solution.metrics import objective_value
@@ -52,7 +53,7 @@ def test_its_prices_give_its_bound_in_exact_arithmetic(model: Model) -> None:
     plan = plan_from_values(model, found.values)
     assert float(objective_value(model.tables, model.scenario, plan)) == pytest.approx(found.objective, rel=1e-9)
     prices = price_plan(model, plan, time_limit_s=20, top_rows=0, row_prices=found.row_prices)
-    prices = replace(prices, covers=covered(model, found))
+    prices = replace(prices, covers=covered(model, found), branches=branches(model, found))
     exact = proof_bound.bound(model.tables, model.scenario, prices.certificate_json()).value
     assert exact is not None
     assert float(exact) == pytest.approx(found.best_bound, rel=1e-6)
@@ -117,7 +118,7 @@ def test_covers_that_close_nothing_are_given_up_for_good(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a gap asked for, stages of the work ask for them again; their time is given to the search once."""
-    for module, name in ((engine, "WORTHWHILE"), (engine, "COVERS_CLOSE"), (work, "STAGE_MOVES")):
+    for module, name in ((bounds, "WORTHWHILE"), (engine, "COVERS_CLOSE"), (work, "STAGE_MOVES")):
         monkeypatch.setattr(module, name, 1.0)
     request = Request(
         replace(WORK, gap=1e-6),
