@@ -14,6 +14,7 @@ import numpy as np
 
 from optimizer.engines.decompose.components import components
 from optimizer.engines.decompose.problem import USE, Blocks, Floats, Ints, Problem, Records
+from optimizer.engines.resolve_matrix import slices
 
 MOST_BLOCKS = 20
 """Blocks of a set: larger ones hold more of the gap, but close less of it in the same time."""
@@ -134,8 +135,6 @@ def _join(wanted: list[tuple[int, Ints]], blocks: int) -> list[tuple[Ints, list[
 
 def cut_out(blocks: Blocks, chosen: Set, price: Floats) -> Blocks:
     """The blocks of a set alone; what they use of rows that are not the set's is paid, and no longer told of."""
-    place = np.full(len(price), -1, dtype=np.int64)
-    place[chosen.rows] = np.arange(len(chosen.rows))
     block = chosen.blocks
     line, lines = _spread(blocks.block["line"], block)
     door, doors = _spread(blocks.block["open"], block)
@@ -143,12 +142,13 @@ def cut_out(blocks: Blocks, chosen: Set, price: Floats) -> Blocks:
     used, uses = _spread(blocks.arc["use"], arc)
     paid_for, pays = _spread(blocks.door["use"], door)
     use, owner = blocks.arc_use[used], np.repeat(np.arange(len(arc)), uses)
-    is_own = place[use["row"]] >= 0
+    place = np.searchsorted(chosen.rows, use["row"])  # not an array over all rows: there are thousands of sets
+    is_own = np.append(chosen.rows, -1)[place] == use["row"]
     paid = np.bincount(owner, np.where(is_own, 0.0, use["use"] * price[use["row"]]), len(arc))
     door_use = blocks.door_use[paid_for]
     more = np.bincount(np.repeat(np.arange(len(door)), pays), door_use["use"] * price[door_use["row"]], len(door))
     own = use[is_own]
-    own["row"] = place[own["row"]]
+    own["row"] = place[is_own]
     found = Blocks(
         block=_records(blocks.block, block, line=lines, open=doors),
         line=_records(blocks.line, line, arc=arcs),
@@ -164,8 +164,7 @@ def cut_out(blocks: Blocks, chosen: Set, price: Floats) -> Blocks:
 
 def _spread(first: Ints, at: Ints) -> tuple[Ints, Ints]:
     """What begins at ``first`` of some records and ends where the next begins; and how many each has."""
-    count = first[at + 1] - first[at]
-    return np.repeat(first[at] - np.cumsum(count) + count, count) + np.arange(int(count.sum())), count
+    return slices(first[at], first[at + 1]), first[at + 1] - first[at]
 
 
 def _records(records: Records, at: Ints, **sizes: Ints) -> Records:
