@@ -224,30 +224,34 @@ def unpack(job: Job, files: Mapping[str, bytes]) -> None:
 
 
 # -- on a worker ------------------------------------------------------------------------------------------------------
-_kept: dict[str, Path] = {}
 _lock = threading.Lock()
 
 
-def _keep(digest: str, content: bytes) -> Path:
-    """The file of a digest in this worker's own folder, written once."""
+def _keep(folder: Path, digest: str, content: bytes) -> Path:
+    """The file of a digest in a folder, written once, whole or not at all."""
+    path = folder / digest
     with _lock:
-        if digest not in _kept:
-            if not _kept:
-                _kept[""] = Path(tempfile.mkdtemp(prefix="allot-cluster-"))
-            path = _kept[""] / digest
-            path.write_bytes(content)
-            _kept[digest] = path
-        return _kept[digest]
+        if not path.exists():
+            half = path.with_suffix(".half")
+            half.write_bytes(content)
+            half.replace(path)
+    return path
 
 
 def run_parcel(parcel: Parcel, blobs: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """On a worker: lay the files out as they were, run the job, hand its folder back as bytes by name."""
-    place = Path(tempfile.mkdtemp(prefix="allot-cluster-job-"))
+    """On a worker: lay the files out as they were, run the job, hand its folder back as bytes by name.
+
+    All in the worker's own folder: Dask removes it with the worker, that of a killed one before the next begins.
+    """
+    from distributed import get_worker
+
+    own = Path(get_worker().local_directory)
+    place = Path(tempfile.mkdtemp(prefix="job-", dir=own))
     try:
         for name, digest in parcel.files.items():
             path = place / (name if name.startswith(f"{START}/") else f"{TREE}/{name}")
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(_keep(digest, blobs[digest]), path)
+            shutil.copyfile(_keep(own, digest, blobs[digest]), path)
         (place / TREE / MARKERS[0]).touch()
         words = parcel.payload | {"scenario": str(place / parcel.scenario), "out": str(place / OUT)}
         words["start"] = None if parcel.start is None else str(place / parcel.start)
