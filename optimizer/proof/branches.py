@@ -20,8 +20,9 @@ from optimizer.errors import VerificationError
 from optimizer.exact import Exact
 from optimizer.proof.events import find_keys
 from optimizer.proof.facts import Facts
-from optimizer.proof.priced_rows import LANE_KEY, Keys, PricedRows
+from optimizer.proof.priced_rows import Keys, PricedRows
 from optimizer.proof.scope import ranges
+from optimizer.proof.stated import are_texts, check_known
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -175,30 +176,23 @@ def _check_form(stated: Any) -> None:
     for each in stated:
         if set(each) != FIELDS or not all(isinstance(each[name], list) for name in FIELDS):
             raise refused(f"a set has {list(each)} where lists {sorted(FIELDS)} are due")
-        if not each["stock"] or not all(_are_texts(pool, 2) for pool in each["stock"]):
+        if not each["stock"] or not all(are_texts(pool, 2) for pool in each["stock"]):
             raise refused("the stock of a set must be pairs of warehouse_id and product_id")
-        if not _are_texts(each["orders"], len(each["orders"])):
+        if not are_texts(each["orders"]):
             raise refused("the orders of a set must be a list of order_id")
         for entry in each["tree"]:
-            if not _are_texts(entry, 3) and not _is_leaf(entry):
+            if not are_texts(entry, 3) and not _is_leaf(entry):
                 raise refused(f"{entry!r} is neither a shipment (order, warehouse, service) nor a leaf with prices")
             if _is_leaf(entry) and len(entry["prices"]) != len(each["stock"]):
                 raise refused(f"a leaf has {len(entry['prices'])} prices for {len(each['stock'])} stock rows")
 
 
-def _are_texts(entry: Any, count: int) -> bool:
-    return isinstance(entry, list) and len(entry) == count and all(isinstance(text, str) for text in entry)
-
-
 def _is_leaf(entry: Any) -> bool:
-    if not isinstance(entry, Mapping) or set(entry) != {"prices"}:
-        return False
-    return isinstance(entry["prices"], list) and all(isinstance(text, str) for text in entry["prices"])
+    return isinstance(entry, Mapping) and set(entry) == {"prices"} and are_texts(entry["prices"])
 
 
-def _known(place: Ints, names: Sequence[tuple[str, ...]], what: str) -> None:
-    if np.any(place < 0):
-        raise refused(f"they name {names[int(np.flatnonzero(place < 0)[0])]}, and the inputs have no such {what}")
+def _known(place: Ints, names: Keys, what: str) -> None:
+    check_known(place, names, what, "branches: they name")
 
 
 def _once(place: Ints, names: Sequence[tuple[str, ...]], what: str) -> None:
@@ -264,9 +258,7 @@ def _shipments(
     foreign = np.flatnonzero(set_of_order[order] != owner)
     if len(foreign):
         raise refused(f"a tree branches on {entries[int(foreign[0])]}, and that order is not in its set")
-    zone = tables.orders["zone_id"][order]
-    lanes: Keys = [(entry[1], str(place), entry[2]) for entry, place in zip(entries, zone, strict=True)]
-    lane = rows.look("lanes", tables.lanes, LANE_KEY, lanes)
+    lane, lanes = rows.lanes(order, ((entry[1], entry[2]) for entry in entries))
     _known(lane, lanes, "lane")
     key = order * np.int64(max(len(tables.lanes), 1)) + lane
     return zip(key.tolist(), entries, strict=True)

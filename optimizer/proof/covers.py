@@ -25,7 +25,8 @@ from optimizer.errors import VerificationError
 from optimizer.exact import Exact
 from optimizer.proof.events import find_keys
 from optimizer.proof.facts import Facts
-from optimizer.proof.priced_rows import LANE_KEY, Keys, PricedRows
+from optimizer.proof.priced_rows import Keys, PricedRows
+from optimizer.proof.stated import are_texts, check_known
 
 if TYPE_CHECKING:
     from optimizer.proof.tally import Tally
@@ -133,7 +134,7 @@ def read_covers(facts: Facts, rows: PricedRows, stated: Any, price_of: Any) -> C
     if (price < 0).any():
         raise VerificationError("certificate.json: the price of a cover is below 0")
     pool, most, _ = rows.find("warehouse_stock", named)
-    _known(pool, named, "a stock row")
+    _known(pool, named, "row")
     size = np.array([[len(each["cover"]), len(each["lifted"])] for each in stated], dtype=np.int64)
     owner = np.repeat(np.arange(len(stated)), size.sum(axis=1))
     lifted = np.repeat(np.tile([False, True], len(stated)), size.ravel())
@@ -146,10 +147,7 @@ def read_covers(facts: Facts, rows: PricedRows, stated: Any, price_of: Any) -> C
 
 
 def _are_entries(entries: Any) -> bool:
-    return isinstance(entries, list) and all(
-        isinstance(entry, list) and len(entry) == 3 and all(isinstance(text, str) for text in entry)
-        for entry in entries
-    )
+    return isinstance(entries, list) and all(are_texts(entry, 3) for entry in entries)
 
 
 def _places(facts: Facts, rows: PricedRows, entries: Sequence[list[str]], houses: Sequence[str]) -> tuple[Ints, Ints]:
@@ -157,20 +155,15 @@ def _places(facts: Facts, rows: PricedRows, entries: Sequence[list[str]], houses
     tables = facts.tables
     names: Keys = [(entry[0], entry[1]) for entry in entries]
     line = rows.look("order_lines", tables.order_lines, ["order_id", "line_id"], names)
-    _known(line, names, "an order line")
-    zone = tables.orders["zone_id"][tables.line_order[line]]
-    lanes: Keys = [(house, str(place), entry[2]) for house, place, entry in zip(houses, zone, entries, strict=True)]
-    lane = rows.look("lanes", tables.lanes, LANE_KEY, lanes)
-    _known(lane, lanes, "a lane")
+    _known(line, names, "line")
+    services = (entry[2] for entry in entries)
+    lane, lanes = rows.lanes(tables.line_order[line], zip(houses, services, strict=True))
+    _known(lane, lanes, "lane")
     return line, lane
 
 
-def _known(place: Ints, names: Sequence[tuple[str, ...]], what: str) -> None:
-    if np.any(place < 0):
-        name = names[int(np.flatnonzero(place < 0)[0])]
-        raise VerificationError(
-            f"certificate.json: a cover names {name}, and the inputs have no such {what.split()[-1]}"
-        )
+def _known(place: Ints, names: Keys, what: str) -> None:
+    check_known(place, names, what, "a cover names")
 
 
 def _terms(

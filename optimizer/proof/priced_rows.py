@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,13 @@ class PricedRows:
             texts = zip(*(table[column] for column in columns), strict=True)
             place = self._places[name] = {key: position for position, key in enumerate(texts)}
         return np.array([place.get(key, -1) for key in keys], dtype=np.int64)
+
+    def lanes(self, order: Ints, ways: Iterable[tuple[str, str]]) -> tuple[Ints, Keys]:
+        """The lane of each way (warehouse, service) to the zone of its order, −1 where there is none, and its key."""
+        tables = self.facts.tables
+        zones = tables.orders["zone_id"][order]
+        keys: Keys = [(house, str(zone), service) for (house, service), zone in zip(ways, zones, strict=True)]
+        return self.look("lanes", tables.lanes, LANE_KEY, keys), keys
 
     def _days(self, keys: Keys, at: int) -> Ints:
         """The day that each key names in its column ``at``; day 0 where it has none."""
@@ -205,9 +212,7 @@ class PricedRows:
         order = self.look("orders", tables.orders, ["order_id"], [(key[0],) for key in keys])
         if not len(tables.orders) or not len(tables.lanes):
             return np.full(len(keys), -1, dtype=np.int64), Exact.zeros(len(keys)), order
-        zone = tables.orders["zone_id"][order]
-        lanes: Keys = [(key[1], str(place), key[2]) for key, place in zip(keys, zone, strict=True)]
-        lane = self.look("lanes", tables.lanes, LANE_KEY, lanes)
+        lane, _ = self.lanes(order, ((key[1], key[2]) for key in keys))
         day = self._days(keys, 3)
         slot = slots.find(np.maximum(lane, 0), np.maximum(day, 0))
         costly = tables.warehouses["fixed_open_cost"][tables.lane_warehouse[lane]] > 0

@@ -22,6 +22,7 @@ from optimizer.proof.facts import Facts
 from optimizer.proof.priced_rows import AT_LEAST, DATES, KEYS, PricedRows
 from optimizer.proof.rates import Rates
 from optimizer.proof.stages import StageRow, full_paid, read_stages, service_paid, shifted_rates
+from optimizer.proof.stated import are_texts
 
 Ints = NDArray[np.int64]
 
@@ -124,7 +125,7 @@ def _family(rows: PricedRows, family: str, stated: Any) -> Priced:
     if not isinstance(stated, Mapping) or list(stated.get("keys", ())) != names or not isinstance(listed, list):
         raise VerificationError(f"certificate.json: {family} must have keys {names} and a list of rows")
     for entry in listed:
-        if not isinstance(entry, list) or len(entry) != len(names) + 1 or not all(isinstance(v, str) for v in entry):
+        if not are_texts(entry, len(names) + 1):
             raise VerificationError(f"certificate.json: {family}: {entry!r} is not {[*names, 'price']} in quotes")
     keys = [tuple(entry[:-1]) for entry in listed]
     if len(set(keys)) != len(keys):
