@@ -20,9 +20,9 @@ from optimizer.engines.adapter import (
     Reporter,
     Request,
 )
-from optimizer.engines.decompose.begin import shared_prices
 from optimizer.engines.decompose.bounds import Bounds
 from optimizer.engines.decompose.dual import Ascent, Evaluator, ascend, clearing_prices, rates_of
+from optimizer.engines.decompose.earlier import go_on_from
 from optimizer.engines.decompose.exact import Settler, SimpleSettler
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.odd_first import construct_odd
@@ -37,16 +37,6 @@ from optimizer.model.linear_model import LinearModel
 
 VERSION = f"decompose with numba {version('numba')}"
 
-WARM_PASSES, COVERED_PASSES, WARM_RATE = 100, 20, 0.02
-"""Passes of the ascent where prices of an earlier run are known; where covers are, too, which then give the bound; and
-the first rate.
-"""
-WARM_TURNS, WARM_MOVES, WARM_OPENERS, WARM_HEAT = 5, 0.01, 0.05, 0.02
-"""How often moves and exact programs take turns from an earlier plan, their shares of the work, and the temperature.
-With 1 % of the data changed, a third of the time that many moves and then many programs took.
-"""
-WARM_TIGHT = 200
-"""Passes with covers there, once the prices have followed the data and the plan the prices: moves alone stop short."""
 FEWEST_TIGHT, COVERS_CLOSE = 60, 0.005
 """Fewest passes with covers; the share of the bound that they may close."""
 WIDE = 0.015
@@ -134,7 +124,7 @@ class Run:
         Less of it where an earlier run's prices and plan are nearly enough.
         """
         start = self.request.options.start
-        if start is not None and not self.mixed and self._resumed(start):
+        if start is not None and not self.mixed and go_on_from(start, self):
             return self._said()
         self._price()
         self._construct()
@@ -143,9 +133,9 @@ class Run:
             self._solve_parts(self.small, FIRST_SHARE, until_s)
         self._improve()
         self.kept_s -= self.branch_s
-        self._branch()
+        self.branch()
         self.kept_s = 0.0
-        if self.last and not self._ended():
+        if self.last and not self.ended():
             self._solve_parts(self.last, LAST_SHARE, self.reserve_s)
         return self._said()
 
@@ -153,68 +143,21 @@ class Run:
         """Moves and exact programs in turns; covers where they may close the gap, or before the last stage of turns."""
         done, blocks = 0.0, self.problem.blocks.n_blocks if self.request.options.gap > 0 else None
         for turn in self.work.turns(blocks, alternate=not self.mixed):
-            if self._ended():
+            if self.ended():
                 return
             if not turn.goes_on:
                 self.settler = self._settler()
             elif self.values is not None and value_of(self.problem, self.improver.state) < self.value - ROUNDING:
                 self.improver.return_to(self.values)
             tight = self.work.tight if turn.is_last_stage else int((done + turn.share) * self.work.tight)
-            if self._is_near() or (turn.is_last_stage and not self.is_wide):
-                self._tighten(tight - self.tight)
+            if self.is_near() or (turn.is_last_stage and not self.is_wide):
+                self.tighten(tight - self.tight)
             until_s = self.left_s * (1.0 - turn.share / (1.0 - done))
             self._search(turn, until_s)
-            if turn.is_last_stage and not self._ended():
-                self._tighten(tight - self.tight)
-            self._settle(turn.share, until_s)
+            if turn.is_last_stage and not self.ended():
+                self.tighten(tight - self.tight)
+            self.settle(turn.share, until_s)
             done += turn.share
-
-    def _resumed(self, values: Floats) -> bool:
-        """Begin from an earlier run; whether a small part of the work was enough to close the gap."""
-        prices = self.request.options.row_prices
-        if prices is not None:
-            warm = Ascent.begin(self.evaluator, shared_prices(self.problem, prices))
-            self.bounds.ascent = warm if warm.best.bound < self.bounds.ascent.best.bound else self.bounds.ascent
-        if self.request.options.covers:
-            self.bounds.covers().begin_from(self.request.options.covers)
-        self._begin_from(values)
-        self.log.append(f"from an earlier run: value {self.value!r}, bound {self.bound!r}")
-        if self.is_wide:
-            self._take_turns()
-        if not self._ended():
-            passes = WARM_PASSES if self.bounds.tightener is None else COVERED_PASSES
-            for found in ascend(self.evaluator, self.bounds.ascent, passes, self._ended, first_rate=WARM_RATE):
-                self.reporter.progress(self.value, found.bound)
-            self._begin_from(values if self.values is None else self.values)
-            self._take_turns(covers=not self.is_wide)
-        self._branch()
-        self.log.append(f"begun from an earlier run: value {self.value!r}, bound {self.bound!r}")
-        if not self._ended():  # it is not enough: begin again, and keep what there is
-            self.bounds.ascent = Ascent.begin(self.evaluator, self.bounds.ascent.best_price)
-        return self._ended()
-
-    def _take_turns(self, *, covers: bool = False) -> None:
-        """Moves and exact programs by turns, little of each, until the gap is closed or a turn gains nothing.
-
-        Covers after the first.
-        """
-        for turn in range(WARM_TURNS):
-            before = self.value, self.bound
-            self.settler = SimpleSettler(self.improver, self.request.options.seed, whole=False)
-            rounds = self.improver.rounds(int(WARM_MOVES * self.work.moves), lambda: self.left_s, heat=WARM_HEAT)
-            while not self._ended() and next(rounds, 0):
-                self._keep()
-            if self._ended():
-                return
-            self._settle(WARM_OPENERS)
-            if covers and turn == 0 and not self._ended() and self._is_near():
-                self._tighten(WARM_TIGHT)
-            if before == (self.value, self.bound):
-                return
-
-    def _begin_from(self, values: Floats) -> None:
-        self.improver.begin_from(self.bounds.ascent.best_price, self.bounds.ascent.best.block, values)
-        self._keep()
 
     def _take_start(self) -> None:
         """The plan to start from, if it holds, is the first."""
@@ -252,7 +195,7 @@ class Run:
         ``share`` of the time limit says how much they may branch; no more than ``until_s`` seconds must be left.
         """
         settled = self.settled
-        if not settled.solve(parts, share, self.values, lambda: 0.0 if self._ended() else self.left_s - until_s):
+        if not settled.solve(parts, share, self.values, lambda: 0.0 if self.ended() else self.left_s - until_s):
             return
         if self.values is None and settled.is_everything:
             self._offer(settled.into(np.full(self.linear.n_cols, np.nan)))
@@ -268,12 +211,12 @@ class Run:
         moves = int(turn.share * self.work.moves)
         rounds = self.improver.rounds(moves, lambda: self.left_s - rest - self.reserve_s, turn.rounds)
         for number, moved in enumerate(rounds, start=1):
-            self._keep()
+            self.keep()
             self.log.append(f"round {number}: {moved:,} moves, value {self.value!r}, bound {self.bound!r}")
-            if self._ended():
+            if self.ended():
                 break
 
-    def _settle(self, share: float, until_s: float = 0.0) -> None:
+    def settle(self, share: float, until_s: float = 0.0) -> None:
         """Exact programs, a share of them, or until ``until_s`` seconds are left."""
         highspy.Highs.resetGlobalScheduler(True)  # other threads than before
         work_s, told, waits = share * self.work.exact_s, 0.0, self.values is None
@@ -282,35 +225,35 @@ class Run:
             if mended or done - told >= work_s / TOLD:
                 waits = waits and not mended
                 self.settler.hand_over()
-                self._keep()
+                self.keep()
                 self.log.append(f"exact, {done:,.1f} s of work: value {self.value!r}, bound {self.bound!r}")
                 told = done
-            if self._ended():
+            if self.ended():
                 break
         self.settler.hand_over()
-        self._keep()
+        self.keep()
 
-    def _is_near(self) -> bool:
+    def is_near(self) -> bool:
         """Whether covers may close what is missing to the gap asked for."""
         return self.bound - self.value <= (self.request.options.gap + COVERS_CLOSE) * abs(self.value)
 
-    def _tighten(self, passes: int) -> None:
+    def tighten(self, passes: int) -> None:
         """Lower the bound by covers; where that closes next to nothing, the rest of their time goes to the search."""
         if passes <= 0 or self.tight >= self.work.tight:
             return
         done, is_worthwhile = self.bounds.tighten(
-            max(passes, FEWEST_TIGHT), self._ended, lambda: self.reporter.progress(self.value, self.bound)
+            max(passes, FEWEST_TIGHT), self.ended, lambda: self.reporter.progress(self.value, self.bound)
         )
         self.tight += done
         if not is_worthwhile:
             self.work = self.work.without_more_tight(self.tight)
         self.log.append(f"{len(self.bounds.covers().best.covers):,} covers, {done} passes, bound {self.bound!r}")
 
-    def _branch(self) -> None:
+    def branch(self) -> None:
         """Lower the bound by branching on sets of orders that share shallow stock."""
-        if not self.branch_s or self.values is None or self._ended():
+        if not self.branch_s or self.values is None or self.ended():
             return
-        self.bounds.branch(self.values, self.branch_s, self._ended)
+        self.bounds.branch(self.values, self.branch_s, self.ended)
         self.reporter.progress(self.value, self.bound)
         if self.bounds.branching is not None:
             self.log.append(f"{self.bounds.branching}, bound {self.bound!r}")
@@ -331,7 +274,7 @@ class Run:
         if not passes:
             return
         rates = rates_of(passes, near=self.relaxed_s > 0)
-        for found in ascend(self.evaluator, self.bounds.ascent, passes, self._ended, -(-passes // solves), *rates):
+        for found in ascend(self.evaluator, self.bounds.ascent, passes, self.ended, -(-passes // solves), *rates):
             self.reporter.progress(self.value, found.bound)
             if self.bounds.ascent.passes == FIRST_LOOK and self.problem.odd is None:
                 self._construct()
@@ -351,10 +294,10 @@ class Run:
         self.improver.construct(price, self.bounds.ascent.best.block)
         if self.values is not None and self.request.options.start is not None:
             MixedSettler(self.matrix(), self.problem, self.improver, 0, None).adopt(self.values)
-        self._keep()
+        self.keep()
         self.log.append(f"constructed: value {self.value!r}, bound {self.bound!r}")
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
         """Tell of the plan at hand if it holds and is the best so far."""
         state, problem = self.improver.state, self.improver.problem
         if not broken_rows(problem, state) and (self.settled.found or value_of(problem, state) > self.value):
@@ -375,7 +318,8 @@ class Run:
         least = ROUNDING * max(1.0, abs(self.value))
         return self.bound - self.value <= max(options.abs_gap, options.gap * abs(self.value), least)
 
-    def _ended(self) -> bool:
+    def ended(self) -> bool:
+        """Whether to stop: somebody asks for it, the time is used up, or the gap is closed."""
         return self.reporter.stopped() or self.left_s <= self.reserve_s or self._gap_closed()
 
     def _said(self) -> Answer:

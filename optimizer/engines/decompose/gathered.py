@@ -63,7 +63,7 @@ class GatheredRun(Run):
         self._construct()  # a plan before the first price: passes of a large batch take long
         super()._price()
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
         """Keep the plan at hand if it holds and is the best so far; on disk too, with the best prices."""
         state = self.improver.state
         value = value_of(self.problem, state)

@@ -14,7 +14,7 @@ from optimizer.engines.adapter import roles
 from optimizer.engines.base import OWN, SolveServer
 from optimizer.engines.decompose.begin import shared_prices
 from optimizer.engines.decompose.dual import Evaluator, clearing_prices
-from optimizer.engines.decompose.engine import WARM_PASSES, WARM_TIGHT
+from optimizer.engines.decompose.earlier import PASSES, TIGHT
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.plan import broken_rows, columns_of, row_prices, value_of
 from optimizer.engines.decompose.read import read_problem
@@ -100,7 +100,7 @@ def test_covers_close_what_turns_of_the_search_leave() -> None:
         same = server.solve(old, replace(begin, covers=before.covers, gap=0.0054))
     assert [found.termination.reason for found in (warm, covered)] == ["OPTIMAL"] * 2
     assert len(warm.covers["cover_row"])
-    assert warm.stats["passes"] <= WARM_PASSES + WARM_TIGHT
+    assert warm.stats["passes"] <= PASSES + TIGHT
     assert "begun from an earlier run" in warm.log_tail
     assert covered.stats["passes"] < warm.stats["passes"] / 2  # their prices give a bound at once
     assert max(covered.objective, warm.objective) <= min(covered.best_bound, warm.best_bound)
