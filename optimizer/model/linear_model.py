@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 MATRIX = (
@@ -95,6 +96,31 @@ class LinearModel:
     def rows(self, family: str) -> Block:
         """The row block of a family; an empty one if the model has none."""
         return next((block for block in self.row_blocks if block.family == family), Block(family, 0, 0, {}))
+
+    def held(self, columns: Flags) -> Ints:
+        """How many of these columns each row holds."""
+        total = np.concatenate([np.zeros(1, dtype=np.int32), np.cumsum(columns[self.indices], dtype=np.int32)])
+        return np.diff(total[self.indptr]).astype(np.int64)
+
+    def part(self, columns: Flags, rows: Flags) -> LinearModel:
+        """These columns and rows as a program of its own, without what they are about."""
+        entry = columns[self.indices] & np.repeat(rows, np.diff(self.indptr))
+        place = np.cumsum(columns, dtype=np.int32) - 1
+        return LinearModel(
+            objective=self.objective[columns],
+            offset=self.offset,
+            col_lower=self.col_lower[columns],
+            col_upper=self.col_upper[columns],
+            integral=self.integral[columns],
+            granularity=self.granularity[columns],
+            indptr=np.concatenate([[0], np.cumsum(self.held(columns)[rows])]),
+            indices=place[self.indices[entry]],
+            data=self.data[entry],
+            row_lower=self.row_lower[rows],
+            row_upper=self.row_upper[rows],
+            column_blocks=(),
+            row_blocks=(),
+        )
 
 
 @dataclass(frozen=True)

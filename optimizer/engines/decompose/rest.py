@@ -34,28 +34,10 @@ class Rest:
         linear, is_odd = self.linear, np.zeros(self.linear.n_cols, dtype=bool)
         is_odd[self.label[columns]] = True
         kept = ~is_odd[self.label]
-        held = kept[linear.indices]
-        size = _counts(held, linear.indptr)
-        rows = (self.role == SHARED) | ((self.role == OWN) & (size == np.diff(linear.indptr)))
-        entry = held & np.repeat(rows, np.diff(linear.indptr))
-        place = np.cumsum(kept, dtype=np.int32) - 1
-        rest = LinearModel(
-            objective=linear.objective[kept],
-            offset=linear.offset,
-            col_lower=linear.col_lower[kept],
-            col_upper=linear.col_upper[kept],
-            integral=linear.integral[kept],
-            granularity=linear.granularity[kept],
-            indptr=np.concatenate([[0], np.cumsum(size[rows])]),
-            indices=place[linear.indices[entry]],
-            data=linear.data[entry],
-            row_lower=linear.row_lower[rows],
-            row_upper=linear.row_upper[rows],
-            column_blocks=(),
-            row_blocks=(),
-        )
-        label = place[self.label[kept]].astype(np.int64)
-        return Rest(rest, self.role[rows], label, self.columns[kept], self.rows[rows])
+        rows = (self.role == SHARED) | ((self.role == OWN) & (linear.held(kept) == np.diff(linear.indptr)))
+        place = np.cumsum(kept) - 1
+        label = place[self.label[kept]]
+        return Rest(linear.part(kept, rows), self.role[rows], label, self.columns[kept], self.rows[rows])
 
     def placed(self, problem: Problem) -> Problem:
         """A problem that was read off this matrix, in terms of the whole one."""
@@ -74,9 +56,3 @@ class Rest:
 
 OF_COLUMNS = ("arc_column", "open_column", "line_full", "line_used", "block_full", "soft_column")
 """Parts of a `Problem` that name columns of the matrix, −1 for none."""
-
-
-def _counts(flags: Flags, indptr: Ints) -> Ints:
-    """How many entries of each row are flagged."""
-    total = np.concatenate([np.zeros(1, dtype=np.int32), np.cumsum(flags, dtype=np.int32)])
-    return np.diff(total[indptr]).astype(np.int64)

@@ -48,28 +48,9 @@ def small_parts(linear: LinearModel, most: int) -> list[Ints]:
 
 def sub_model(linear: LinearModel, columns: Ints) -> LinearModel:
     """Some columns, with the rows that hold any of them and no other column."""
-    place = np.full(linear.n_cols, -1, dtype=np.int64)
-    place[columns] = np.arange(len(columns))
-    count = np.diff(linear.indptr)
-    row = np.repeat(np.arange(linear.n_rows), count)
-    mine = np.zeros(linear.n_rows, dtype=bool)
-    mine[row[place[linear.indices] >= 0]] = True
-    entry = mine[row]
-    return LinearModel(
-        objective=linear.objective[columns],
-        offset=0.0,
-        col_lower=linear.col_lower[columns],
-        col_upper=linear.col_upper[columns],
-        integral=linear.integral[columns],
-        granularity=linear.granularity[columns],
-        indptr=np.concatenate([[0], np.cumsum(count[mine])]),
-        indices=place[linear.indices[entry]].astype(np.int32),
-        data=linear.data[entry],
-        row_lower=linear.row_lower[mine],
-        row_upper=linear.row_upper[mine],
-        column_blocks=(),
-        row_blocks=(),
-    )
+    mine = np.zeros(linear.n_cols, dtype=bool)
+    mine[columns] = True
+    return replace(linear.part(mine, linear.held(mine) > 0), offset=0.0)
 
 
 def solve_exactly(
