@@ -268,6 +268,19 @@ def rates_of(passes: int, *, near: bool) -> tuple[float, float]:
     return FIRST_RATE, max(LAST_RATE, min(LAST_STEP / max(passes, 1), FIRST_RATE / 10))
 
 
+@compiled
+def step(price, use, rhs, most, worth, rate, mean, square, number):
+    """Move prices, which stay from 0 to ``most``, by the step of this number; the first is 1."""
+    power = float(number)  # whole powers are multiplied out, and rounded at each factor
+    fresh_mean, fresh_square = 1 - MOMENTUM**power, 1 - MEMORY**power
+    for r in range(price.shape[0]):
+        slope = use[r] - rhs[r]
+        mean[r] += (1 - MOMENTUM) * (slope - mean[r])
+        square[r] += (1 - MEMORY) * (slope * slope - square[r])
+        moved = rate * worth[r] * (mean[r] / fresh_mean) / (np.sqrt(square[r] / fresh_square) + TINY)
+        price[r] = min(max(price[r] + moved, 0.0), most[r])
+
+
 def ascend(
     evaluator: Evaluator, state: Ascent, passes: int, ended: Callable[[], bool], every: int = 1,
     first_rate: float = FIRST_RATE, last_rate: float = LAST_RATE, worth: Floats | None = None,
@@ -282,14 +295,8 @@ def ascend(
     found = state.best if state.passes == 0 else evaluator(state.price)
     for k in range(passes):
         rate = first_rate * (last_rate / first_rate) ** (k / max(passes - 1, 1))
-        slope = found.use - shared.rhs
         state.passes += 1
-        state.mean += (1 - MOMENTUM) * (slope - state.mean)
-        state.square += (1 - MEMORY) * (slope * slope - state.square)
-        mean = state.mean / (1 - MOMENTUM**state.passes)
-        square = state.square / (1 - MEMORY**state.passes)
-        state.price = state.price + rate * worth * mean / (np.sqrt(square) + TINY)
-        np.clip(state.price, 0.0, shared.soft_cost, state.price)
+        step(state.price, found.use, shared.rhs, shared.soft_cost, worth, rate, state.mean, state.square, state.passes)
         full = (passes - 1 - k) % every == 0
         found = evaluator(state.price, FEW_NODES if k < EARLY * passes else NODES, full=full)
         if found.bound < state.best.bound:

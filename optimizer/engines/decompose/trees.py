@@ -15,7 +15,7 @@ import numpy as np
 
 from optimizer.engines.decompose.compiled import compiled
 from optimizer.engines.decompose.desk import Desk
-from optimizer.engines.decompose.dual import FEW_NODES, MEMORY, MOMENTUM, NEWEST, TINY, evaluate
+from optimizer.engines.decompose.dual import FEW_NODES, NEWEST, evaluate, step
 from optimizer.engines.decompose.problem import Blocks, Floats
 
 PASSES, FIRST_RATE, LAST_RATE = 40, 0.01, 0.0005
@@ -118,7 +118,7 @@ def _ascend(b, desk, price, worth, rhs, goal, best_price, shipped, opened, force
     """
     rows, count = rhs.shape[0], b.block.shape[0] - 1
     mean, square, use, best = np.zeros(rows), np.zeros(rows), np.zeros(rows), np.zeros(count)
-    least, fading, faded = np.inf, 1.0, 1.0
+    most, least = np.full(rows, np.inf), np.inf
     for k in range(PASSES + 1):
         use[:] = 0.0
         shipped *= 1.0 - NEWEST
@@ -133,12 +133,5 @@ def _ascend(b, desk, price, worth, rhs, goal, best_price, shipped, opened, force
         if least <= goal or k == PASSES:
             break
         rate = FIRST_RATE * (LAST_RATE / FIRST_RATE) ** (k / (PASSES - 1))
-        fading *= MOMENTUM
-        faded *= MEMORY
-        for r in range(rows):
-            slope = use[r] - rhs[r]
-            mean[r] += (1 - MOMENTUM) * (slope - mean[r])
-            square[r] += (1 - MEMORY) * (slope * slope - square[r])
-            step = mean[r] / (1 - fading) / (np.sqrt(square[r] / (1 - faded)) + TINY)
-            price[r] = max(price[r] + rate * worth[r] * step, 0.0)
+        step(price, use, rhs, most, worth, rate, mean, square, k + 1)
     return least
