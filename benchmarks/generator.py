@@ -50,6 +50,7 @@ FACTORS: dict[str, tuple[float, ...]] = {
     "contract_share": (0.0, 0.25, 0.5),
     "capacity": (0.8, 1.0),
     "scarcity": (0.7, 0.85, 1.0, 1.2),
+    "receipts": (0.2, 0.4),
 }
 """Properties of `Size` and the levels to try."""
 
@@ -69,7 +70,7 @@ def instance(name: str, seed: int = 0, **changes: float | None) -> tuple[Tables,
 def figures(tables: Tables) -> dict[str, float]:
     """What a batch holds, measured. ``units_per_row``: mean stock of the (warehouse, product) that have any."""
     on_hand, qty = tables.stock["on_hand_qty"], tables.order_lines["qty"]
-    held = on_hand[on_hand > 0]
+    held, received = on_hand[on_hand > 0], int(tables.inbound["qty"].sum())
     promised = np.isin(tables.customers["tier"], tables.contracts["tier"][tables.contracts["tier"] != ""])
     promised |= np.isin(tables.customers["customer_id"], tables.contracts["customer_id"])
     return {
@@ -82,7 +83,8 @@ def figures(tables: Tables) -> dict[str, float]:
         "least_units_per_row": float(held.min()) if len(held) else 0.0,
         "median_units_per_row": float(np.median(held)) if len(held) else 0.0,
         "units_per_line": float(qty.mean()),
-        "scarcity": float(on_hand.sum() / qty.sum()),
+        "scarcity": float((on_hand.sum() + received) / qty.sum()),
+        "received": float(received / max(on_hand.sum() + received, 1)),
         "charge_over_margin": float(tables.lanes["fixed_cost"].floats().mean() / _mean_margin(tables)),
         "contract_share": float(qty[promised[tables.order_customer][tables.line_order]].sum() / qty.sum()),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +24,8 @@ MARGIN = 10.0
 """Mean margin of a unit, money."""
 SERVICE = "standard"
 LINES_OF_A_CUSTOMER = 36
+LAST_RECEIPT = 5
+"""Days after which nothing arrives any more."""
 PROMISED = Decimal("0.95")
 """Share of what it ordered that a contract promises."""
 
@@ -32,7 +34,8 @@ PROMISED = Decimal("0.95")
 class Size:
     """A batch in which every warehouse stocks every product and reaches every zone: arcs = lines × warehouses.
 
-    Batches that differ only in ``charge``, ``contract_share`` or ``capacity`` have the same orders, stock and margins.
+    Batches that differ only in ``charge``, ``contract_share`` or ``capacity`` have the same orders, stock and margins;
+    with ``receipts`` some of that stock comes later.
     """
 
     lines: int
@@ -51,6 +54,8 @@ class Size:
     """Units that every stock row holds at least: a product lies at only as many warehouses as leave each that many."""
     capacity: float | None = None
     """What each warehouse may ship, over the smaller of its stock and its share of the demand; None: no limit."""
+    receipts: float = 0.0
+    """Share of the stock that only arrives on one of the next days; orders then have due dates, and delay a price."""
 
 
 def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
@@ -99,7 +104,42 @@ def make_batch(size: Size, seed: int = 0) -> tuple[Tables, Scenario]:
         lane_warehouse=lane_house, lane_zone=lane_zone, lane_service=np.zeros(len(lanes), dtype=np.int64),
         eligibility_warehouse=nothing, pin_line=nothing, pin_warehouse=nothing,
     )  # fmt: skip
-    return tables, Scenario(name="generated", as_of=AS_OF, data={})
+    dated = _with_receipts(tables, size.receipts, np.random.default_rng([seed, 2])) if size.receipts else tables
+    return dated, Scenario(name="generated", as_of=AS_OF, data={})
+
+
+def _with_receipts(tables: Tables, share: float, rng: np.random.Generator) -> Tables:
+    """Some units of each row of stock arrive within `LAST_RECEIPT` days; orders are due at random days until then."""
+    stock, lines = tables.stock, tables.order_lines
+    later = rng.binomial(stock["on_hand_qty"], share)
+    row = np.flatnonzero(later)
+    today = np.datetime64(AS_OF, "D")
+    receipts = make_table(
+        "inbound",
+        len(row),
+        receipt_id=make_ids("R", len(row)),
+        warehouse_id=stock["warehouse_id"][row],
+        product_id=stock["product_id"][row],
+        qty=later[row],
+        available_date=today + rng.integers(1, LAST_RECEIPT + 1, len(row)),
+    )
+    due = today + rng.integers(0, LAST_RECEIPT + 1, len(tables.orders))
+    penalty = cents(MARGIN * rng.uniform(0.01, 0.05, len(lines)))
+    return replace(
+        tables,
+        stock=_with(stock, on_hand_qty=stock["on_hand_qty"] - later),
+        orders=_with(tables.orders, due_date=due),
+        order_lines=_with(lines, late_penalty_per_unit_day=penalty),
+        inbound=receipts,
+        inbound_warehouse=tables.stock_warehouse[row],
+        inbound_product=tables.stock_product[row],
+    )
+
+
+def _with(table: Table, **given: Any) -> Table:
+    """The table with other values in some columns, every cell of them filled."""
+    filled = {name: flags for name, flags in table.filled.items() if name not in given}
+    return replace(table, columns={**table.columns, **given}, filled=filled)
 
 
 def _deep_rows(spread: Floats, units: Floats, least: int) -> Floats:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from optimizer.engines.result import KnownPrices
 from optimizer.model.build import Model
-from optimizer.solution.covers import is_plain
+from optimizer.solution.covers import has_single_lots, is_dated
 from optimizer.solution.prices_rows import KEYS, key_texts
 
 Floats = NDArray[np.float64]
@@ -50,14 +50,16 @@ def _row_prices(model: Model, stated: Mapping[str, Any]) -> Floats:
 
 def _covers(model: Model, stated: Mapping[str, Any] | None) -> dict[str, Floats]:
     """The covers as an engine knows them (`optimizer.engines.result.COVERS`); none where nobody would read them."""
-    if not stated or not stated["rows"] or not is_plain(model):
+    dated = is_dated(model)
+    if not stated or not stated["rows"] or not has_single_lots(model) or ("date" in stated["rows"][0]) != dated:
         return {}
     block, tables, arcs = model.linear.rows("warehouse_stock"), model.tables, model.arcs
-    if len(np.unique(arcs.line * len(tables.lanes) + arcs.lane)) < len(arcs.line):
+    if len(pd.MultiIndex.from_arrays([arcs.line, arcs.lane, arcs.day]).unique()) < len(arcs.line):
         return {}
     texts, covers = key_texts(model.batch, block), stated["rows"]
     house = [each["warehouse_id"] for each in covers]
-    row = _find([texts["warehouse_id"], texts["product_id"]], [house, [each["product_id"] for each in covers]])
+    names = ("warehouse_id", "product_id", "date")[: 3 if dated else 2]
+    row = _find([texts[name] for name in names], [[each[name] for each in covers] for name in names])
     sizes = np.array([[len(each["cover"]), len(each["lifted"])] for each in covers])
     owner = np.repeat(np.arange(len(covers)), sizes.sum(axis=1))
     lifted = np.repeat(np.tile([False, True], len(covers)), sizes.ravel())
@@ -66,7 +68,8 @@ def _covers(model: Model, stated: Mapping[str, Any] | None) -> dict[str, Floats]
     zone = tables.orders["zone_id"][tables.line_order[line]]
     lanes = [tables.lanes[name] for name in ("warehouse_id", "zone_id", "service_id")]
     lane = _find(lanes, [np.array(house, dtype=object)[owner], zone, entries[:, 2]])
-    arc = _find([arcs.line, arcs.lane], [line, lane])
+    day = _days(model, entries[:, 3]) if dated else np.zeros(len(line), dtype=np.int64)
+    arc = _find([arcs.line, arcs.lane, arcs.day], [line, lane, day])
     known = (line >= 0) & (lane >= 0) & (arc >= 0) & (row >= 0)[owner]
     return {
         "cover_row": (block.start + np.maximum(row, 0)).astype(np.float64),
@@ -76,6 +79,11 @@ def _covers(model: Model, stated: Mapping[str, Any] | None) -> dict[str, Floats]
         "cover_price": np.array([float(each["price"]) for each in covers]),
         "covered_prices": _row_prices(model, stated["prices"]),
     }
+
+
+def _days(model: Model, dates: NDArray[np.object_]) -> Ints:
+    """Dates as days since the batch's own."""
+    return (dates.astype("datetime64[D]") - np.datetime64(model.scenario.as_of, "D")).astype(np.int64)
 
 
 def _find(keys: Sequence[Any], wanted: Sequence[Any]) -> Ints:

@@ -184,7 +184,7 @@ def pack(
     """Model and options as the arrays and the words that travel to the child; the inverse of ``_unpack``."""
     arrays: dict[str, Any] = dict(linear.arrays)
     if request_meta["engine"] == OURS:
-        arrays["role"], arrays["stock"] = roles(linear), stock_rows(linear)
+        arrays["role"], arrays["stock"] = roles(linear), stock_rows(linear) & options.tighten
     words = asdict(replace(options, start=None, row_prices=None, covers={}))
     covers = {name: options.covers[name] for name in COVERS if name in options.covers}  # nobody begins from branches
     begin = {"start": options.start, "row_prices": options.row_prices, **covers}

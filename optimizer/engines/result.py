@@ -52,6 +52,8 @@ class SolveOptions:
     """prices of the rows to begin from, for engines that have use for them"""
     covers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """flow covers to begin from, from `COVERS`; empty if there are none"""
+    tighten: bool = True
+    """whether covers and branches are worth to be sought: not where the proof would not read them"""
 
 
 COVERS = ("cover_row", "cover_first", "cover_column", "cover_lifted", "cover_price", "covered_prices")

@@ -118,8 +118,13 @@ class Facts:
     @cached_property
     def is_simple(self) -> bool:
         """Whether a line can be served in one way alone from each warehouse: its own product from the only lot."""
+        return self.has_single_lots and len(self.supply.period_key) == len(self.supply.pool_key)
+
+    @cached_property
+    def has_single_lots(self) -> bool:
+        """Whether a line ships its own product from the only lot, which never expires and only receipts add to."""
         supply = self.supply
-        single = len(supply.period_key) == len(supply.pool_key) == len(supply.key)
+        single = len(supply.pool_key) == len(supply.key)
         mortal = bool(np.any(supply.expiry < FOREVER))
         return self.ways.simple and single and not mortal and not len(supply.moves.row)
 

@@ -96,7 +96,7 @@ class PricedRows:
         keys: Keys = [(house, str(zone), service) for (house, service), zone in zip(ways, zones, strict=True)]
         return self.look("lanes", tables.lanes, LANE_KEY, keys), keys
 
-    def _days(self, keys: Keys, at: int) -> Ints:
+    def days(self, keys: Keys, at: int) -> Ints:
         """The day that each key names in its column ``at``; day 0 where it has none."""
         return np.array([self._day(key[at]) if len(key) > at and key[at] else 0 for key in keys], dtype=np.int64)
 
@@ -106,7 +106,7 @@ class PricedRows:
         tables, unit = self.facts.tables, "capacity_" + family.rpartition("_")[2]
         if family.startswith("day_capacity_"):
             house = self.look("warehouses", tables.warehouses, ["warehouse_id"], [(key[0],) for key in keys])
-            day = self._days(keys, 1)
+            day = self.days(keys, 1)
             row = self.facts.calendar.row(np.maximum(house, 0), np.maximum(day, 0))
             return self._limited(tables.calendar, np.where((house >= 0) & (day >= 0), row, -1), unit)
         table, column = {
@@ -134,7 +134,7 @@ class PricedRows:
     def _stock(self, keys: Keys) -> tuple[Ints, Exact]:
         """The period of a pool that begins on the day named, and what is available from then on."""
         supply = self.facts.supply
-        pool, day = self._pool(keys), self._days(keys, 2)
+        pool, day = self._pool(keys), self.days(keys, 2)
         period = find_keys(supply.period_key, pool * DAYS + day)
         row = np.where((pool >= 0) & (day >= 0), period, -1)
         return row, Exact.ints(np.append(supply.period_atp, 0)[row])
@@ -142,7 +142,7 @@ class PricedRows:
     def _lots(self, keys: Keys) -> tuple[Ints, Exact]:
         """The limit of a lot from a day on."""
         supply, lots = self.facts.supply, self.facts.lots
-        pool, day = self._pool(keys), self._days(keys, 3)
+        pool, day = self._pool(keys), self.days(keys, 3)
         code = {text: at for at, text in enumerate(supply.lot_texts)}
         lot = np.array([code.get(key[2], -1) for key in keys], dtype=np.int64)
         place = np.maximum(pool, 0)
@@ -160,7 +160,7 @@ class PricedRows:
         reserves = self.facts.reserves
         table = self.facts.tables.reserves
         which = self.look("reserves", table, ["reserve_id"], [(key[0],) for key in keys])
-        day = self._days(keys, 1)
+        day = self.days(keys, 1)
         row = find_keys(reserves.row_reserve * DAYS + reserves.row_day, which * DAYS + day)
         row = np.where((which >= 0) & (day >= 0), row, -1)
         return row, Exact.ints(np.append(reserves.row_rhs, 0)[row])
@@ -213,7 +213,7 @@ class PricedRows:
         if not len(tables.orders) or not len(tables.lanes):
             return np.full(len(keys), -1, dtype=np.int64), Exact.zeros(len(keys)), order
         lane, _ = self.lanes(order, ((key[1], key[2]) for key in keys))
-        day = self._days(keys, 3)
+        day = self.days(keys, 3)
         slot = slots.find(np.maximum(lane, 0), np.maximum(day, 0))
         costly = tables.warehouses["fixed_open_cost"][tables.lane_warehouse[lane]] > 0
         right = (order >= 0) & (lane >= 0) & (day >= 0) & costly

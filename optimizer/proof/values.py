@@ -74,8 +74,7 @@ class Values:
             kg, over = facts.ways.kg
             value = value - divided(kg.take(found.way) * reduced.kg_price.take(found.slot), over[found.way], up=False)
         if reduced.covers is not None:
-            lane = facts.events.slots.lane[found.slot]
-            value = value - rounded(reduced.covers.unit_price(found.line, lane), up=False)
+            value = value - rounded(reduced.covers.unit_price(found.line, found.slot), up=False)
         return value
 
     def _freight(self) -> Exact:
@@ -103,7 +102,7 @@ class Values:
         if covers is None:
             return Exact.zeros(group.slots.size)
         order = np.repeat(group.order, group.slots.shape[1])
-        return rounded(covers.shipment_pay(order, self.facts.events.slots.lane[group.slots.ravel()]), up=True)
+        return rounded(covers.shipment_pay(order, group.slots.ravel()), up=True)
 
     @cached_property
     def lines(self) -> TariffLines:

@@ -61,9 +61,11 @@ def priced_use(tally: Tally, book: PriceBook) -> Exact:
                 per_row = per_row + price.take(of_row) * amount
     paid = paid + per_row.sum_by(tally.order, n)
     if book.covers is not None:
-        per_row = book.covers.unit_price(rows.line, rows.lane) * rows.qty
+        slots = facts.events.slots
+        per_row = book.covers.unit_price(rows.line, slots.find(rows.lane, rows.day)) * rows.qty
         paid = paid + per_row.sum_by(tally.order, n)
-        per_shipment = per_shipment - book.covers.shipment_pay(tally.shipment_order, tally.shipment_lane)
+        slot = slots.find(tally.shipment_lane, tally.shipment_day)
+        per_shipment = per_shipment - book.covers.shipment_pay(tally.shipment_order, slot)
     paid = paid + (per_shipment + opening_price(tally, book)).sum_by(tally.shipment_order, n)
     return paid + _rules_paid(tally, book) + _money_paid(tally, book)
 

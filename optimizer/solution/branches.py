@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.solution.covers import is_plain
+from optimizer.solution.covers import has_single_lots, is_dated
 from optimizer.solution.prices_rows import key_texts
 from optimizer.solution.prices_table import DECIMALS, rounded
 
@@ -30,13 +30,13 @@ LEAF = -1
 def branches(model: Model, result: SolveResult) -> list[dict[str, Any]]:
     """The sets of a result as `certificate.json` lists them, sorted by their first pool; none where nobody reads them.
 
-    The proof does where it reads covers (`optimizer.solution.covers`). A set that branches on anything but a shipment
-    is left out: without it the bound is larger, and still one. So is a set with an order that another one has: to the
-    engine lines that have no shipment in common are like two orders. Members are all who ask for the products: the
-    model has no units of orders that can never be filled, and the proof does not know that.
+    The proof does where it reads covers (`optimizer.solution.covers`) and nothing has dates. A set that branches on
+    anything but a shipment is left out: without it the bound is larger, and still one. So is a set with an order that
+    another one has: to the engine lines that have no shipment in common are like two orders. Members are all who ask
+    for the products: the model has no units of orders that can never be filled, and the proof does not know that.
     """
     found = result.covers
-    if "branch_row" not in found or model.stages or not is_plain(model):
+    if "branch_row" not in found or model.stages or is_dated(model) or not has_single_lots(model):
         return []
     first = {of: found[f"branch_first_{of}"].astype(np.int64) for of in ("row", "entry")}
     row, entry = (found[f"branch_{of}"].astype(np.int64) for of in ("row", "entry"))

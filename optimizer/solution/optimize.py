@@ -19,6 +19,7 @@ from optimizer.model.goals import goals
 from optimizer.model.parted import PartedModel
 from optimizer.solution.canonical import canonical_plan
 from optimizer.solution.conflict import find_conflict
+from optimizer.solution.covers import has_single_lots
 from optimizer.solution.extract import plan_from_values, values_from_plan
 from optimizer.solution.fefo import first_expired_first_out
 from optimizer.solution.metrics import objective_value
@@ -79,6 +80,7 @@ def options_of(model: Model, start: Plan | None, prices: KnownPrices | None = No
         start=None if start is None else values_from_plan(model, start),
         row_prices=None if prices is None else prices.rows,
         covers={} if prices is None else prices.covers,
+        tighten=has_single_lots(model) and not model.stages,
     )
 
 

@@ -67,18 +67,23 @@ class PricedRows:
 
 @dataclass(frozen=True)
 class CoverRow:
-    """A priced flow cover of a stock row: (order, line, service) that do not all fit, and others lifted into it."""
+    """A priced flow cover of a stock row: (order, line, service) that do not all fit, and others lifted into it.
+
+    In a batch with dates the row has the ``date`` from which on it holds, and entries have a ship date, too.
+    """
 
     warehouse: str
     product: str
     price: str
     cover: list[list[str]]
     lifted: list[list[str]]
+    date: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """As `certificate.json` lists it."""
-        row = {"warehouse_id": self.warehouse, "product_id": self.product, "price": self.price}
-        return {**row, "cover": self.cover, "lifted": self.lifted}
+        row = {"warehouse_id": self.warehouse, "product_id": self.product}
+        row |= {"date": self.date} if self.date else {}
+        return {**row, "price": self.price, "cover": self.cover, "lifted": self.lifted}
 
 
 @dataclass(frozen=True)

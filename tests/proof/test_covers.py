@@ -74,9 +74,36 @@ def test_a_shipment_that_is_paid_for_has_a_unit() -> None:
     assert bound(tables, scenario, certificate(cover("20", "A", "B"))).value == 2 * 20 + 2 * 1
 
 
-DATED = {
-    "inbound": [{"warehouse_id": "W", "product_id": "P", "qty": 1, "available_date": "2026-11-22", "receipt_id": "R"}]
+FIRST, LATER = "2026-11-20", "2026-11-22"
+DATED: Json = {
+    "stock": [{"warehouse_id": "W", "product_id": "P", "on_hand_qty": 2}],
+    "inbound": [{"warehouse_id": "W", "product_id": "P", "qty": 2, "available_date": LATER, "receipt_id": "R"}],
 }
+
+
+def dated(date: str, *cells: tuple[str, str], price: str = "10") -> Json:
+    """A cover of the stock until a date, of (order, ship date)."""
+    row = {"warehouse_id": "W", "product_id": "P", "date": date, "price": price}
+    return {**row, "cover": [[name, "1", "standard", day] for name, day in cells], "lifted": []}
+
+
+def test_with_dates_a_line_counts_once_on_all_its_days() -> None:
+    """Two units today, two later. All four are short by two: x_A + x_B <= 2 + y_A + y_B, y of today and of later."""
+    tables, scenario = two_orders(**DATED)
+    days = [(name, day) for name in ("A", "B") for day in (FIRST, LATER)]
+    assert bound(tables, scenario, certificate(dated(LATER, *days))).value == 2 * 10 + 4 * 1
+    facts = Facts(tables, scenario)
+    keeps = read_books(facts, certificate(dated(LATER, *days)))[0].covers
+    assert keeps is not None
+    for qty, day, left in (([3, 1], [2, 2], 0), ([2, 1, 1], [0, 2, 2], 1), ([2, 2], [0, 2], 0)):
+        line = np.array([0, 0, 1][-len(qty) :] if len(qty) == 3 else [0, 1])
+        plan = Tally(facts, Rows.of(facts, line, np.zeros(len(qty), dtype=int), np.array(qty), np.array(day)))
+        assert (keeps.room - keeps.used(plan)).tolist() == [left]
+    later = read_books(facts, certificate(dated(LATER, ("A", LATER), ("B", FIRST))))[0].covers
+    assert later is not None
+    assert later.room.tolist() == keeps.room.tolist() == [2]
+
+
 REFUSED: list[tuple[Json, Json, str]] = [
     ({}, cover("-1", "A", "B"), "below 0"),
     ({}, cover("1e3", "A", "B"), "not a decimal"),
@@ -90,7 +117,27 @@ REFUSED: list[tuple[Json, Json, str]] = [
     ({}, cover("1", "A", "B", lifted=("B",)), "twice"),
     ({}, cover("1", "A", lifted=("B",)), "no cover"),
     ({"stock": [{"warehouse_id": "W", "product_id": "P", "on_hand_qty": 2}]}, cover("1", "A", "B"), "no cover"),
-    (DATED, cover("1", "A", "B"), "dates"),
+    (DATED, cover("1", "A", "B"), "'date'"),
+    (DATED, {**cover("1", "A", "B"), "date": LATER}, "are due"),
+    ({}, dated(FIRST, ("A", FIRST), ("B", FIRST)), "are due"),
+    (DATED, dated("2026-11-21", ("A", FIRST), ("B", FIRST)), "no such row"),
+    (DATED, dated("soon", ("A", FIRST), ("B", FIRST)), "no such row"),
+    (DATED, dated(LATER, ("A", "2026-11-21"), ("B", LATER)), "no such day"),
+    (DATED, dated(LATER, ("A", "soon"), ("B", LATER)), "no such day"),
+    (DATED, dated(LATER, ("A", "2026-11-19"), ("B", LATER)), "no such day"),
+    (DATED, dated(LATER, ("A", LATER), ("B", LATER), ("A", LATER)), "twice"),
+    (DATED, dated(LATER, ("A", LATER), ("A", FIRST)), "no cover"),
+    (DATED, dated(FIRST, ("A", LATER), ("B", FIRST)), "leaves after"),
+    (
+        {"substitutions": [{"product_id": "P", "substitute_id": "Q", "ratio": 1}]},
+        cover("1", "A", "B"),
+        "without lots, substitutes",
+    ),
+    (
+        {"stock": [{"warehouse_id": "W", "product_id": "P", "on_hand_qty": 4, "lot_id": "L", "expiry_date": LATER}]},
+        cover("1", "A", "B"),
+        "without lots",
+    ),
 ]
 
 
@@ -110,14 +157,16 @@ def test_parts_of_a_certificate_are_refused_by_name() -> None:
 
 def random_certificate(facts: Facts, random: np.random.Generator) -> Json:
     """Prices of about what a unit earns, and covers of some rows drawn at random."""
-    tables = facts.tables
-    pools = [(str(tables.warehouses["warehouse_id"][w]), str(tables.products["product_id"][p]), w, p)
-             for w in range(facts.n_warehouses) for p in range(facts.n_products)]  # fmt: skip
+    tables, supply, dated = facts.tables, facts.supply, facts.events.dated
+    keys = ["warehouse_id", "product_id", *(["date"] if dated else [])]
+    often = 1 + 3 * dated  # a unit pays in each row from its day on
     rows, covers = [], []
-    for house, name, w, p in pools:
-        stock = int(facts.supply.period_atp[facts.supply.find_pool(np.array([w]), np.array([p]))[0]])
-        rows.append([house, name, f"{random.uniform(0, 12):.3f}"])
-        lines = random.permutation(np.flatnonzero(tables.line_product == p))
+    for period, (pool, day) in enumerate(zip(supply.period_pool.tolist(), supply.period_day.tolist(), strict=True)):
+        house, product = int(supply.pool_warehouse[pool]), int(supply.pool_product[pool])
+        named = [str(tables.warehouses["warehouse_id"][house]), str(tables.products["product_id"][product])]
+        named += [text_of(facts, day)] if dated else []
+        rows.append([*named, f"{random.uniform(0, 12) / often:.3f}"])
+        lines, stock = random.permutation(np.flatnonzero(tables.line_product == product)), supply.period_atp[period]
         for _ in range(2):
             size = int(random.integers(1, max(len(lines), 2)))
             inside, beside = lines[:size], lines[size : size + int(random.integers(0, 4))]
@@ -125,37 +174,61 @@ def random_certificate(facts: Facts, random: np.random.Generator) -> Json:
             excess = int(can.sum()) - stock
             if stock == 0 or not 0 < excess < int(can.max(initial=0)):
                 continue
-            cells = [[[str(tables.orders["order_id"][tables.line_order[at]]), str(tables.order_lines["line_id"][at]),
-                       "standard"] for at in part.tolist()] for part in (inside, beside)]  # fmt: skip
-            price = f"{random.uniform(0, 8):.3f}"
-            covers.append({"warehouse_id": house, "product_id": name, "price": price, "cover": cells[0],
-                           "lifted": cells[1]})  # fmt: skip
-    stock_rows = {"keys": ["warehouse_id", "product_id"], "rows": rows}
-    return {"prices": {}, "covers": {"prices": {"warehouse_stock": stock_rows}, "rows": covers}}
+            cells = [[entry for at in part.tolist() for entry in entries_of(facts, at, house, period, random)]
+                     for part in (inside, beside)]  # fmt: skip
+            price = f"{random.uniform(0, 8) / often:.3f}"
+            row = dict(zip(keys, named, strict=True))
+            covers.append({**row, "price": price, "cover": cells[0], "lifted": cells[1]})
+    return {"prices": {}, "covers": {"prices": {"warehouse_stock": {"keys": keys, "rows": rows}}, "rows": covers}}
+
+
+def text_of(facts: Facts, day: int) -> str:
+    return str(np.datetime64(facts.as_of, "D") + day)
+
+
+def slots_of(facts: Facts, line: int, house: int, until: int) -> np.ndarray:
+    """Where a line may leave from a warehouse until a day."""
+    slot = facts.events.slots.of_orders(facts.tables.line_order[[line]])[1]
+    slots = facts.events.slots
+    return slot[(facts.tables.lane_warehouse[slots.lane[slot]] == house) & (slots.day[slot] <= until)]
+
+
+def entries_of(facts: Facts, line: int, house: int, period: int, random: np.random.Generator) -> list[list[str]]:
+    """A line on one or more of the days on which it may leave, where there are days."""
+    tables = facts.tables
+    name = [str(tables.orders["order_id"][tables.line_order[line]]), str(tables.order_lines["line_id"][line])]
+    if not facts.events.dated:
+        return [[*name, "standard"]]
+    slot = random.permutation(slots_of(facts, line, house, int(facts.supply.period_end[period])))
+    days = facts.events.slots.day[slot[: int(random.integers(1, len(slot) + 1))]].tolist()
+    return [[*name, "standard", text_of(facts, day)] for day in days]
 
 
 def random_plan(facts: Facts, random: np.random.Generator) -> Tally:
     """Lines in random order, from random warehouses, as much as is left or less."""
-    tables, left = facts.tables, facts.supply.period_atp.copy()
-    line, lane, qty = [], [], []
+    tables, supply, slots = facts.tables, facts.supply, facts.events.slots
+    left = supply.period_atp.copy()
+    line, slot, qty = [], [], []
     for at in random.permutation(facts.n_lines).tolist():
         wanted = int(tables.order_lines["qty"][at])
-        zone = tables.order_zone[tables.line_order[at]]
-        for k in random.permutation(np.flatnonzero(tables.lane_zone == zone)).tolist():
-            pool = facts.supply.find_pool(tables.lane_warehouse[[k]], tables.line_product[[at]])[0]
-            units = min(wanted, int(left[pool])) if pool >= 0 else 0
+        for k in random.permutation(slots.of_orders(tables.line_order[[at]])[1]).tolist():
+            pool = supply.find_pool(tables.lane_warehouse[slots.lane[[k]]], tables.line_product[[at]])
+            counts = slice(int(supply.period(pool, slots.day[[k]])[0]), int(supply.period_start[pool[0] + 1]))
+            units = min(wanted, int(left[counts].min())) if pool[0] >= 0 else 0
             units = units if random.random() < 0.7 else int(random.integers(0, units + 1))
             if units:
-                line, lane, qty = [*line, at], [*lane, k], [*qty, units]
-                left[pool] -= units
+                line, slot, qty = [*line, at], [*slot, k], [*qty, units]
+                left[counts] -= units
                 wanted -= units
-    return Tally(facts, Rows.of(facts, np.array(line, dtype=int), np.array(lane, dtype=int), np.array(qty, dtype=int)))
+    at = np.array(slot, dtype=int)
+    return Tally(facts, Rows.of(facts, np.array(line, dtype=int), slots.lane[at], np.array(qty, int), slots.day[at]))
 
 
-def test_no_plan_breaks_a_cover() -> None:
+@pytest.mark.parametrize("receipts", [0.0, 0.4])
+def test_no_plan_breaks_a_cover(receipts: float) -> None:
     random, tight = np.random.default_rng(6), 0
     for seed in range(60):
-        facts = Facts(*make_batch(Size(20, warehouses=2, products=3, zones=2), seed))
+        facts = Facts(*make_batch(Size(20, warehouses=2, products=3, zones=2, receipts=receipts), seed))
         for _ in range(4):
             covers = read_books(facts, random_certificate(facts, random))[0].covers
             assert covers is not None
@@ -166,15 +239,15 @@ def test_no_plan_breaks_a_cover() -> None:
     assert tight > 500
 
 
-def test_any_covers_at_any_prices_bound_the_best_plan() -> None:
+@pytest.mark.parametrize("receipts", [0.0, 0.4])
+def test_any_covers_at_any_prices_bound_the_best_plan(receipts: float) -> None:
     """Optima by HiGHS; the parts of the gap add up and none is negative, so the best plan keeps every cover."""
     random, seen, tighter = np.random.default_rng(5), 0, 0
     with SolveServer("highs") as highs:
         for seed in range(40):
-            tables, scenario = make_batch(
-                Size(int(random.integers(8, 30)), warehouses=2, products=3, zones=2, charge=random.uniform(0.2, 2)),
-                seed,
-            )
+            lines, charge = int(random.integers(8, 30)), random.uniform(0.2, 2)
+            size = Size(lines, warehouses=2, products=3, zones=2, charge=charge, receipts=receipts)
+            tables, scenario = make_batch(size, seed)
             model = build_model(tables, scenario)
             found = highs.solve(model.linear, SolveOptions(gap=0.0))
             assert found.termination.reason == "OPTIMAL"
@@ -182,7 +255,7 @@ def test_any_covers_at_any_prices_bound_the_best_plan() -> None:
             plan = plan_from_values(model, found.values)
             value = objective_value(tables, scenario, plan)
             facts = Facts(tables, scenario)
-            tally = Tally(facts, Rows.of(facts, plan.line, plan.lane, plan.qty))
+            tally = Tally(facts, Rows.of(facts, plan.line, plan.lane, plan.qty, plan.day))
             for _ in range(6):
                 stated = random_certificate(facts, random)
                 result = bound_of(facts, *read_books(facts, stated))
@@ -195,4 +268,4 @@ def test_any_covers_at_any_prices_bound_the_best_plan() -> None:
                 assert plain is not None
                 tighter += result.value < plain
     assert seen > 300
-    assert tighter > 10
+    assert tighter > (0 if receipts else 10)

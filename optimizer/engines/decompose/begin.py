@@ -23,7 +23,7 @@ def shared_prices(problem: Problem, row_prices: Floats) -> Floats:
 def known_covers(problem: Problem, arcs: Arcs, arrays: Mapping[str, Floats]) -> tuple[Covers, Floats]:
     """The covers of an earlier run (`optimizer.engines.result.COVERS`) that still are some, and their prices.
 
-    Entries that today's batch does not have are left out; what is left must exceed the row and an entry the excess.
+    Entries that today's batch does not have are left out; what is left must exceed the row and a cell the excess.
     """
     sizes = np.diff(arrays["cover_first"]).astype(np.int64)
     owner = np.repeat(np.arange(len(sizes)), sizes)
@@ -38,7 +38,7 @@ def known_covers(problem: Problem, arcs: Arcs, arrays: Mapping[str, Floats]) -> 
     at = at[known[at]]
     first = np.concatenate([[0], np.cumsum(np.bincount(owner[at], minlength=len(sizes)))])
     found = Covers(np.maximum(row_of, 0), first, arc[at], lifted[at])
-    kept = found.hold(arcs.most, problem.shared.rhs)
+    kept = found.hold(arcs, problem.shared.rhs)
     return found.those(kept), arrays["cover_price"][kept]
 
 

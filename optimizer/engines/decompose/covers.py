@@ -1,14 +1,15 @@
 """Flow covers: rows that no plan breaks and fractional plans do. Priced like shared rows, they lower the bound.
 
-A stock row has b units; its arcs a carry at most u_a units, each behind an opener y_a: x_a <= u_a·y_a, Σ x <= b. A
-*cover* C has Σ_C u = b + e with e > 0: not all of it fits. With ū = max_C u > e and ū_a = max(u_a, ū), for any arcs L
-outside of C
+A stock row has b units. A *cell* i of it is a line, by all arcs on which it takes from the row or some of them: they
+carry at most u_i units together, x_i <= u_i·y_i, where y_i counts their openers. A *cover* C has Σ_C u = b + e with
+e > 0: not all of it fits. With ū = max_C u > e and ū_i = max(u_i, ū), for any cells L outside of C
 
-    Σ_C (x_a + (u_a − e)⁺·(1 − y_a)) + Σ_L (x_a − (ū_a − e)·y_a) <= b
+    Σ_C (x_i + (u_i − e)⁺·(1 − y_i)) + Σ_L (x_i − (ū_i − e)·y_i) <= b
 
-(Padberg, Van Roy and Wolsey, 1985): what a shut opener of C leaves, less the excess e, nobody can use. In an order's
-own problem a price on such a row only changes what a unit earns and what a shipment costs, so its best plan is found
-as ever. Covers are sought where the averaged best plans of the blocks break them. Compiled.
+(Padberg, Van Roy and Wolsey, 1985): what a shut opener of C leaves, less the excess e, nobody can use. A second opener
+of a cell only lowers the left side. In an order's own problem a price on such a row only changes what a unit earns and
+what a shipment costs, so its best plan is found as ever. Covers are sought where the averaged best plans of the blocks
+break them. Compiled.
 """
 
 from __future__ import annotations
@@ -27,11 +28,14 @@ TOUCHED = 0.01
 NEARLY_FULL = 0.9
 """Share of a row that the averaged plan must use."""
 SIZES = 3
-"""How many arcs beyond the fewest are tried in a cover."""
+"""How many cells beyond the fewest are tried in a cover."""
 
 
 class Covers(NamedTuple):
-    """Cover rows: ``row`` (shared row), entries from ``first`` on: arcs, and whether they stand in L instead of C."""
+    """Cover rows: ``row`` (shared row), entries from ``first`` on: arcs, and whether they stand in L instead of C.
+
+    Entries of a cell stand together.
+    """
 
     row: Ints
     first: Ints
@@ -57,14 +61,22 @@ class Covers(NamedTuple):
         first = np.concatenate([[0], np.cumsum(np.diff(self.first)[kept])])
         return Covers(self.row[kept], first, self.arc[entry], self.lifted[entry])
 
-    def hold(self, most: Floats, rhs: Floats) -> Flags:
-        """Which of them are covers where arcs carry ``most``: they exceed the row, and the largest its excess."""
-        can = np.where(self.lifted, 0.0, np.minimum(most[self.arc], rhs[self.row][self.owner]))
-        largest = np.zeros(len(self))
-        np.maximum.at(largest, self.owner, can)
-        excess = np.bincount(self.owner, can, len(self)) - rhs[self.row]
-        found: Flags = (excess > 0) & (largest > excess)
+    def hold(self, arcs: Arcs, rhs: Floats) -> Flags:
+        """Which of them are covers: they exceed the row, and the largest cell its excess."""
+        sizes = self.sizes(arcs, rhs)
+        found: Flags = (sizes.excess > 0) & (sizes.largest > sizes.excess)
         return found
+
+    def sizes(self, arcs: Arcs, rhs: Floats) -> Sizes:
+        """u, e and ū."""
+        own, line = self.owner, arcs.line[self.arc]
+        cell = np.append(True, (np.diff(own) != 0) | (np.diff(line) != 0) | (self.lifted[1:] != self.lifted[:-1]))
+        inside = cell[: len(own)] & ~self.lifted
+        most = np.minimum(arcs.most[self.arc], rhs[self.row][own])
+        excess = np.bincount(own, np.where(inside, most, 0.0), len(self)) - rhs[self.row]
+        largest = np.zeros(len(self))
+        np.maximum.at(largest, own, np.where(inside, most, 0.0))
+        return Sizes(most, inside, excess, largest)
 
     def and_new(self, other: Covers) -> Covers:
         """These, and those of the others that are not among them."""
@@ -83,15 +95,30 @@ class Covers(NamedTuple):
         return [said[a:b].tobytes() for a, b in zip(self.first[:-1], self.first[1:], strict=True)]
 
 
+class Sizes(NamedTuple):
+    """How much the cells of covers carry."""
+
+    most: Floats
+    """per entry: u of its cell"""
+    inside: Flags
+    """per entry: whether it is the first of a cell in C"""
+    excess: Floats
+    """per cover: e"""
+    largest: Floats
+    """per cover: ū"""
+
+
 class Arcs(NamedTuple):
-    """The arcs of the rows that may be covered, by row."""
+    """The arcs of the rows that may be covered, by row; those of a line stand together."""
 
     row: Ints
     first: Ints
     """per row, and one more"""
     arc: Ints
+    line: Ints
+    """per arc of the problem"""
     most: Floats
-    """per arc of the problem: units that it can carry"""
+    """per arc of the problem: units that its line may get"""
     door: Ints
     """per arc of the problem: its opener, −1 where it pays its fee itself"""
 
@@ -105,20 +132,21 @@ def coverable(problem: Problem, rows: Ints) -> Arcs:
     asked &= ~np.isfinite(shared.soft_cost) & (shared.rhs >= 1.0) & (shared.rhs == np.rint(shared.rhs))
     asked[use["row"][use["use"] < 0]] = False
     asked[blocks.door_use["row"][blocks.door_use["use"] < 0]] = False
-    need = np.repeat(blocks.line["need"][:-1], np.diff(blocks.line["arc"]))
-    most = np.minimum(blocks.arc["cap"][:-1], need).astype(np.float64)
+    line = np.repeat(np.arange(len(blocks.line) - 1), np.diff(blocks.line["arc"]))
+    most = blocks.line["need"][line].astype(np.float64)
+    carries = np.minimum(blocks.arc["cap"][:-1], most)
     door = blocks.door_of_arc
     kept = (
         asked[use["row"]]
         & (use["use"] == 1.0)
         & (blocks.arc["step"][arc] == 1)
-        & (most[arc] > 0)
-        & ((door[arc] >= 0) | (most[arc] == 1.0))
+        & (carries[arc] > 0)
+        & ((door[arc] >= 0) | (carries[arc] == 1.0))
     )
     arc, row = arc[kept], use["row"][kept].astype(np.int64)
     order = np.lexsort((arc, row))
     found = np.unique(row)
-    return Arcs(found, np.searchsorted(row[order], np.append(found, len(asked))), arc[order], most, door)
+    return Arcs(found, np.searchsorted(row[order], np.append(found, len(asked))), arc[order], line, most, door)
 
 
 def separate(problem: Problem, arcs: Arcs, shipped: Floats, opened: Floats) -> Covers:
@@ -127,36 +155,46 @@ def separate(problem: Problem, arcs: Arcs, shipped: Floats, opened: Floats) -> C
     row = np.zeros(len(arcs.row), dtype=np.int64)
     entries, arc, lifted = np.zeros(len(arcs.row), dtype=np.int64), np.zeros(size, np.int64), np.zeros(size, np.bool_)
     count, used = _separate(
-        arcs.row, arcs.first, arcs.arc, arcs.most, arcs.door, problem.shared.rhs, shipped, opened, row, entries, arc,
-        lifted,
+        arcs.row, arcs.first, arcs.arc, arcs.line, arcs.most, arcs.door, problem.shared.rhs, shipped, opened, row,
+        entries, arc, lifted,
     )  # fmt: skip
     first = np.concatenate([[0], np.cumsum(entries[:count])])
     return Covers(row[:count].copy(), first, arc[:used].copy(), lifted[:used].copy())
 
 
 @compiled
-def _separate(rows, first, arcs, most, door, rhs, shipped, opened, row_out, entries_out, arc_out, lifted_out):
+def _separate(rows, first, arcs, line, most, door, rhs, shipped, opened, row_out, entries_out, arc_out, lifted_out):
     """Fills the arrays; returns (covers, entries)."""
     count, used = 0, 0
     for r in range(rows.shape[0]):
         b = rhs[rows[r]]
-        candidates, total, units = 0, 0.0, 0.0
-        for at in range(first[r], first[r + 1]):
-            if shipped[arcs[at]] > TOUCHED:
-                candidates += 1
-                total += min(most[arcs[at]], b)
-                units += shipped[arcs[at]]
-        if total <= b or units < NEARLY_FULL * b:
-            continue
-        arc, u, x, y = np.zeros(candidates, np.int64), np.zeros(candidates), np.zeros(candidates), np.zeros(candidates)
-        n = 0
+        touched, candidates, total, units, last = 0, 0, 0.0, 0.0, -1
         for at in range(first[r], first[r + 1]):
             a = arcs[at]
             if shipped[a] > TOUCHED:
-                arc[n], u[n], x[n] = a, min(most[a], b), shipped[a]
-                open_share = opened[door[a]] if door[a] >= 0 else shipped[a]
-                y[n] = min(max(open_share, x[n] / u[n]), 1.0)
+                touched += 1
+                units += shipped[a]
+                if line[a] != last:
+                    candidates += 1
+                    total += min(most[a], b)
+                    last = line[a]
+        if total <= b or units < NEARLY_FULL * b:
+            continue
+        arc, cell = np.zeros(touched, np.int64), np.zeros(touched, np.int64)
+        u, x, y = np.zeros(candidates), np.zeros(candidates), np.zeros(candidates)
+        n, c, last = 0, -1, -1
+        for at in range(first[r], first[r + 1]):
+            a = arcs[at]
+            if shipped[a] > TOUCHED:
+                if line[a] != last:
+                    c += 1
+                    last = line[a]
+                    u[c] = min(most[a], b)
+                arc[n], cell[n] = a, c
                 n += 1
+                x[c] += shipped[a]
+                open_share = opened[door[a]] if door[a] >= 0 else shipped[a]
+                y[c] += min(max(open_share, shipped[a] / u[c]), 1.0)
         best, best_size, best_key = LEAST, 0, 0
         for key in range(4):
             order = _by_key(key, u, x, y)
@@ -180,15 +218,15 @@ def _separate(rows, first, arcs, most, door, rhs, shipped, opened, row_out, entr
             largest = max(largest, u[order[k]])
         takes = np.zeros(candidates, np.int64)
         for k in range(candidates):
-            a = order[k]
+            c = order[k]
             if k < best_size:
-                takes[a] = 1
-            elif x[a] - (max(u[a], largest) - excess) * y[a] > 1e-9:
-                takes[a] = 2
+                takes[c] = 1
+            elif x[c] - (max(u[c], largest) - excess) * y[c] > 1e-9:
+                takes[c] = 2
         start = used
-        for k in range(candidates):
-            if takes[k] > 0:
-                arc_out[used], lifted_out[used] = arc[k], takes[k] == 2
+        for k in range(touched):
+            if takes[cell[k]] > 0:
+                arc_out[used], lifted_out[used] = arc[k], takes[cell[k]] == 2
                 used += 1
         row_out[count], entries_out[count] = rows[r], used - start
         count += 1
@@ -197,7 +235,7 @@ def _separate(rows, first, arcs, most, door, rhs, shipped, opened, row_out, entr
 
 @compiled
 def _by_key(key, u, x, y):
-    """Orders in which arcs join a cover."""
+    """Orders in which cells join a cover."""
     if key == 0:
         return np.argsort(-y)
     if key == 1:
@@ -209,7 +247,7 @@ def _by_key(key, u, x, y):
 
 @compiled
 def _broken(order, size, excess, u, x, y, b):
-    """By how many units the cover of the first ``size`` arcs is broken, with all others that help."""
+    """By how many units the cover of the first ``size`` cells is broken, with all others that help."""
     largest, total = 0.0, -b
     for k in range(size):
         a = order[k]
@@ -226,16 +264,13 @@ def _broken(order, size, excess, u, x, y, b):
 def covered(problem: Problem, arcs: Arcs, covers: Covers) -> Problem:
     """The problem with the covers as shared rows after its own."""
     blocks, shared = problem.blocks, problem.shared
-    own, rows = covers.owner, len(shared.rhs)
-    most, door = np.minimum(arcs.most[covers.arc], shared.rhs[covers.row][own]), arcs.door[covers.arc]
-    excess = np.bincount(own, np.where(covers.lifted, 0.0, most), len(covers)) - shared.rhs[covers.row]
-    largest = np.zeros(len(covers))
-    np.maximum.at(largest, own, np.where(covers.lifted, 0.0, most))
+    own, rows, door = covers.owner, len(shared.rhs), arcs.door[covers.arc]
+    most, inside, excess, largest = covers.sizes(arcs, shared.rhs)
     given = np.where(covers.lifted, np.maximum(most, largest[own]), most) - excess[own]
     given = np.maximum(given, 0.0)  # what opening gives back to the others
     itself = door < 0
     use = np.where(itself, 1.0 - given, 1.0)
-    rhs = shared.rhs[covers.row] - np.bincount(own, np.where(covers.lifted, 0.0, given), len(covers))
+    rhs = shared.rhs[covers.row] - np.bincount(own, np.where(inside, given, 0.0), len(covers))
     at = np.flatnonzero(~itself & (given > 0))
     arc, arc_use = _with_uses(blocks.arc, blocks.arc_of_use, blocks.arc_use, covers.arc, rows + own, use)
     doors, door_use = _with_uses(

@@ -23,6 +23,7 @@ from optimizer.proof import certified_bound
 from optimizer.solution.branches import branches
 from optimizer.solution.covers import covered as by_ids
 from optimizer.solution.extract import plan_from_values
+from optimizer.solution.optimize import options_of
 from optimizer.solution.prices import price_plan
 
 
@@ -34,6 +35,12 @@ def model() -> Model:
 @pytest.fixture(scope="module")
 def problem(model: Model) -> Problem:
     return read_problem(model.linear, roles(model.linear))
+
+
+@pytest.fixture(scope="module")
+def dated() -> Model:
+    """A third of the stock arrives later."""
+    return build_model(*make_batch(Size(200, warehouses=3, products=40, receipts=0.35), 3))
 
 
 def rows_of(model: Model, problem: Problem) -> np.ndarray:
@@ -71,19 +78,36 @@ def test_covers_are_broken_by_the_averaged_plan_and_kept_by_plans(model: Model, 
 def tight_in_random_plans(problem: Problem, wide: Problem) -> int:
     """How often random plans use up a cover; none may break one."""
     random, blocks, own = np.random.default_rng(0), problem.blocks, len(problem.shared.rhs)
+    line = np.repeat(np.arange(len(blocks.line) - 1), np.diff(blocks.line["arc"])).tolist()
     door, tight = blocks.door_of_arc, 0
     for _ in range(200):
-        steps, left = np.zeros(len(door)), problem.shared.rhs.copy()
+        steps, left, need = np.zeros(len(door)), problem.shared.rhs.copy(), blocks.line["need"].copy()
         for a in random.permutation(len(door)).tolist():
             row = blocks.arc_use["row"][blocks.arc["use"][a] : blocks.arc["use"][a + 1]]
-            steps[a] = random.integers(0, 1 + min(blocks.arc["cap"][a], int(left[row].min(initial=99))))
+            most = min(blocks.arc["cap"][a], need[line[a]], int(left[row].min(initial=99)))
+            steps[a] = random.integers(0, 1 + most)
             left[row] -= steps[a]
+            need[line[a]] -= steps[a]
         opened = np.zeros(len(blocks.door) - 1)
         opened[door[(steps > 0) & (door >= 0)]] = 1.0
         over = sides(wide, steps, opened)[own:] - wide.shared.rhs[own:]
         assert (over <= 1e-9).all()
         tight += int((over > -1e-9).sum())
     return tight
+
+
+def test_with_dates_the_arcs_of_a_line_are_one_cell(dated: Model) -> None:
+    """A line that may leave on several days counts once in a row that holds all of them."""
+    problem = read_problem(dated.linear, roles(dated.linear))
+    _, averages = averages_of(problem)
+    arcs = coverable(problem, rows_of(dated, problem))
+    found = separate(problem, arcs, averages.shipped, averages.opened)
+    assert len(found) > 10
+    several = np.unique(found.owner * len(arcs.line) + arcs.line[found.arc], return_counts=True)[1]
+    assert several.max() > 1
+    wide, own = covered(problem, arcs, found), len(problem.shared.rhs)
+    assert (sides(wide, averages.shipped, averages.opened)[own:] > wide.shared.rhs[own:]).all()
+    assert tight_in_random_plans(problem, wide) > 100
 
 
 def test_covers_of_an_earlier_batch_are_taken_over_where_they_still_are_some(model: Model, problem: Problem) -> None:
@@ -176,7 +200,9 @@ def best_of_block(problem: Problem, block: int, price: np.ndarray) -> float:
     return best
 
 
-def test_the_proof_finds_the_engine_s_bound(model: Model) -> None:
+@pytest.mark.parametrize("batch", ["model", "dated"])
+def test_the_proof_finds_the_engine_s_bound(batch: str, request: pytest.FixtureRequest) -> None:
+    model: Model = request.getfixturevalue(batch)
     found = solve(model.linear, OWN, SolveOptions(time_limit_s=6.0, gap=0.0, threads=2))
     assert found.values is not None
     assert len(found.covers["cover_row"]) > 20
@@ -198,3 +224,24 @@ def test_a_gap_that_moves_close_is_not_sought_by_covers() -> None:
     assert found.termination.reason == "OPTIMAL"
     assert found.best_bound - found.objective <= 0.025 * found.objective
     assert (found.stats["passes"], found.covers) == (100.0, {})
+
+
+def test_covers_are_sought_only_where_the_proof_reads_them() -> None:
+    """Of lots that expire it reads none: the engine's bound is then the one that is certified."""
+    tables, scenario = make_batch(Size(300, warehouses=4, products=60), 3)
+    stock = replace(
+        tables.stock,
+        columns={**tables.stock.columns, "expiry_date": np.full(len(tables.stock), np.datetime64("2027-01-01"))},
+        filled={name: flags for name, flags in tables.stock.filled.items() if name != "expiry_date"},
+    )
+    mortal = build_model(replace(tables, stock=stock), scenario)
+    assert not options_of(mortal, None).tighten
+    assert options_of(build_model(tables, scenario), None).tighten
+    options = replace(options_of(mortal, None), time_limit_s=5.0, gap=0.0, threads=2)
+    found = solve(mortal.linear, OWN, options)
+    assert found.covers == {}
+    assert found.values is not None
+    plan = plan_from_values(mortal, found.values)
+    prices = price_plan(mortal, plan, time_limit_s=20, top_rows=0, row_prices=found.row_prices)
+    exact = float(certified_bound(mortal.tables, scenario, prices.certificate_json()))
+    assert exact == pytest.approx(found.best_bound, rel=1e-6)
