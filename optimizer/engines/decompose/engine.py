@@ -172,7 +172,7 @@ class Run:
         price, self.relaxed_s = clearing_prices(self.problem), 0.0
         if self.problem.odd is not None:
             matrix, role = self.matrix(), self.request.role
-            fits = can_be_relaxed(self.linear.n_nonzeros, self.limit_s)
+            fits = can_be_relaxed(self.linear.n_cols, self.linear.n_nonzeros, self.limit_s)
             found = relaxed(matrix, role, self.problem.shared, self.left_s) if fits else None
             if found is None and np.isfinite(self.linear.col_lower + self.linear.col_upper).all():
                 found = rough_prices(matrix, role, self.problem, self.limit_s, self.left_s, self.pool, self.threads)

@@ -40,9 +40,9 @@ def construct_odd(
 
     ``whole``: the matrix. ``relaxed``: values of all columns in the linear relaxation; those that no own row holds keep
     them, rounded. ``loses``: what columns would lose in it, where that is known: a program then has only those that it
-    uses, or all where these find no plan. Where blocks are only relaxed at prices, only columns that a best point of a
-    program's relaxation may use are free, which takes a third of the time. Rows that must rise, and programs that find
-    no room, leave the plan short of what it must keep; exact programs then mend it.
+    uses, or all where these find no plan. Where blocks are only relaxed at prices, only columns that the best point of
+    a program's relaxation uses are free. Rows that must rise, and programs that find no room, leave the plan short of
+    what it must keep; exact programs then mend it.
     """
     return _Construction(whole, problem, prices, price, relaxed, loses).plan(until_s)
 
@@ -166,7 +166,7 @@ def _groups(odd: Odd, must: Flags, earned: Floats) -> list[Ints]:
 
 
 def _with_few(program: Program, time_limit_s: float) -> Floats | None:
-    """Values of the program with only those columns free that may be in a best point of its linear relaxation.
+    """Values of the program with only those columns free that the best point of its linear relaxation uses.
 
     None if there are none, and the rest is needed.
     """
@@ -177,7 +177,7 @@ def _with_few(program: Program, time_limit_s: float) -> Floats | None:
     if relaxed is None:
         return None
     values = program.lower.copy()
-    some = np.flatnonzero((relaxed.values > KEEPS) | (relaxed.loses <= KEEPS))
+    some = np.flatnonzero(relaxed.values > KEEPS)
     if len(some):
         found = _solution(program.part(some, at=program.lower), time_limit_s)
         if found is None:

@@ -22,7 +22,7 @@ def rough_prices(
     whole: Program, role: Ints, problem: Problem, limit_s: float, left_s: float, pool: Executor, threads: int
 ) -> Relaxation:
     """What some steps on the linear relaxation of the matrix come to. ``limit_s``: of the work."""
-    steps, nominal_s = nearly(len(whole.value), limit_s, threads)
+    steps, nominal_s = nearly(len(whole.columns), len(whole.value), limit_s, threads)
     until = time.monotonic() + MOST * left_s
     shared, odd = problem.shared, the_odd(problem)
     simple = np.ones(len(whole.columns), dtype=bool)

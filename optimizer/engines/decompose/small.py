@@ -128,7 +128,7 @@ def relaxed(whole: Program, role: Ints, shared: Shared, left_s: float) -> Relaxa
 
     None where it is not solved in its share of the seconds that are left.
     """
-    size, columns = len(whole.value), len(whole.columns)
+    columns = len(whole.columns)
     keep: Flags = role != IMPLIED
     program = whole.part(np.arange(columns), keep=keep)
     engine = program.highs(mixed=False, time_limit=RELAXED_SHARE * left_s)
@@ -141,4 +141,4 @@ def relaxed(whole: Program, role: Ints, shared: Shared, left_s: float) -> Relaxa
     price = np.clip(dual[shared.row] * shared.sign, 0.0, shared.soft_cost)
     values = np.array(solution.col_value)
     loses = np.where(values > MEETS, USED, np.maximum(np.array(solution.col_dual), 0.0))
-    return Relaxation(price, values, loses, relaxed_seconds(size))
+    return Relaxation(price, values, loses, relaxed_seconds(columns, len(whole.value)))

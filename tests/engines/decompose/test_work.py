@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from optimizer.engines.adapter import roles
 from optimizer.engines.decompose.read import read_problem
-from optimizer.engines.decompose.work import Work
+from optimizer.engines.decompose.work import Work, can_be_relaxed, nearly, odd_is_dear
 from tests.engines.decompose.orders import random_orders
 
 
@@ -33,3 +36,29 @@ def test_the_plan_cools_down_slowly_only_once() -> None:
     first, *later = work(60.0)[0].turns(None, alternate=True)
     assert later
     assert all(turn.rounds < first.rounds and turn.share < first.share for turn in later)
+
+
+@pytest.mark.parametrize(
+    ("columns", "nonzeros", "fits"),
+    [(54_336, 482_060, True), (257_710, 825_569, False), (257_710, 150_000, False), (987_319, 7_639_019, False)],
+)
+def test_the_simplex_method_gets_what_it_can_solve(columns: int, nonzeros: int, fits: bool) -> None:
+    """1,000 lines with every policy; 10,000 with tariffs by weight, and with even fewer nonzeros; with every policy."""
+    assert can_be_relaxed(columns, nonzeros, 60.0) == fits
+    steps, seconds = nearly(columns, nonzeros, 60.0, 2)
+    slower, more_seconds = nearly(10 * columns, nonzeros, 60.0, 2)
+    assert slower <= steps
+    assert more_seconds / slower >= seconds / steps
+
+
+@pytest.mark.parametrize(
+    ("columns", "nonzeros", "odd", "dear"),
+    [(257_710, 825_569, 248_540, True), (257_710, 825_569, 9_000, False), (54_336, 482_060, 50_000, False)],
+)
+def test_odd_blocks_are_dear_where_their_columns_are_too_many(
+    columns: int, nonzeros: int, odd: int, dear: bool
+) -> None:
+    linear = random_orders(0, 40)
+    some: Any = SimpleNamespace(program=SimpleNamespace(columns=range(odd)))
+    problem = read_problem(linear, roles(linear))._replace(odd=some)
+    assert odd_is_dear(problem, columns, nonzeros, 60.0, 2) == dear
