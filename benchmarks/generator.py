@@ -50,6 +50,7 @@ FACTORS: dict[str, tuple[float, ...]] = {
     "contract_share": (0.0, 0.25, 0.5),
     "capacity": (0.8, 1.0),
     "scarcity": (0.7, 0.85, 1.0, 1.2),
+    "minimum": (1.3, 2.0),
     "receipts": (0.2, 0.4),
 }
 """Properties of `Size` and the levels to try."""

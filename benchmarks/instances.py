@@ -34,8 +34,8 @@ PROMISED = Decimal("0.95")
 class Size:
     """A batch in which every warehouse stocks every product and reaches every zone: arcs = lines × warehouses.
 
-    Batches that differ only in ``charge``, ``contract_share`` or ``capacity`` have the same orders, stock and margins;
-    with ``receipts`` some of that stock comes later.
+    Batches that differ only in ``charge``, ``minimum``, ``contract_share`` or ``capacity`` have the same orders, stock
+    and margins; with ``receipts`` some of that stock comes later.
     """
 
     lines: int
@@ -54,6 +54,8 @@ class Size:
     """Units that every stock row holds at least: a product lies at only as many warehouses as leave each that many."""
     capacity: float | None = None
     """What each warehouse may ship, over the smaller of its stock and its share of the demand; None: no limit."""
+    minimum: float | None = None
+    """Least freight of a shipment over its fixed cost; None: its costs alone."""
     receipts: float = 0.0
     """Share of the stock that only arrives on one of the next days; orders then have due dates, and delay a price."""
 
@@ -160,15 +162,18 @@ def _lanes(size: Size, house_ids: Texts, zone_ids: Texts, rng: np.random.Generat
     house, zone = _grid(size.warehouses, size.zones)
     here, there = rng.random((size.warehouses, 2))[house], rng.random((size.zones, 2))[zone]
     distance = np.hypot(*(here - there).T)
+    fixed = size.charge * MARGIN * (0.75 + 0.48 * distance)
+    least = {} if size.minimum is None else {"min_charge": cents(size.minimum * fixed)}
     table = make_table(
         "lanes",
         len(house),
         warehouse_id=house_ids[house],
         zone_id=zone_ids[zone],
         service_id=repeated(SERVICE, len(house)),
-        fixed_cost=cents(size.charge * MARGIN * (0.75 + 0.48 * distance)),
+        fixed_cost=cents(fixed),
         cost_per_unit=cents(MARGIN * (0.02 + 0.1 * distance)),
         cost_per_kg=cents(MARGIN * (0.005 + 0.03 * distance)),
+        **least,
     )
     return table, house, zone
 

@@ -25,8 +25,11 @@ from optimizer.model.linear_model import MATRIX, LinearModel
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-OWN, SHARED, IMPLIED = range(3)
-"""What a row is: of one order alone, shared between orders, or implied by the others for whole numbers."""
+OWN, SHARED, IMPLIED, PRICED = range(4)
+"""What a row is: of one order alone, shared between orders, implied by the others for whole numbers; or of one order,
+but such that a price on it leaves the order simple.
+"""
+PRICED_FAMILIES = frozenset({"minimum_charge"})
 _TAIL = 8_000
 _LEAST_S = 0.05
 
@@ -171,10 +174,11 @@ def stock_rows(linear: LinearModel) -> Flags:
 
 
 def roles(linear: LinearModel) -> Ints:
-    """OWN, SHARED or IMPLIED for each row."""
+    """OWN, SHARED, IMPLIED or PRICED for each row."""
     role = np.full(linear.n_rows, OWN, dtype=np.int64)
     for block in linear.row_blocks:
-        role[block.start : block.stop] = IMPLIED if block.redundant else SHARED if block.coupling else OWN
+        alone = PRICED if block.family in PRICED_FAMILIES else OWN
+        role[block.start : block.stop] = IMPLIED if block.redundant else SHARED if block.coupling else alone
     return role
 
 

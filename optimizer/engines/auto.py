@@ -18,11 +18,16 @@ SCIP_PER_SECOND = 500
 """Above that SCIP finds better plans, but only if it gets through its first relaxation: whole columns a second."""
 
 
-COLUMNS = frozenset({"ship_qty", "open_shipment", "line_full", "order_full", "line_used", "contract_shortfall"})
+COLUMNS = frozenset(
+    {"ship_qty", "open_shipment", "charge_topup", "line_full", "order_full", "line_used", "contract_shortfall"}
+)
 """Families of columns that our own engine is good at; others it refuses, or has no moves for."""
 ROWS = frozenset(
-    {"line_demand", "shipment_link", "line_link", "delivery_policy", "min_fill", "max_shipments", "service_full"}
-)
+    {
+        "line_demand", "shipment_link", "line_link", "delivery_policy", "min_fill", "max_shipments", "service_full",
+        "minimum_charge",
+    }
+)  # fmt: skip
 """Families of an order's own rows that its orders can hold."""
 
 

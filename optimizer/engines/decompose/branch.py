@@ -30,8 +30,11 @@ SHALLOW, LEAST_SHALLOW = MOST_BLOCKS, 0.25
 def is_shallow(problem: Problem, rows: Ints) -> bool:
     """Whether many of these shared rows have so few users that all of them fit into a set.
 
-    Not where a unit counts in several of them: stock then has dates, and the proof reads no trees.
+    Not where a unit counts in several of them: stock then has dates, and the proof reads no trees. Nor where orders pay
+    minimum charges: the proof has no table for them, and would take as long for the leaves as the engine.
     """
+    if np.isin(problem.blocks.door_use["row"], problem.blocks.alone["row"][:-1]).any():
+        return False
     use, asked = problem.blocks.arc_use["row"], np.zeros(len(problem.shared.rhs), dtype=bool)
     asked[rows] = True
     arc = problem.blocks.arc_of_use[asked[use]]

@@ -215,6 +215,7 @@ def usual_worth(problem: Problem) -> Floats:
         total = total + np.bincount(odd.use_row, money, rows)
         number = number + np.bincount(odd.use_row, minlength=rows)
     worth = total / np.maximum(number, 1.0)
+    worth[blocks.alone["row"][:-1]] = blocks.alone["cost"][:-1]  # where their prices end
     return np.where(worth > 0, worth, 1.0)
 
 
@@ -225,9 +226,9 @@ def clearing_prices(problem: Problem) -> Floats:
     opener of every block pays.
     """
     blocks, rhs = problem.blocks, problem.shared.rhs
-    arc = np.flatnonzero(np.diff(blocks.arc["use"]) > 0)
-    use = blocks.arc_use[blocks.arc["use"][arc]]
-    arc, use = arc[use["use"] > 0], use[use["use"] > 0]
+    takes = np.flatnonzero(blocks.arc_use["use"] > 0)
+    arc, first = np.unique(blocks.arc_of_use[takes], return_index=True)
+    use = blocks.arc_use[takes[first]]
     row, line = use["row"], np.searchsorted(blocks.line["arc"], arc, side="right") - 1
     worth = blocks.arc["value"][arc] / use["use"]
     room = np.maximum(rhs[row], 0.0)

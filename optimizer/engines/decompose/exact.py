@@ -141,6 +141,7 @@ class SimpleSettler(Settler):
         place = np.full(blocks.n_blocks, rows, dtype=np.int64)
         weight = np.ones(blocks.n_blocks)
         rank = self.random.permutation(rows)
+        rank[improver.alone] = rows
         find_places(blocks, allowed, rank, improver.guide.price, improver.state.steps, place, weight)
         chosen = np.flatnonzero(wanted)
         chosen = chosen[np.argsort(place[chosen], kind="stable")]
@@ -188,8 +189,7 @@ class SimpleSettler(Settler):
             return self._around(k, chooser, rooms[k], allowed, randoms[k])
 
         work_s = sum(improver.pool.map(work, range(threads)))
-        slack = [room.left for room in rooms]
-        improver.state = improver.state._replace(slack=sum(slack[1:], slack[0]))
+        improver.put_together([room.left for room in rooms])
         return work_s
 
     def _around(self, k: int, chooser: Chooser, room: Room, allowed: Flags, random: np.random.Generator) -> float:
@@ -218,6 +218,7 @@ class SimpleSettler(Settler):
         over_now = np.maximum(-improver.state.slack, 0.0)
         most = np.where(np.isfinite(shared.soft_cost), shared.soft_cap, over_now)
         further = np.where(improver.soft, np.maximum(most - over_now, 0.0), 0.0) / count
+        further[improver.alone] *= count
         return [
             Room(left, np.where(improver.soft, np.maximum(-left, 0.0) + further, 0.0), improver.soft_cost)
             for left in improver.shares(count)

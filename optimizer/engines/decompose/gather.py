@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.engines.adapter import roles
+from optimizer.engines.adapter import OWN, PRICED, roles
 from optimizer.engines.decompose.problem import (
+    ALONE,
     ARC,
     BLOCK,
     DOOR,
@@ -118,6 +119,7 @@ class Gatherer:
     def add(self, linear: LinearModel) -> None:
         """One part. Raises `PartError` where it has rows that no block can hold, or that cannot be put together."""
         role = roles(linear)
+        role[role == PRICED] = OWN  # there may be more of them than orders
         problem = read_problem(linear, role)
         if problem.odd is not None:
             raise PartError("; ".join(problem.reasons))
@@ -126,6 +128,7 @@ class Gatherer:
             raise PartError("quantities that are not shipped")
         number, scale = self._rows(linear, problem.shared)
         blocks = problem.blocks
+        blocks.block["alone"] = 0  # other parts may use their rows
         for uses in (blocks.arc_use, blocks.door_use):
             uses["use"] /= scale[uses["row"]]
             uses["row"] = number[uses["row"]]
@@ -201,8 +204,9 @@ class Gatherer:
         rows = tuple(SharedRows(each.family, place[each.position], each.keys, each.scale) for each in shared_rows)
         none = np.zeros(0, dtype=np.int64)
         unpaid = np.full(len(order), -1, dtype=np.int64)
+        blocks = Blocks(**found, alone=np.zeros(1, dtype=ALONE))
         problem = Problem(
-            Blocks(**found), shared, self.column.whole(), none, none, none, none, unpaid, np.zeros(len(order)),
+            blocks, shared, self.column.whole(), none, none, none, none, unpaid, np.zeros(len(order)),
             self.movable.whole(), self.base,
         )  # fmt: skip
         return problem, rows

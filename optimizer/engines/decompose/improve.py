@@ -12,17 +12,16 @@ import numpy as np
 from optimizer.engines.decompose.begin import take_over, wanted_steps
 from optimizer.engines.decompose.desk import make_desk
 from optimizer.engines.decompose.moves import (
-    MOST_RUINED,
     Guide,
     State,
     construct,
     empty_state,
     find_ties,
-    make_links,
     rebuild,
     recreate,
 )
 from optimizer.engines.decompose.problem import Blocks, Flags, Floats, Problem, must_rise
+from optimizer.engines.decompose.ruin import MOST_RUINED, make_links
 from optimizer.engines.decompose.work import ROUNDS
 
 HEAT = 0.2
@@ -59,7 +58,9 @@ class Improver:
         self.state: State = empty_state(problem)
         rises = must_rise(shared)
         self.soft: Flags = np.isfinite(shared.soft_cost) | rises
-        self.soft_rows = np.flatnonzero(self.soft)
+        self.alone = blocks.alone["row"][:-1].astype(np.int64)
+        """rows whose overruns are in the worth of blocks"""
+        self.soft_rows = np.setdiff1d(np.flatnonzero(self.soft), self.alone)
         dearest = float(np.abs(blocks.arc["value"]).max(initial=1.0))
         self.soft_cost = np.where(rises, BROKEN * dearest, np.where(self.soft, shared.soft_cost, 0.0))
         fees = blocks.door["fee"][:-1]
@@ -149,10 +150,16 @@ class Improver:
                 )  # fmt: skip
 
         list(self.pool.map(work, range(threads)))
-        self.state = self.state._replace(slack=sum(slacks[1:], slacks[0]))
+        self.put_together(slacks)
+
+    def put_together(self, slacks: list[Floats]) -> None:
+        """What the rows have left, from the shares of parts that used them."""
+        total, before = sum(slacks[1:], slacks[0].copy()), self.state.slack[self.alone]
+        total[self.alone] -= (len(slacks) - 1) * before
+        self.state = self.state._replace(slack=total)
 
     def shares(self, threads: int) -> list[Floats]:
-        """What the rows have left, split in whole units among the parts."""
+        """What the rows have left, split in whole units among the parts; all to each of rows that one block uses."""
         left = self.state.slack.copy()
         shares: list[Floats] = [np.zeros_like(left) for _ in range(threads)]
         first = self.random.integers(0, threads, len(left))
@@ -164,4 +171,5 @@ class Improver:
         for position in range(threads):
             last = (first + threads - 1) % threads == position
             shares[position][last] = left[last]
+            shares[position][self.alone] = self.state.slack[self.alone]
         return shares

@@ -9,16 +9,11 @@ import numpy as np
 from optimizer.engines.decompose.choice import best_plan, search_plan
 from optimizer.engines.decompose.compiled import compiled
 from optimizer.engines.decompose.desk import EPS, lay_out, limit_rooms
-from optimizer.engines.decompose.problem import ASKED, Flags, Floats, Ints, Problem, Small
+from optimizer.engines.decompose.problem import ASKED, Flags, Floats, Problem, Small
+from optimizer.engines.decompose.ruin import MOST_RUINED, random, ruin
 
 SEARCH_NODES = 24
 """Branchings in one block while a plan is searched for: what is missed there costs little."""
-MOST_RUINED = 7
-TRIES = 24
-LOOKS = 2
-HOLDER_LOOKS = 16
-HOLDERS = 6
-SEED_LOOKS = 8
 AT_PRICES = 0.7
 """Share of the moves that put blocks back at the prices; the others at none."""
 
@@ -49,14 +44,6 @@ class Guide(NamedTuple):
     """per opener: whether it stands in the best plan of its block or the next best"""
 
 
-class Links(NamedTuple):
-    """Which arcs share a row, for choosing blocks that compete: of rows with few arcs only."""
-
-    row_ptr: Ints
-    row_arc: Ints
-    arc_block: Small
-
-
 def empty_state(problem: Problem) -> State:
     """Nothing ships."""
     blocks = problem.blocks
@@ -67,17 +54,6 @@ def empty_state(problem: Problem) -> State:
         problem.shared.rhs.copy(),
         np.zeros(blocks.n_blocks),
     )
-
-
-def make_links(problem: Problem, most: int = 3000) -> Links:
-    """Links by rows of at most ``most`` arcs."""
-    blocks, rows = problem.blocks, len(problem.shared.rhs)
-    row, arc = blocks.arc_use["row"], blocks.arc_of_use
-    kept = (np.bincount(row, minlength=rows) <= most)[row] & (blocks.arc_use["use"] > 0)
-    row, arc = row[kept], arc[kept]
-    order = np.argsort(row, kind="stable")
-    pointer = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))]).astype(np.int64)
-    return Links(pointer, arc[order], blocks.block_of_arc.astype(np.int32))
 
 
 @compiled
@@ -114,6 +90,8 @@ def insert(b, o, state, desk, guide, weight, soft):
 def note_regret(b, o, state, guide):
     """Note how much less block ``o`` earns, once it pays for what it uses, than its best plan would."""
     price, paid = guide.price, 0.0
+    for k in range(b.block[o].alone, b.block[o + 1].alone):  # their overruns are paid, not what is used
+        paid -= price[b.alone[k].row] * (b.alone[k].rhs - state.slack[b.alone[k].row])
     for a in range(b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc):
         if state.steps[a] > 0:
             for k in range(b.arc[a].use, b.arc[a + 1].use):
@@ -223,6 +201,8 @@ def block_worth(b, o, state):
     for y in range(b.block[o].open, b.block[o + 1].open):
         if state.opened[y]:
             worth -= b.door[y].fee
+    for k in range(b.block[o].alone, b.block[o + 1].alone):
+        worth -= b.alone[k].cost * max(-state.slack[b.alone[k].row], 0.0)
     if all_full:
         worth += b.block[o].prize
     return worth, not (b.block[o].whole and any_units and not all_full)
@@ -233,91 +213,6 @@ def construct(b, order, state, desk, guide, soft):
     """Insert blocks one after another at the prices."""
     for o in order:
         insert(b, o, state, desk, guide, 1.0, soft)
-
-
-@compiled
-def _random(seed):
-    """A number in [0, 1) (xorshift64*, Vigna 2016: a generator of each thread's own)."""
-    x = seed[0]
-    x ^= x >> np.uint64(12)
-    x ^= x << np.uint64(25)
-    x ^= x >> np.uint64(27)
-    seed[0] = x
-    return np.float64((x * np.uint64(2685821657736338717)) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
-@compiled
-def ruin(b, links, state, guide, mine, part, seed, chosen, pool):
-    """Choose a block of this part and others that hold what it may want; returns how many are in ``chosen``."""
-    goal = 2 + np.int64(_random(seed) * (MOST_RUINED - 1))
-    chosen[0] = pool[np.int64(_random(seed) * pool.shape[0])]
-    for _ in range(SEED_LOOKS - 1):
-        other = pool[np.int64(_random(seed) * pool.shape[0])]
-        if state.regret[other] > state.regret[chosen[0]]:
-            chosen[0] = other
-    count = 1
-    for _ in range(TRIES):
-        if count >= goal:
-            break
-        o = chosen[np.int64(_random(seed) * count)]
-        row = _wanted_row(b, o, guide.price, seed)
-        if row < 0:
-            continue
-        other = _holder(links, state, guide, mine, part, row, seed)
-        if other < 0:
-            continue
-        fresh = True
-        for k in range(count):
-            fresh = fresh and bool(chosen[k] != other)
-        if fresh:
-            chosen[count] = other
-            count += 1
-    return count
-
-
-@compiled
-def _wanted_row(b, o, price, seed):
-    """A shared row of an arc of block ``o``: of two arcs the one that earns more at the prices; −1 for none."""
-    first, last = b.line[b.block[o].line].arc, b.line[b.block[o + 1].line].arc
-    best, row = -np.inf, np.int64(-1)
-    for _ in range(LOOKS):
-        a = first + np.int64(_random(seed) * (last - first))
-        uses = b.arc[a + 1].use - b.arc[a].use
-        if uses == 0:
-            continue
-        paid = b.arc[a].value
-        for k in range(b.arc[a].use, b.arc[a + 1].use):
-            paid -= price[b.arc_use[k].row] * b.arc_use[k].use
-        if paid > best:
-            best, row = paid, np.int64(b.arc_use[b.arc[a].use + np.int64(_random(seed) * uses)].row)
-    return row
-
-
-@compiled
-def _holder(links, state, guide, mine, part, row, seed):
-    """A block of this part that uses the row, of those met the one that loses least by leaving; −1 for none.
-
-    It looks at nothing of other parts: their threads change it meanwhile.
-    """
-    sharing = links.row_ptr[row + 1] - links.row_ptr[row]
-    if sharing == 0:
-        return np.int64(-1)
-    best, met = np.int64(-1), 0
-    for _ in range(HOLDER_LOOKS):
-        a = links.row_arc[links.row_ptr[row] + np.int64(_random(seed) * sharing)]
-        o = np.int64(links.arc_block[a])
-        if mine[o] != part:
-            continue
-        if best < 0:
-            best = o
-        if state.steps[a] == 0:
-            continue
-        met += 1
-        if met == 1 or guide.tie[o] < guide.tie[best]:
-            best = o
-        if met == HOLDERS:
-            break
-    return best
 
 
 @compiled
@@ -349,9 +244,9 @@ def recreate(b, links, state, desk, guide, soft, soft_rows, soft_cost, mine, par
             before += state.worth[chosen[k]]
             kept = _note(b, chosen[k], state, memo, kept)
             remove(b, chosen[k], state)
-        weight = 1.0 if _random(seed) < AT_PRICES else 0.0
+        weight = 1.0 if random(seed) < AT_PRICES else 0.0
         for k in range(count - 1, 0, -1):
-            other = np.int64(_random(seed) * (k + 1))
+            other = np.int64(random(seed) * (k + 1))
             chosen[k], chosen[other] = chosen[other], chosen[k]
         after = 0.0
         for k in range(count):
@@ -359,7 +254,7 @@ def recreate(b, links, state, desk, guide, soft, soft_rows, soft_cost, mine, par
             after += state.worth[chosen[k]]
         now = overrun_cost(state.slack, soft_rows, soft_cost)
         gain = after - before - (now - over)
-        if gain >= 0.0 or (temperature > 0.0 and _random(seed) < np.exp(gain / temperature)):
+        if gain >= 0.0 or (temperature > 0.0 and random(seed) < np.exp(gain / temperature)):
             over = now
             continue
         for k in range(count):

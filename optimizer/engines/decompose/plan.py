@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.engines.decompose.moves import State
-from optimizer.engines.decompose.problem import ASKED, Floats, Problem
+from optimizer.engines.decompose.problem import ASKED, Floats, Problem, stand_alone
 
 HOLDS = 1e-7
 """How far a row may be overrun by rounding alone, relative to its right-hand side."""
@@ -29,7 +29,7 @@ def broken_odd(problem: Problem) -> int:
 def value_of(problem: Problem, state: State) -> float:
     """Money of a plan, overruns paid."""
     shared = problem.shared
-    pays = np.isfinite(shared.soft_cost)
+    pays = np.isfinite(shared.soft_cost) & ~stand_alone(problem)
     over = np.maximum(-state.slack[pays], 0.0)
     return problem.base + float(state.worth.sum()) - float(over @ shared.soft_cost[pays])
 

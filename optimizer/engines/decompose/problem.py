@@ -27,11 +27,14 @@ Whole = Callable[[], Program]
 
 
 BLOCK = np.dtype(
-    [("line", "i8"), ("open", "i8"), ("most_open", "i8"), ("has_rules", "?"), ("whole", "?"), ("prize", "f8")],
+    [
+        ("line", "i8"), ("open", "i8"), ("alone", "i8"), ("most_open", "i8"), ("has_rules", "?"), ("whole", "?"),
+        ("prize", "f8"),
+    ],
     align=True,
-)
-"""first line and opener · how many openers may be open · filling it is not submodular · all lines in full, or nothing ·
-money if all are full"""
+)  # fmt: skip
+"""first line, opener and row of its own · how many openers may be open · filling it is not submodular · all lines in
+full, or nothing · money if all are full"""
 LINE = np.dtype(
     [("arc", "i8"), ("need", "i8"), ("least", "i8"), ("full", "i8"), ("complete", "?"), ("bonus", "f8")], align=True
 )
@@ -44,6 +47,8 @@ DOOR = np.dtype([("fee", "f8"), ("use", "i8")], align=True)
 """An opener: what opening costs · first use of a shared row."""
 USE = np.dtype([("row", "i4"), ("use", "f8")], align=True)
 """How much of a shared row one step, or one opening, takes."""
+ALONE = np.dtype([("row", "i4"), ("rhs", "f8"), ("cost", "f8")], align=True)
+"""A shared row that no other block uses: its right-hand side · what a unit of its overrun costs."""
 NEVER = 2**60
 """More units than any line has."""
 ASKED = 2**59
@@ -51,7 +56,8 @@ ASKED = 2**59
 
 
 class Blocks(NamedTuple):
-    """All blocks as records: lines lie together by block, arcs by line, openers by block, uses by arc and by opener.
+    """All blocks as records: lines, openers and rows that are theirs alone lie together by block, arcs by line, uses
+    by arc and by opener.
 
     Every table ends with one more record, where the next would begin. Few arrays of records rather than many of
     numbers: compiled code hands each array over at every call, and what is used together lies together.
@@ -63,6 +69,8 @@ class Blocks(NamedTuple):
     door: Records
     arc_use: Records
     door_use: Records
+    alone: Records
+    """shared rows whose overrun has a price, each of one block alone (minimum charges): it counts what they cost"""
 
     @property
     def n_blocks(self) -> int:
@@ -180,6 +188,13 @@ def the_odd(problem: Problem) -> Odd:
     if problem.odd is None:
         raise ValueError("no block is odd")
     return problem.odd
+
+
+def stand_alone(problem: Problem) -> Flags:
+    """The shared rows that blocks account for themselves (`Blocks.alone`)."""
+    found = np.zeros(len(problem.shared.rhs), dtype=bool)
+    found[problem.blocks.alone["row"][:-1]] = True
+    return found
 
 
 def must_rise(shared: Shared) -> Flags:

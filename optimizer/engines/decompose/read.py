@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.engines.adapter import OWN, SHARED
+from optimizer.engines.adapter import OWN, PRICED, SHARED
 from optimizer.engines.decompose.components import components
 from optimizer.engines.decompose.odd import read_odd
 from optimizer.engines.decompose.problem import (
+    ALONE,
     ARC,
     BLOCK,
     DOOR,
@@ -36,26 +37,32 @@ from optimizer.model.linear_model import LinearModel
 
 
 def read_problem(linear: LinearModel, role: Ints, whole: Whole | None = None) -> Problem:
-    """The blocks of a matrix; ``role`` says of each row whether it is OWN, SHARED or IMPLIED.
+    """The blocks of a matrix; ``role`` says of each row what it is (`optimizer.engines.adapter.roles`).
 
-    A block that the simple shape cannot hold is an odd one; it is left out, and the rest is read once more. ``whole``:
-    the matrix by columns, if it is asked for elsewhere too.
+    A block that the simple shape cannot hold is an odd one; it is left out, and the rest is read once more. PRICED
+    rows are shared ones where that leaves their block simple. ``whole``: the matrix by columns, if it is asked for
+    elsewhere too.
     """
-    label, reasons = _blocks(linear, role), []
-    rest = Rest.whole(linear, role, label)
+    role = settled_roles(linear, role)
+    label = _blocks(linear, role)
+    rest, problem, reasons = _simple_part(linear, role, label)
+    if not reasons:
+        return problem
+    problem = rest.placed(problem)
+    program, is_odd = (whole or whole_of(linear))(), rest.is_left_out(linear.n_cols)
+    odd = read_odd(linear, program, role, label, is_odd, problem.shared)
+    return problem._replace(odd=odd, reasons=tuple(reasons))
+
+
+def _simple_part(linear: LinearModel, role: Ints, label: Ints) -> tuple[Rest, Problem, list[str]]:
+    """The blocks that the simple shape can hold, and why others are left out."""
+    rest, reasons = Rest.whole(linear, role, label), list[str]()
     while True:
         try:
-            problem = _Assembly(rest.linear, rest.role, rest.label).problem()
+            return rest, _Assembly(rest.linear, rest.role, rest.label).problem(), reasons
         except UnfitError as unfit:
             reasons.append(unfit.words)
             rest = rest.without_blocks_of(unfit.columns)
-        else:
-            if not reasons:
-                return problem
-            problem = rest.placed(problem)
-            program, is_odd = (whole or whole_of(linear))(), rest.is_left_out(linear.n_cols)
-            odd = read_odd(linear, program, role, label, is_odd, problem.shared)
-            return problem._replace(odd=odd, reasons=tuple(reasons))
 
 
 def _blocks(linear: LinearModel, role: Ints) -> Ints:
@@ -75,7 +82,8 @@ class _Assembly:
         self.sign = np.where(np.isposinf(self.shared.upper), -1.0, 1.0)
         """what each shared row is multiplied by to read at most"""
         self.use = self.shared.value * self.sign[self.shared.row]
-        _refuse("columns of any fraction", shape.is_quantity & ~linear.integral)
+        self.soft = self._soft_columns()
+        _refuse("columns of any fraction", shape.is_quantity & ~linear.integral & ~self.soft)
         _refuse("columns with a lower bound", linear.col_lower != 0)
         told = np.zeros(linear.n_cols, dtype=bool)
         told[self.shared.column] = True
@@ -137,7 +145,7 @@ class _Assembly:
 
     def problem(self) -> Problem:
         linear, shape = self.linear, self.shape
-        soft = self._soft_columns()
+        soft = self.soft
         arcs = np.flatnonzero(shape.is_quantity & ~soft)
         arcs = arcs[np.lexsort((arcs, self.line[arcs], self.label[arcs]))]
         line_label, first, line_of = _runs(self.line[arcs])
@@ -168,8 +176,9 @@ class _Assembly:
             _records(ARC, len(arcs), value=linear.objective[arcs], use=arc_uses[0], opener=opener,
                      step=self.step[arcs], cap=cap),
             _records(DOOR, len(openers), fee=np.where(real, -linear.objective[openers], 0.0), use=open_uses[0]),
-            arc_uses[1], open_uses[1],
+            arc_uses[1], open_uses[1], np.zeros(1, dtype=ALONE),
         )  # fmt: skip
+        blocks = _with_rows_alone(blocks, shared)
         return Problem(
             blocks, shared, arcs, np.where(real, openers, -1),
             rules.line_full, rules.line_used, rules.block_full, soft_column, soft_use,
@@ -181,8 +190,8 @@ class _Assembly:
         linear, shape = self.linear, self.shape
         uses = np.bincount(self.shared.column, minlength=linear.n_cols)
         only = np.bincount(self.shared.column[self.use > 0], minlength=linear.n_cols) == 0
-        alone = self.line >= len(self.own.lower)
-        soft: Flags = shape.is_quantity & alone & (self.opener < 0) & (uses == 1) & only & (linear.objective <= 0)
+        unheld = np.bincount(self.own.column, minlength=linear.n_cols) == 0
+        soft: Flags = shape.is_quantity & unheld & (uses == 1) & only & (linear.objective <= 0)
         return soft
 
     def _shared(
@@ -210,6 +219,38 @@ class _Assembly:
         paid_by[row[pays]], use[row[pays]] = column[pays], -value[pays]
         rows = Shared(rhs, cost, cap, np.concatenate([at, at[twice]]), np.concatenate([sign, -np.ones(len(twice))]))
         return rows, _uses(arcs, row, column, value), _uses(openers, row, column, value), paid_by, use
+
+
+def _with_rows_alone(blocks: Blocks, shared: Shared) -> Blocks:
+    """The blocks with the shared rows that they account for themselves."""
+    rows, n = len(shared.rhs), blocks.n_blocks
+    least, most = np.full(rows, n, dtype=np.int64), np.full(rows, -1, dtype=np.int64)
+    for use, block in (
+        (blocks.arc_use, blocks.block_of_arc[blocks.arc_of_use]),
+        (blocks.door_use, blocks.block_of_door[blocks.door_of_use]),
+    ):
+        np.minimum.at(least, use["row"], block)
+        np.maximum.at(most, use["row"], block)
+    row = np.flatnonzero(np.isfinite(shared.soft_cost) & (least == most))
+    row = row[np.argsort(least[row], kind="stable")]
+    first = np.searchsorted(least[row], np.arange(n + 1))
+    blocks.block["alone"] = first
+    return blocks._replace(alone=_records(ALONE, len(row), row=row, rhs=shared.rhs[row], cost=shared.soft_cost[row]))
+
+
+def settled_roles(linear: LinearModel, role: Ints) -> Ints:
+    """PRICED rows as SHARED ones where all else of their block is simple, and as OWN ones elsewhere."""
+    if not (role == PRICED).any():
+        return role
+    trial = np.where(role == PRICED, SHARED, role)
+    rest, _, reasons = _simple_part(linear, trial, _blocks(linear, trial))
+    if not reasons:
+        return trial
+    entries = Entries.of(linear, role == PRICED)
+    is_odd = np.zeros(len(entries.lower), dtype=bool)
+    is_odd[entries.row[rest.is_left_out(linear.n_cols)[entries.column]]] = True
+    trial[np.flatnonzero(role == PRICED)[is_odd]] = OWN
+    return trial
 
 
 def _refuse(words: str, columns: Flags) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from optimizer.engines.decompose.components import components
-from optimizer.engines.decompose.problem import USE, Blocks, Floats, Ints, Problem, Records
+from optimizer.engines.decompose.problem import ALONE, USE, Blocks, Floats, Ints, Problem, Records
 from optimizer.engines.resolve_matrix import slices
 
 MOST_BLOCKS = 20
@@ -156,7 +156,9 @@ def cut_out(blocks: Blocks, chosen: Set, price: Floats) -> Blocks:
         door=_records(blocks.door, door, use=np.zeros(len(door), dtype=np.int64)),
         arc_use=own,
         door_use=np.zeros(0, dtype=USE),
+        alone=np.zeros(1, dtype=ALONE),
     )
+    found.block["alone"] = 0  # they keep their prices
     found.arc["value"][:-1] -= paid
     found.door["fee"][:-1] += more
     return found
