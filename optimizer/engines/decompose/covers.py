@@ -132,7 +132,7 @@ def coverable(problem: Problem, rows: Ints) -> Arcs:
     asked &= ~np.isfinite(shared.soft_cost) & (shared.rhs >= 1.0) & (shared.rhs == np.rint(shared.rhs))
     asked[use["row"][use["use"] < 0]] = False
     asked[blocks.door_use["row"][blocks.door_use["use"] < 0]] = False
-    line = np.repeat(np.arange(len(blocks.line) - 1), np.diff(blocks.line["arc"]))
+    line = blocks.line_of_arc
     most = blocks.line["need"][line].astype(np.float64)
     carries = np.minimum(blocks.arc["cap"][:-1], most)
     door = blocks.door_of_arc

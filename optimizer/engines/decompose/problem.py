@@ -84,6 +84,11 @@ class Blocks(NamedTuple):
         return sizes
 
     @property
+    def line_of_arc(self) -> Ints:
+        """The line of each arc."""
+        return np.repeat(np.arange(len(self.line) - 1), np.diff(self.line["arc"]))
+
+    @property
     def block_of_arc(self) -> Ints:
         """The block of each arc."""
         return np.repeat(np.arange(self.n_blocks), self.arcs_of_block)

@@ -90,7 +90,7 @@ def _products(blocks: Blocks, rows: Ints, size: int) -> Ints:
     asked = np.zeros(size, dtype=bool)
     asked[rows] = True
     asked[blocks.door_use["row"]] = False
-    line = np.repeat(np.arange(len(blocks.line) - 1), np.diff(blocks.line["arc"]))[blocks.arc_of_use]
+    line = blocks.line_of_arc[blocks.arc_of_use]
     row = blocks.arc_use["row"].astype(np.int64)
     kept = asked[row]
     line, row = line[kept], row[kept]

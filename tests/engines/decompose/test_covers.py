@@ -78,7 +78,7 @@ def test_covers_are_broken_by_the_averaged_plan_and_kept_by_plans(model: Model, 
 def tight_in_random_plans(problem: Problem, wide: Problem) -> int:
     """How often random plans use up a cover; none may break one."""
     random, blocks, own = np.random.default_rng(0), problem.blocks, len(problem.shared.rhs)
-    line = np.repeat(np.arange(len(blocks.line) - 1), np.diff(blocks.line["arc"])).tolist()
+    line = blocks.line_of_arc.tolist()
     door, tight = blocks.door_of_arc, 0
     for _ in range(200):
         steps, left, need = np.zeros(len(door)), problem.shared.rhs.copy(), blocks.line["need"].copy()
