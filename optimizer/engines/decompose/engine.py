@@ -29,7 +29,7 @@ from optimizer.engines.decompose.odd_first import construct_odd
 from optimizer.engines.decompose.odd_plans import MixedSettler, leave
 from optimizer.engines.decompose.plan import broken_rows, columns_of, row_prices, value_of
 from optimizer.engines.decompose.problem import Floats, Ints, NoPlanError, Problem, Whole, size_words, whole_of
-from optimizer.engines.decompose.read import read_problem, settled_roles
+from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.decompose.rough import rough_prices
 from optimizer.engines.decompose.small import PLAIN, SMALL, Settled, relaxed, small_parts
 from optimizer.engines.decompose.work import Turn, Work, can_be_relaxed, odd_is_dear
@@ -60,7 +60,6 @@ def solve(linear: LinearModel, request: Request, reporter: Reporter) -> Answer:
     if (empty & ((linear.row_lower > 0) | (linear.row_upper < 0))).any():
         return Answer("a row that nothing can fill", INFEASIBLE, VERSION)
     matrix = whole_of(linear)
-    request = replace(request, role=settled_roles(linear, request.role))
     problem = read_problem(linear, request.role, matrix)
     highspy.Highs.resetGlobalScheduler(True)  # else other threads than last time are refused
     with ThreadPoolExecutor(threads) as pool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,26 +43,49 @@ def read_problem(linear: LinearModel, role: Ints, whole: Whole | None = None) ->
     rows are shared ones where that leaves their block simple. ``whole``: the matrix by columns, if it is asked for
     elsewhere too.
     """
-    role = settled_roles(linear, role)
-    label = _blocks(linear, role)
-    rest, problem, reasons = _simple_part(linear, role, label)
-    if not reasons:
-        return problem
-    problem = rest.placed(problem)
-    program, is_odd = (whole or whole_of(linear))(), rest.is_left_out(linear.n_cols)
-    odd = read_odd(linear, program, role, label, is_odd, problem.shared)
-    return problem._replace(odd=odd, reasons=tuple(reasons))
+    found = settled(linear, role)
+    if not found.reasons:
+        return found.problem
+    problem = found.rest.placed(found.problem)
+    program, is_odd = (whole or whole_of(linear))(), found.rest.is_left_out(linear.n_cols)
+    odd = read_odd(linear, program, found.role, found.label, is_odd, problem.shared)
+    return problem._replace(odd=odd, reasons=found.reasons)
 
 
-def _simple_part(linear: LinearModel, role: Ints, label: Ints) -> tuple[Rest, Problem, list[str]]:
-    """The blocks that the simple shape can hold, and why others are left out."""
-    rest, reasons = Rest.whole(linear, role, label), list[str]()
-    while True:
-        try:
-            return rest, _Assembly(rest.linear, rest.role, rest.label).problem(), reasons
-        except UnfitError as unfit:
-            reasons.append(unfit.words)
-            rest = rest.without_blocks_of(unfit.columns)
+class Reading(NamedTuple):
+    """What was read with each row in its ``role``: the block of each column (``label``), the simple ones as a problem
+    of the ``rest`` of the matrix, and why others are left out.
+    """
+
+    role: Ints
+    label: Ints
+    rest: Rest
+    problem: Problem
+    reasons: tuple[str, ...]
+
+    @classmethod
+    def of(cls, linear: LinearModel, role: Ints) -> Reading:
+        label, reasons = _blocks(linear, role), list[str]()
+        rest = Rest.whole(linear, role, label)
+        while True:
+            try:
+                return cls(role, label, rest, _Assembly(rest.linear, rest.role, rest.label).problem(), tuple(reasons))
+            except UnfitError as unfit:
+                reasons.append(unfit.words)
+                rest = rest.without_blocks_of(unfit.columns)
+
+
+def settled(linear: LinearModel, role: Ints) -> Reading:
+    """PRICED rows as SHARED ones where all else of their block is simple, and as OWN ones elsewhere."""
+    is_priced = role == PRICED
+    found = Reading.of(linear, np.where(is_priced, SHARED, role))
+    if not (found.reasons and is_priced.any()):
+        return found
+    entries = Entries.of(linear, is_priced)
+    odd_rows = entries.row[found.rest.is_left_out(linear.n_cols)[entries.column]]
+    own = found.role.copy()
+    own[np.flatnonzero(is_priced)[odd_rows]] = OWN
+    return Reading.of(linear, own)
 
 
 def _blocks(linear: LinearModel, role: Ints) -> Ints:
@@ -236,21 +259,6 @@ def _with_rows_alone(blocks: Blocks, shared: Shared) -> Blocks:
     first = np.searchsorted(least[row], np.arange(n + 1))
     blocks.block["alone"] = first
     return blocks._replace(alone=_records(ALONE, len(row), row=row, rhs=shared.rhs[row], cost=shared.soft_cost[row]))
-
-
-def settled_roles(linear: LinearModel, role: Ints) -> Ints:
-    """PRICED rows as SHARED ones where all else of their block is simple, and as OWN ones elsewhere."""
-    if not (role == PRICED).any():
-        return role
-    trial = np.where(role == PRICED, SHARED, role)
-    rest, _, reasons = _simple_part(linear, trial, _blocks(linear, trial))
-    if not reasons:
-        return trial
-    entries = Entries.of(linear, role == PRICED)
-    is_odd = np.zeros(len(entries.lower), dtype=bool)
-    is_odd[entries.row[rest.is_left_out(linear.n_cols)[entries.column]]] = True
-    trial[np.flatnonzero(role == PRICED)[is_odd]] = OWN
-    return trial
 
 
 def _refuse(words: str, columns: Flags) -> None:

@@ -19,7 +19,7 @@ from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.moves import empty_state, rebuild
 from optimizer.engines.decompose.plan import broken_rows, columns_of, value_of
 from optimizer.engines.decompose.problem import Problem, stand_alone
-from optimizer.engines.decompose.read import read_problem, settled_roles
+from optimizer.engines.decompose.read import read_problem, settled
 from optimizer.engines.result import SolveOptions
 from optimizer.model.build import Model, build_model
 
@@ -48,14 +48,14 @@ def test_rows_of_blocks_that_are_odd_anyhow_stay_theirs() -> None:
     tables, scenario = make_batch_of_all(Size(lines=300, warehouses=4, products=60, zones=6)).read()
     linear = build_model(tables, scenario, stages=kept_stages(scenario)).linear
     role = roles(linear)
-    settled = settled_roles(linear, role)
-    now = settled[role == PRICED]
+    roles_now = settled(linear, role).role
+    now = roles_now[role == PRICED]
     assert {SHARED, OWN_ROW} >= set(now.tolist())
     assert (now == OWN_ROW).sum() > 20
-    assert (settled == role)[role != PRICED].all()
+    assert (roles_now == role)[role != PRICED].all()
     problem = read_problem(linear, role)
     assert problem.odd is not None
-    again = read_problem(linear, settled)
+    again = read_problem(linear, roles_now)
     assert again.odd is not None
     assert problem.odd.program.columns.tolist() == again.odd.program.columns.tolist()
 
