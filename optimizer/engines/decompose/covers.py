@@ -168,69 +168,88 @@ def _separate(rows, first, arcs, line, most, door, rhs, shipped, opened, row_out
     count, used = 0, 0
     for r in range(rows.shape[0]):
         b = rhs[rows[r]]
-        touched, candidates, total, units, last = 0, 0, 0.0, 0.0, -1
-        for at in range(first[r], first[r + 1]):
-            a = arcs[at]
-            if shipped[a] > TOUCHED:
-                touched += 1
-                units += shipped[a]
-                if line[a] != last:
-                    candidates += 1
-                    total += min(most[a], b)
-                    last = line[a]
-        if total <= b or units < NEARLY_FULL * b:
+        touched = arcs[first[r] : first[r + 1]]
+        touched = touched[shipped[touched] > TOUCHED]
+        if not _may_be_broken(touched, line, most, shipped, b):
             continue
-        arc, cell = np.zeros(touched, np.int64), np.zeros(touched, np.int64)
-        u, x, y = np.zeros(candidates), np.zeros(candidates), np.zeros(candidates)
-        n, c, last = 0, -1, -1
-        for at in range(first[r], first[r + 1]):
-            a = arcs[at]
-            if shipped[a] > TOUCHED:
-                if line[a] != last:
-                    c += 1
-                    last = line[a]
-                    u[c] = min(most[a], b)
-                arc[n], cell[n] = a, c
-                n += 1
-                x[c] += shipped[a]
-                open_share = opened[door[a]] if door[a] >= 0 else shipped[a]
-                y[c] += min(max(open_share, shipped[a] / u[c]), 1.0)
-        best, best_size, best_key = LEAST, 0, 0
-        for key in range(4):
-            order = _by_key(key, u, x, y)
-            excess, tried = -b, 0
-            for size in range(1, candidates + 1):
-                excess += u[order[size - 1]]
-                if excess <= 0.0:
-                    continue
-                broken = _broken(order, size, excess, u, x, y, b)
-                if broken > best:
-                    best, best_size, best_key = broken, size, key
-                tried += 1
-                if tried == SIZES:
-                    break
-        if best_size == 0:
+        cell, u, x, y = _cells(touched, line, most, door, shipped, opened, b)
+        size, order = _best_cover(u, x, y, b)
+        if size == 0:
             continue
-        order = _by_key(best_key, u, x, y)
-        excess, largest = -b, 0.0
-        for k in range(best_size):
-            excess += u[order[k]]
-            largest = max(largest, u[order[k]])
-        takes = np.zeros(candidates, np.int64)
-        for k in range(candidates):
-            c = order[k]
-            if k < best_size:
-                takes[c] = 1
-            elif x[c] - (max(u[c], largest) - excess) * y[c] > 1e-9:
-                takes[c] = 2
-        start = used
-        for k in range(touched):
+        takes, start = _taken(size, order, u, x, y, b), used
+        for k in range(touched.shape[0]):
             if takes[cell[k]] > 0:
-                arc_out[used], lifted_out[used] = arc[k], takes[cell[k]] == 2
+                arc_out[used], lifted_out[used] = touched[k], takes[cell[k]] == 2
                 used += 1
         row_out[count], entries_out[count] = rows[r], used - start
         count += 1
     return count, used
+
+
+@compiled
+def _may_be_broken(touched, line, most, shipped, b):
+    """Whether the lines of a row could take more than it has, and nearly take all of that."""
+    total, units, last = 0.0, 0.0, -1
+    for a in touched:
+        units += shipped[a]
+        if line[a] != last:
+            total += min(most[a], b)
+            last = line[a]
+    return total > b and units >= NEARLY_FULL * b
+
+
+@compiled
+def _cells(touched, line, most, door, shipped, opened, b):
+    """(cell of each arc; most units, shipped units and open share of each cell): the arcs of a line are one cell."""
+    cell = np.zeros(touched.shape[0], np.int64)
+    u, x, y = np.zeros(touched.shape[0]), np.zeros(touched.shape[0]), np.zeros(touched.shape[0])
+    c, last = -1, -1
+    for k in range(touched.shape[0]):
+        a = touched[k]
+        if line[a] != last:
+            c += 1
+            last = line[a]
+            u[c] = min(most[a], b)
+        cell[k] = c
+        x[c] += shipped[a]
+        open_share = opened[door[a]] if door[a] >= 0 else shipped[a]
+        y[c] += min(max(open_share, shipped[a] / u[c]), 1.0)
+    return cell, u[: c + 1], x[: c + 1], y[: c + 1]
+
+
+@compiled
+def _best_cover(u, x, y, b):
+    """(size, order): the cover that is broken most is the first ``size`` cells in this order; 0 where none is."""
+    best, best_size, best_order = LEAST, 0, np.zeros(0, np.int64)
+    for key in range(4):
+        order = _by_key(key, u, x, y)
+        excess, tried = -b, 0
+        for size in range(1, order.shape[0] + 1):
+            excess += u[order[size - 1]]
+            if excess <= 0.0:
+                continue
+            broken = _broken(order, size, excess, u, x, y, b)
+            if broken > best:
+                best, best_size, best_order = broken, size, order
+            tried += 1
+            if tried == SIZES:
+                break
+    return best_size, best_order
+
+
+@compiled
+def _taken(size, order, u, x, y, b):
+    """Per cell: 1 in the cover, 2 lifted into it, 0 neither."""
+    takes = np.zeros(order.shape[0], np.int64)
+    excess, largest = -b, 0.0
+    for c in order[:size]:
+        excess += u[c]
+        largest = max(largest, u[c])
+        takes[c] = 1
+    for c in order[size:]:
+        if x[c] - (max(u[c], largest) - excess) * y[c] > 1e-9:
+            takes[c] = 2
+    return takes
 
 
 @compiled
