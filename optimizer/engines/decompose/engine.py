@@ -147,17 +147,25 @@ class Run:
                 return
             if not turn.goes_on:
                 self.settler = self._settler()
-            elif self.values is not None and value_of(self.problem, self.improver.state) < self.value - ROUNDING:
-                self.improver.return_to(self.values)
             tight = self.work.tight if turn.is_last_stage else int((done + turn.share) * self.work.tight)
             if self.is_near() or (turn.is_last_stage and not self.is_wide):
                 self.tighten(tight - self.tight)
-            until_s = self.left_s * (1.0 - turn.share / (1.0 - done))
+            until_s, before = self.left_s * (1.0 - turn.share / (1.0 - done)), self.value
             self._search(turn, until_s)
+            moved = self.value
+            if turn.goes_on:
+                self._return_to_best()
             if turn.is_last_stage and not self.ended():
                 self.tighten(tight - self.tight)
             self.settle(turn.share, until_s)
             done += turn.share
+            if turn.goes_on and before > -np.inf:
+                self.work = self.work.leaning(moved - before, self.value - moved)
+
+    def _return_to_best(self) -> None:
+        """The best plan again, where moves have ended at a worse one."""
+        if self.values is not None and value_of(self.problem, self.improver.state) < self.value - ROUNDING:
+            self.improver.return_to(self.values)
 
     def _take_start(self) -> None:
         """The plan to start from, if it holds, is the first."""
@@ -209,7 +217,7 @@ class Run:
             return
         rest = until_s + self.work.exact_share * max(self.left_s - until_s, 0.0)
         moves = int(turn.share * self.work.moves)
-        rounds = self.improver.rounds(moves, lambda: self.left_s - rest - self.reserve_s, turn.rounds)
+        rounds = self.improver.rounds(moves, lambda: self.left_s - rest - self.reserve_s, turn.rounds, turn.heat)
         for number, moved in enumerate(rounds, start=1):
             self.keep()
             self.log.append(f"round {number}: {moved:,} moves, value {self.value!r}, bound {self.bound!r}")

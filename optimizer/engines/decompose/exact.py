@@ -23,6 +23,8 @@ from optimizer.engines.resolve_matrix import Program, slices
 
 SIZES = (6_000, 4_000, 1_200)
 """Openers in one program at most, by how many openers are allowed: more freedom makes a program much harder."""
+WHOLE = 400
+"""Allowed openers, and blocks, of a batch that is also given to HiGHS as one: of larger ones that takes too long."""
 LOOSE = 0.4
 """What an arc without an opener counts, in openers: most of these have an arc or two."""
 FEW_RESTLESS, RESTLESS = 0.2, 1_500
@@ -33,12 +35,16 @@ NODES, RESTLESS_NODES = 60, 1
 """Branchings in a program at most. Of the hardest, cuts and heuristics before the first find nearly all."""
 GAP = 1e-5
 """Relative gap at which a program is as good as solved."""
+SAME = 1e-6
+"""Money by which a plan that is written down anew may differ by rounding."""
 AT_REST = 1e-6
 """Regret below which a block has its best plan at the prices, but for rounding."""
 RING, LEAST_RING, MOST_RING = 60, 10, 1_000
 """Blocks in each of the two rings around one with regret, at first, at least and at most."""
-AIM_S, WIDER, NARROWER = 0.05, 1.05, 0.8
-"""Nominal seconds that such a program is to take, and how its rings change after one that took less or more."""
+AIM_S, WIDER, NARROWER, NARROWEST = 0.05, 1.05, 0.8, 0.25
+"""Nominal seconds that such a program is to take, and how its rings change after one that took less or more: with the
+root of the seconds, within limits.
+"""
 AROUND_S = 1.0
 """Nominal seconds after which threads get other blocks."""
 
@@ -117,8 +123,8 @@ class SimpleSettler(Settler):
             restless = self._restless()
             if np.count_nonzero(restless) <= FEW_RESTLESS * np.count_nonzero(movable):
                 yield from self._sweep(self.sought(), restless, RESTLESS, RESTLESS_NODES)
-            if self.whole and len(self._parts(self.sought(), movable, SIZES[-1])) == 1:
-                yield from self._sweep(self.sought(), movable, SIZES[-1])
+            if self.whole and len(self._parts(self.sought(), movable, WHOLE)) == 1:
+                yield from self._sweep(self.sought(), movable, WHOLE)
         yield from self._rounds()
 
     def _sweep(self, allowed: Flags, wanted: Flags, size: int, nodes: int = NODES) -> Iterator[float]:
@@ -194,7 +200,7 @@ class SimpleSettler(Settler):
 
     def _around(self, k: int, chooser: Chooser, room: Room, allowed: Flags, random: np.random.Generator) -> float:
         """The programs of thread ``k`` in one round, one after the other; returns their nominal seconds."""
-        state, work_s = self.improver.state._replace(slack=room.left), 0.0
+        state, work_s, tried = self.improver.state._replace(slack=room.left), 0.0, set[bytes]()
         while work_s < AROUND_S and self.left_s() > 0:
             restless = np.flatnonzero((state.regret > AT_REST) & chooser.mine)
             if not len(restless):
@@ -202,11 +208,15 @@ class SimpleSettler(Settler):
             seed = chooser.seed(restless, state.regret, self.looked, random)
             self.looked[seed] += 1
             part = chooser.around(seed, int(self.rings[k]), state.regret, random)
-            cut = cut_out(self.problem, state, room, part, allowed)
-            values, iterations = bettered(cut.program, self.left_s(), nodes=1)
-            self._take(part, cut, values, state)
-            a_program_s = PROGRAM_S + SMALL_NONZERO_S * len(cut.program.value) + SMALL_ITERATION_S * iterations
-            self.rings[k] = np.clip(self.rings[k] * (WIDER if a_program_s < AIM_S else NARROWER), LEAST_RING, MOST_RING)
+            a_program_s = PROGRAM_S
+            if part.tobytes() not in tried:
+                cut = cut_out(self.problem, state, room, part, allowed)
+                values, iterations = bettered(cut.program, self.left_s(), nodes=1)
+                a_program_s += SMALL_NONZERO_S * len(cut.program.value) + SMALL_ITERATION_S * iterations
+                if self._take(part, cut, values, state):
+                    tried.clear()
+                tried.add(part.tobytes())
+            self.rings[k] = _next_ring(self.rings[k], a_program_s)
             work_s += a_program_s
         return work_s
 
@@ -224,10 +234,13 @@ class SimpleSettler(Settler):
             for left in improver.shares(count)
         ]
 
-    def _take(self, part: Ints, cut: Cut, values: Floats | None, state: State) -> None:
-        """Put what a program found, if anything, in place of what its blocks had, unless it is worse."""
+    def _take(self, part: Ints, cut: Cut, values: Floats | None, state: State) -> bool:
+        """Put what a program found, if anything, in place of what its blocks had, unless it is worse.
+
+        Whether it is better.
+        """
         if values is None:
-            return
+            return False
         improver, blocks = self.improver, self.problem.blocks
         steps = np.rint(values[: len(cut.arc)]).astype(np.int32)
         line = blocks.block["line"]
@@ -237,13 +250,21 @@ class SimpleSettler(Settler):
             take_out(blocks, part, state)
             state.steps[at] = found
             put_in(blocks, part, state, improver.guide, improver.soft, self.left)
-            if self._merit(part, state) >= before:
-                return
+            after = self._merit(part, state)
+            if after >= before:
+                return after > before + SAME
+        return False
 
     def _merit(self, part: Ints, state: State) -> float:
         """Money of some blocks, less the cost of all overruns."""
         over = overrun_cost(state.slack, self.improver.soft_rows, self.improver.soft_cost)
         return float(state.worth[part].sum()) - float(over)
+
+
+def _next_ring(ring: float, a_program_s: float) -> float:
+    """Blocks in each ring of the next program after one that took so many nominal seconds."""
+    factor = WIDER if a_program_s < AIM_S else float(np.clip((AIM_S / a_program_s) ** 0.5, NARROWEST, NARROWER))
+    return min(max(ring * factor, LEAST_RING), MOST_RING)
 
 
 @compiled

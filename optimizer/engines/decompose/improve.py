@@ -22,11 +22,10 @@ from optimizer.engines.decompose.moves import (
 )
 from optimizer.engines.decompose.problem import Blocks, Flags, Floats, Problem, must_rise
 from optimizer.engines.decompose.ruin import MOST_RUINED, make_links
-from optimizer.engines.decompose.work import ROUNDS
+from optimizer.engines.decompose.work import HEAT, ROUNDS
 
-HEAT = 0.2
-"""First temperature, in median fees; the last is `COOLED` times that."""
 COOLED = 0.01
+"""The last temperature over the first."""
 LATELY = 16
 """Rounds whose openings are remembered for the exact programs."""
 TIE_NODES = 200

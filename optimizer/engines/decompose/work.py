@@ -47,10 +47,14 @@ these are enough before.
 """
 MOST_TIGHT = 1_200
 ROUNDS = 40
-FIRST_TURN, LATER_TURNS, LATER_ROUNDS = 0.4, 3, 8
+FIRST_TURN, LATER_TURNS, LATER_ROUNDS = 0.4, 4, 8
 """Moves find what exact programs cannot, and these what no move finds: they take turns. Share of the first, in which
 the plan cools down slowly; how many follow, and their rounds.
 """
+HEAT, LATER_HEAT = 0.2, 0.06
+"""Temperatures at which moves begin, in median fees: later turns would else spoil what exact programs found."""
+LEAST_EXACT, MOST_EXACT = 0.2, 0.9
+"""Shares of a turn that exact programs get, by what they earned in the one before and what moves did."""
 STAGE_GROWTH, STAGE_MOVES = 8, 200
 """Where a gap is asked for, moves and exact programs are tried with little work first, then with so many times as much;
 the first try has so many moves a block at least. Else a gap that is soon closed would take a share of any time limit.
@@ -71,6 +75,11 @@ class Turn(NamedTuple):
     is_last_stage: bool
     goes_on: bool = False
     """from the turn before: the plan was not hot in between"""
+
+    @property
+    def heat(self) -> float:
+        """The temperature at which its moves begin."""
+        return LATER_HEAT if self.goes_on else HEAT
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,17 @@ class Work:
     def with_less_search(self, seconds: float) -> Work:
         """So much less of moves and exact programs."""
         return replace(self, search_s=self.search_s - seconds)
+
+    def leaning(self, moved: float, settled: float) -> Work:
+        """The same with more of what earned more in its time: moves so much money, and exact programs so much.
+
+        Where there are no moves there are none.
+        """
+        by_moves, by_exact = moved * self.exact_share, settled * (1.0 - self.exact_share)
+        if by_moves + by_exact <= 0.0:
+            return self
+        share = float(np.clip(by_exact / (by_moves + by_exact), LEAST_EXACT, MOST_EXACT))
+        return replace(self, exact_share=share)
 
     def turns(self, blocks: int | None, *, alternate: bool) -> list[Turn]:
         """Moves and exact programs by turns: stages of them, small to large, and the last stage in several turns.

@@ -15,11 +15,21 @@ from optimizer.engines.adapter import roles
 from optimizer.engines.base import SolveServer
 from optimizer.engines.decompose.cut import Cut, Room, cut_out
 from optimizer.engines.decompose.dual import Evaluator
-from optimizer.engines.decompose.exact import SimpleSettler, bettered
+from optimizer.engines.decompose.exact import (
+    AIM_S,
+    LEAST_RING,
+    MOST_RING,
+    NARROWER,
+    NARROWEST,
+    WIDER,
+    SimpleSettler,
+    _next_ring,
+    bettered,
+)
 from optimizer.engines.decompose.improve import Improver
 from optimizer.engines.decompose.moves import State, empty_state, rebuild
 from optimizer.engines.decompose.plan import broken_rows, columns_of, value_of
-from optimizer.engines.decompose.problem import Problem
+from optimizer.engines.decompose.problem import Flags, Ints, Problem
 from optimizer.engines.decompose.read import read_problem
 from optimizer.engines.result import SolveOptions
 from optimizer.model.build import build_model
@@ -65,11 +75,11 @@ def orders(seed: int, count: int, *, rules: bool = True, soft: bool = False) -> 
     return linear, read_problem(linear, roles(linear))
 
 
-def improver_of(problem: Problem, pool: ThreadPoolExecutor, seed: int = 0) -> Improver:
+def improver_of(problem: Problem, pool: ThreadPoolExecutor, seed: int = 0, threads: int = THREADS) -> Improver:
     """With a plan that is far from best: at random prices."""
     price = np.random.default_rng(seed).integers(0, 5, len(problem.shared.rhs)) / 2.0
-    improver = Improver(problem, pool, THREADS, seed)
-    improver.construct(price, Evaluator(problem, pool, THREADS)(price).block)
+    improver = Improver(problem, pool, threads, seed)
+    improver.construct(price, Evaluator(problem, pool, threads)(price).block)
     return improver
 
 
@@ -208,3 +218,34 @@ def test_orders_of_one_unit_do_not_all_stand_in_one_program() -> None:
         sizes = [len(cut_out(problem, improver.state, all_room(improver), p, settler.opened()).arc) for p in parts]
     assert sorted(np.concatenate(parts).tolist()) == np.flatnonzero(problem.movable).tolist()
     assert max(sizes) < 1.4 * np.mean(sizes)
+
+
+def test_no_round_solves_a_program_twice_for_the_same_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Around the few blocks with regret of a small batch the same part is drawn again and again."""
+    linear = build_model(*make_batch(Size(150, warehouses=3, products=20), 1)).linear
+    problem = read_problem(linear, roles(linear))
+    rounds: list[list[tuple[bytes, bytes]]] = [[]]
+
+    def spy(problem: Problem, state: State, room: Room, part: Ints, allowed: Flags) -> Cut:
+        rounds[-1].append((part.tobytes(), state.steps.tobytes()))
+        return cut_out(problem, state, room, part, allowed)
+
+    monkeypatch.setattr("optimizer.engines.decompose.exact.cut_out", spy)
+    with ThreadPoolExecutor(1) as pool:
+        improver = improver_of(problem, pool, threads=1)
+        settler = SimpleSettler(improver, 0, sweeps=False)
+        settler.rings[:] = LEAST_RING
+        for _ in settler.better(6.0, lambda: 10.0):
+            rounds.append([])
+    assert len({plan for cut in rounds for _, plan in cut}) > 1
+    assert all(len(set(cut)) == len(cut) for cut in rounds)
+    assert settler.looked.sum() > sum(map(len, rounds)), "the same part was drawn again"
+
+
+def test_rings_narrow_at_once_where_programs_take_far_too_long() -> None:
+    assert _next_ring(60.0, 0.5 * AIM_S) == pytest.approx(60.0 * WIDER)
+    assert _next_ring(60.0, 1.01 * AIM_S) == pytest.approx(60.0 * NARROWER)
+    assert _next_ring(80.0, 4.0 * AIM_S) == pytest.approx(40.0)
+    assert _next_ring(80.0, 900.0 * AIM_S) == pytest.approx(80.0 * NARROWEST)
+    assert _next_ring(LEAST_RING, AIM_S) == LEAST_RING
+    assert _next_ring(MOST_RING, 0.0) == MOST_RING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from optimizer.engines.adapter import roles
 from optimizer.engines.decompose.read import read_problem
-from optimizer.engines.decompose.work import Work, can_be_relaxed, nearly, odd_is_dear
+from optimizer.engines.decompose.work import LEAST_EXACT, MOST_EXACT, Work, can_be_relaxed, nearly, odd_is_dear
 from tests.engines.decompose.orders import random_orders
 
 
@@ -62,3 +63,17 @@ def test_odd_blocks_are_dear_where_their_columns_are_too_many(
     some: Any = SimpleNamespace(program=SimpleNamespace(columns=range(odd)))
     problem = read_problem(linear, roles(linear))._replace(odd=some)
     assert odd_is_dear(problem, columns, nonzeros, 60.0, 2) == dear
+
+
+def test_what_earns_more_gets_more_of_the_next_turn() -> None:
+    half = work(60.0)[0]
+    assert half.leaning(1.0, 1.0).exact_share == pytest.approx(0.5)
+    assert half.leaning(3.0, 1.0).exact_share == pytest.approx(0.25)
+    assert half.leaning(0.0, 5.0).exact_share == MOST_EXACT
+    assert half.leaning(5.0, 0.0).exact_share == LEAST_EXACT
+    assert half.leaning(0.0, 0.0) is half
+    lent = half.leaning(0.0, 5.0)
+    assert lent.search_s == half.search_s
+    assert lent.leaning(1.0, 9.0).exact_share == pytest.approx(0.5), "by what a second earned, not by the turn"
+    only = replace(half, exact_share=1.0)
+    assert only.leaning(0.0, 5.0) is only
