@@ -10,7 +10,7 @@ import numpy as np
 
 from optimizer.engines.decompose.desk import make_desk
 from optimizer.engines.decompose.dual import Averages, Evaluator, usual_worth
-from optimizer.engines.decompose.problem import Floats, Ints, Problem
+from optimizer.engines.decompose.problem import Floats, Ints, Problem, stand_alone
 from optimizer.engines.decompose.sets import MOST_BLOCKS, apart, cut_out, doors_of, find_sets
 from optimizer.engines.decompose.trees import PASSES, Tree
 from optimizer.engines.decompose.work import TIGHT_COST, pass_seconds
@@ -33,7 +33,7 @@ def is_shallow(problem: Problem, rows: Ints) -> bool:
     Not where a unit counts in several of them: stock then has dates, and the proof reads no trees. Nor where orders pay
     minimum charges: the proof has no table for them, and would take as long for the leaves as the engine.
     """
-    if np.isin(problem.blocks.door_use["row"], problem.blocks.alone["row"][:-1]).any():
+    if stand_alone(problem)[problem.blocks.door_use["row"]].any():
         return False
     use, asked = problem.blocks.arc_use["row"], np.zeros(len(problem.shared.rhs), dtype=bool)
     asked[rows] = True

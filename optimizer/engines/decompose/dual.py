@@ -229,7 +229,7 @@ def clearing_prices(problem: Problem) -> Floats:
     takes = np.flatnonzero(blocks.arc_use["use"] > 0)
     arc, first = np.unique(blocks.arc_of_use[takes], return_index=True)
     use = blocks.arc_use[takes[first]]
-    row, line = use["row"], np.searchsorted(blocks.line["arc"], arc, side="right") - 1
+    row, line = use["row"], blocks.line_of_arc[arc]
     worth = blocks.arc["value"][arc] / use["use"]
     room = np.maximum(rhs[row], 0.0)
     share = room / np.maximum(np.bincount(line, room, len(blocks.line))[line], TINY)

@@ -208,14 +208,14 @@ class SimpleSettler(Settler):
             seed = chooser.seed(restless, state.regret, self.looked, random)
             self.looked[seed] += 1
             part = chooser.around(seed, int(self.rings[k]), state.regret, random)
-            a_program_s = PROGRAM_S
-            if part.tobytes() not in tried:
+            a_program_s, drawn = PROGRAM_S, part.tobytes()
+            if drawn not in tried:
                 cut = cut_out(self.problem, state, room, part, allowed)
                 values, iterations = bettered(cut.program, self.left_s(), nodes=1)
                 a_program_s += SMALL_NONZERO_S * len(cut.program.value) + SMALL_ITERATION_S * iterations
                 if self._take(part, cut, values, state):
                     tried.clear()
-                tried.add(part.tobytes())
+                tried.add(drawn)
             self.rings[k] = _next_ring(self.rings[k], a_program_s)
             work_s += a_program_s
         return work_s

@@ -254,11 +254,10 @@ def bound_part(program: Program) -> tuple[float, Floats]:
 
 
 class Relaxed(NamedTuple):
-    """The best point of a linear relaxation: its money, its values, and what a unit more of each column would lose."""
+    """The best point of a linear relaxation: its money and its values."""
 
     most: float
     values: Floats
-    loses: Floats
     iterations: int
 
 
@@ -272,4 +271,4 @@ def relax_part(program: Program, time_limit_s: float = highspy.kHighsInf) -> Rel
         return None
     solution = highs.getSolution()
     most, iterations = -highs.getInfo().objective_function_value, int(highs.getInfo().simplex_iteration_count)
-    return Relaxed(most, np.array(solution.col_value), np.array(solution.col_dual), iterations)
+    return Relaxed(most, np.array(solution.col_value), iterations)
